@@ -1,0 +1,418 @@
+//! A message: one text to one recipient, from the moment it is planned to its end.
+
+use super::event::Subject;
+use super::id::{AttemptId, EventId, HostId, MessageId};
+use super::kind::TypeName;
+use super::segments::Encoding;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How much a message matters: what policies and people see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Priority {
+    High,
+    Medium,
+    Low,
+}
+
+/// The host's own queues. Each is claimed by itself, so that none waits behind another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lane {
+    /// One-time codes, urgent alerts, cancellations.
+    Urgent,
+    /// Single and event-planned messages.
+    Normal,
+    /// Batches and imports.
+    Bulk,
+}
+
+impl Lane {
+    /// In the order in which they are served.
+    pub const ALL: [Self; 3] = [Self::Urgent, Self::Normal, Self::Bulk];
+
+    /// The word in columns, logs and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Urgent => "urgent",
+            Self::Normal => "normal",
+            Self::Bulk => "bulk",
+        }
+    }
+}
+
+impl Priority {
+    /// The word in columns, logs and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+        }
+    }
+}
+
+/// A host's hold on a message. Every change that settles the message names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The process that holds it.
+    pub host: HostId,
+    /// When it ends by itself.
+    pub until: DateTime<Utc>,
+}
+
+/// Why a message is where it is: a stable code and a sentence for staff.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// Stable, for counting: `quiet-hours`.
+    pub code: String,
+    /// One sentence, with no personal data in it.
+    pub text: String,
+}
+
+impl Cause {
+    /// A cause from its two parts.
+    pub fn new(code: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { code: code.into(), text: text.into() }
+    }
+}
+
+/// Where a message stands, in the order of life. Each variant carries what is known only then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Waits for its time.
+    Planned,
+    /// In one host's memory, surely unsent.
+    Claimed(Lease),
+    /// The intent is committed; the call may have been made.
+    Sending(Lease, AttemptId),
+    /// The provider has it.
+    Accepted,
+    /// The provider handed it to a carrier.
+    Sent,
+    /// It arrived.
+    Delivered,
+    /// The carrier gave it back, and no retry follows.
+    Undelivered(Cause),
+    /// It was refused, and no retry follows.
+    Failed(Cause),
+    /// A call was made and its outcome not seen: looked up before anything is sent again.
+    Unknown {
+        /// When to look next.
+        check_at: DateTime<Utc>,
+    },
+    /// Decided against; an answer, not an error.
+    Suppressed(Cause),
+    /// A person must look. Asked again at `retry_at` when that is set.
+    Held {
+        /// Why.
+        cause: Cause,
+        /// When the host tries by itself.
+        retry_at: Option<DateTime<Utc>>,
+    },
+    /// Taken back before it was sent.
+    Canceled(Cause),
+    /// Its use ended before it could be sent.
+    Expired(Cause),
+}
+
+/// A transition that life does not know.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot {action} a message that is {state}")]
+pub struct InvalidTransition {
+    action: &'static str,
+    state: &'static str,
+}
+
+impl State {
+    /// The word in columns, logs and JSON: the only place with these strings.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Claimed(..) => "claimed",
+            Self::Sending(..) => "sending",
+            Self::Accepted => "accepted",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Undelivered(_) => "undelivered",
+            Self::Failed(_) => "failed",
+            Self::Unknown { .. } => "unknown",
+            Self::Suppressed(_) => "suppressed",
+            Self::Held { .. } => "held",
+            Self::Canceled(_) => "canceled",
+            Self::Expired(_) => "expired",
+        }
+    }
+
+    /// The name that another system may know.
+    #[must_use]
+    pub const fn status(&self) -> &'static str {
+        match self {
+            Self::Planned | Self::Claimed(..) | Self::Sending(..) => "PENDING",
+            Self::Accepted => "QUEUED",
+            Self::Sent => "SENT",
+            Self::Delivered => "DELIVERED",
+            Self::Undelivered(_) => "UNDELIVERED",
+            Self::Failed(_) => "FAILED",
+            Self::Unknown { .. } => "UNKNOWN",
+            Self::Suppressed(_) => "SUPPRESSED",
+            Self::Held { .. } => "HELD",
+            Self::Canceled(_) => "CANCELED",
+            Self::Expired(_) => "EXPIRED",
+        }
+    }
+
+    /// Nothing more happens to it, but for a late receipt.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        match self {
+            Self::Delivered
+            | Self::Undelivered(_)
+            | Self::Failed(_)
+            | Self::Suppressed(_)
+            | Self::Canceled(_)
+            | Self::Expired(_) => true,
+            Self::Planned
+            | Self::Claimed(..)
+            | Self::Sending(..)
+            | Self::Accepted
+            | Self::Sent
+            | Self::Unknown { .. }
+            | Self::Held { .. } => false,
+        }
+    }
+
+    /// Why it is where it is, where that needs saying.
+    #[must_use]
+    pub const fn cause(&self) -> Option<&Cause> {
+        match self {
+            Self::Undelivered(cause)
+            | Self::Failed(cause)
+            | Self::Suppressed(cause)
+            | Self::Held { cause, .. }
+            | Self::Canceled(cause)
+            | Self::Expired(cause) => Some(cause),
+            Self::Planned
+            | Self::Claimed(..)
+            | Self::Sending(..)
+            | Self::Accepted
+            | Self::Sent
+            | Self::Delivered
+            | Self::Unknown { .. } => None,
+        }
+    }
+
+    fn refuse(&self, action: &'static str) -> InvalidTransition {
+        InvalidTransition { action, state: self.name() }
+    }
+
+    /// A host commits itself to a call.
+    ///
+    /// # Errors
+    ///
+    /// Only a claimed message can be sent.
+    pub fn send(self, lease: Lease, attempt: AttemptId) -> Result<Self, InvalidTransition> {
+        match self {
+            Self::Claimed(_) => Ok(Self::Sending(lease, attempt)),
+            other => Err(other.refuse("send")),
+        }
+    }
+
+    /// The policy wants another moment, or the host gives its hold back.
+    ///
+    /// # Errors
+    ///
+    /// Only a message that is surely unsent, or whose attempt surely failed, goes back to its
+    /// place in the queue.
+    pub fn plan_again(self) -> Result<Self, InvalidTransition> {
+        match self {
+            Self::Claimed(_)
+            | Self::Sending(..)
+            | Self::Accepted
+            | Self::Sent
+            | Self::Unknown { .. }
+            | Self::Held { .. } => Ok(Self::Planned),
+            other => Err(other.refuse("plan again")),
+        }
+    }
+
+    /// The policy, or a rule of the host, decided against it.
+    ///
+    /// # Errors
+    ///
+    /// Only a message that is surely unsent can be suppressed.
+    pub fn suppress(self, cause: Cause) -> Result<Self, InvalidTransition> {
+        match self {
+            Self::Planned | Self::Claimed(_) | Self::Held { .. } => Ok(Self::Suppressed(cause)),
+            other => Err(other.refuse("suppress")),
+        }
+    }
+
+    /// A person must look.
+    ///
+    /// # Errors
+    ///
+    /// Only a message that is surely unsent can be held.
+    pub fn hold(self, cause: Cause, retry_at: Option<DateTime<Utc>>) -> Result<Self, InvalidTransition> {
+        match self {
+            Self::Planned | Self::Claimed(_) | Self::Held { .. } => Ok(Self::Held { cause, retry_at }),
+            other => Err(other.refuse("hold")),
+        }
+    }
+
+    /// Its use is over.
+    ///
+    /// # Errors
+    ///
+    /// Only a message that is surely unsent can expire.
+    pub fn expire(self, cause: Cause) -> Result<Self, InvalidTransition> {
+        match self {
+            Self::Planned | Self::Claimed(_) | Self::Held { .. } | Self::Unknown { .. } => {
+                Ok(Self::Expired(cause))
+            }
+            other => Err(other.refuse("expire")),
+        }
+    }
+
+    /// Somebody takes it back.
+    ///
+    /// # Errors
+    ///
+    /// What may have been sent cannot be taken back.
+    pub fn cancel(self, cause: Cause) -> Result<Self, InvalidTransition> {
+        match self {
+            Self::Planned | Self::Claimed(_) | Self::Held { .. } => Ok(Self::Canceled(cause)),
+            other => Err(other.refuse("cancel")),
+        }
+    }
+
+    /// The provider took it.
+    ///
+    /// # Errors
+    ///
+    /// Only what is being sent, or was looked for, can be accepted.
+    pub fn accept(self) -> Result<Self, InvalidTransition> {
+        match self {
+            Self::Sending(..) | Self::Unknown { .. } => Ok(Self::Accepted),
+            other => Err(other.refuse("accept")),
+        }
+    }
+
+    /// No clear answer came: it may have arrived. Never send again without looking first.
+    ///
+    /// # Errors
+    ///
+    /// Only a message that is being sent can become unknown.
+    pub fn lose_sight(self, check_at: DateTime<Utc>) -> Result<Self, InvalidTransition> {
+        match self {
+            Self::Sending(..) | Self::Unknown { .. } => Ok(Self::Unknown { check_at }),
+            other => Err(other.refuse("lose sight of")),
+        }
+    }
+
+    /// It was refused, and no retry follows.
+    ///
+    /// # Errors
+    ///
+    /// Only a message that was given to the provider can fail.
+    pub fn fail(self, cause: Cause) -> Result<Self, InvalidTransition> {
+        match self {
+            Self::Claimed(_) | Self::Sending(..) | Self::Accepted | Self::Sent | Self::Unknown { .. } => {
+                Ok(Self::Failed(cause))
+            }
+            other => Err(other.refuse("fail")),
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a rendered text came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextFacts {
+    /// The language that was asked for.
+    pub locale_asked: String,
+    /// The language it was rendered in.
+    pub locale_sent: String,
+    /// Why the two differ.
+    pub fallback: Option<String>,
+    /// Its alphabet.
+    pub encoding: Encoding,
+    /// What is billed.
+    pub segments: u32,
+    /// Estimate, in millionths of the currency unit.
+    pub cost_micros: i64,
+}
+
+/// One text to one recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Ours.
+    pub id: MessageId,
+    /// Its type.
+    pub kind: TypeName,
+    /// The host's queue.
+    pub lane: Lane,
+    /// As the type says, or the caller.
+    pub priority: Priority,
+    /// Whom it is for.
+    pub recipient: String,
+    /// The event that planned it; `None` when it was posted directly.
+    pub event: Option<EventId>,
+    /// What it is about.
+    pub subject: Option<Subject>,
+    /// Names it among the messages of its subject; empty when it was posted directly.
+    pub key: String,
+    /// The subject's own moment.
+    pub occurrence: Option<DateTime<Utc>>,
+    /// Where it stands.
+    pub state: State,
+    /// When it was first due.
+    pub planned_for: DateTime<Utc>,
+    /// When a host should next look at it.
+    pub due_at: DateTime<Utc>,
+    /// When its use is over.
+    pub expires_at: DateTime<Utc>,
+    /// How often it was deferred.
+    pub deferrals: u32,
+    /// Calls that count against the limit of one attempt and three retries.
+    pub attempts: u32,
+    /// Why it was planned.
+    pub why: Cause,
+    /// The language its caller asked for; the recipient's when `None`.
+    pub language: Option<String>,
+    /// Posted with a test key: never reaches the real provider.
+    pub test: bool,
+    /// The rendered text's figures, once there is one.
+    pub text: Option<TextFacts>,
+    /// The provider's identifier of the newest attempt.
+    pub sid: Option<String>,
+    /// The provider's error code of the newest attempt.
+    pub error_code: Option<i64>,
+    /// The provider's error text of the newest attempt.
+    pub error_text: Option<String>,
+    /// When the provider handed it to a carrier.
+    pub sent_at: Option<DateTime<Utc>>,
+    /// When it arrived.
+    pub delivered_at: Option<DateTime<Utc>>,
+    /// When it was planned.
+    pub created_at: DateTime<Utc>,
+    /// When anything last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// One first attempt and at most three retries.
+pub const MAX_ATTEMPTS: u32 = 4;
+
+/// How often a policy may defer one message.
+pub const MAX_DEFERRALS: u32 = 10;

@@ -1,0 +1,18 @@
+//! What things are: plain values and rules. No I/O, no async, no SQL, no JSON of the API.
+
+pub mod calendar;
+pub mod consent;
+pub mod event;
+pub mod failure;
+pub mod id;
+pub mod kind;
+pub mod language;
+pub mod message;
+pub mod phone;
+pub mod policy;
+pub mod receipt;
+pub mod recipient;
+pub mod secret;
+pub mod segments;
+pub mod value;
+pub mod window;

@@ -1,0 +1,123 @@
+//! Recipients: the people, as the clinic names them.
+
+use super::phone::PhoneNumber;
+use super::policy::Discretion;
+use super::window::Windows;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// In which role a person is addressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Role {
+    Patient,
+    Doctor,
+}
+
+impl Role {
+    /// The word in columns, logs and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Patient => "patient",
+            Self::Doctor => "doctor",
+        }
+    }
+}
+
+/// What a person wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preferences {
+    /// The message types this person switched off.
+    #[serde(default)]
+    pub switched_off: BTreeSet<String>,
+    /// When the person likes to be reached; empty: any time.
+    #[serde(default)]
+    pub windows: Windows,
+    /// How much a text may say.
+    #[serde(default)]
+    pub discretion: Discretion,
+}
+
+/// A person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    /// The clinic's id.
+    pub id: String,
+    /// Patient or doctor.
+    pub role: Role,
+    /// The name for greetings, when the clinic gave one.
+    pub name: Option<String>,
+    /// Where texts go; without it nothing can be sent.
+    pub phone: Option<PhoneNumber>,
+    /// BCP 47; the clinic's when `None`.
+    pub language: Option<String>,
+    /// The clinic's when `None`.
+    pub time_zone: Option<Tz>,
+    /// What they want.
+    pub preferences: Preferences,
+    /// Counts up with every change; `ETag` and `If-Match`.
+    pub version: i64,
+    /// When we first heard of them.
+    pub created_at: DateTime<Utc>,
+    /// When anything last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// What an event or a caller says of a person; what is `None` stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PersonUpdate {
+    /// A new number.
+    pub phone: Option<PhoneNumber>,
+    /// A new name.
+    pub name: Option<String>,
+    /// A new language.
+    pub language: Option<String>,
+    /// A new time zone.
+    pub time_zone: Option<Tz>,
+    /// A new role.
+    pub role: Option<Role>,
+}
+
+impl Recipient {
+    /// A person of whom only the id and the role are known.
+    #[must_use]
+    pub fn new(id: String, role: Role, now: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            role,
+            name: None,
+            phone: None,
+            language: None,
+            time_zone: None,
+            preferences: Preferences::default(),
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// Takes in what is said of the person. `true` when anything changed.
+    pub fn apply(&mut self, update: &PersonUpdate) -> bool {
+        let before = self.clone();
+        if let Some(phone) = &update.phone {
+            self.phone = Some(phone.clone());
+        }
+        if let Some(name) = &update.name {
+            self.name = Some(name.clone());
+        }
+        if let Some(language) = &update.language {
+            self.language = Some(language.clone());
+        }
+        if let Some(time_zone) = update.time_zone {
+            self.time_zone = Some(time_zone);
+        }
+        if let Some(role) = update.role {
+            self.role = role;
+        }
+        *self != before
+    }
+}

@@ -1,0 +1,1 @@
+//! A confirmation when a visit is booked or moved.

@@ -1,0 +1,1 @@
+//! Word that a visit is off.

@@ -1,0 +1,1 @@
+//! A question or a word of care after a visit.

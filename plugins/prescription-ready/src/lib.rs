@@ -1,0 +1,1 @@
+//! A notice that a prescription can be fetched.

@@ -1,0 +1,1 @@
+//! Alerts that do not wait for the morning.
