@@ -1,0 +1,126 @@
+//! What is looked at before anything is compiled: it takes milliseconds, and names everything that
+//! is wrong at once.
+
+use super::load::Refusal;
+use super::quantity::Bytes;
+use wasmparser::{Encoding, Parser, Payload};
+
+/// What a policy may import, at any 1.x. The empty WASI that other toolchains ask for is a row here
+/// and a line in `engine::linker`.
+const ALLOWED: [&str; 3] = ["tidings:policy/types", "tidings:policy/calendar", "tidings:policy/log"];
+
+/// What a policy must export, at any 1.x.
+const WANTED: &str = "tidings:policy/policy";
+
+/// Whether this file can be a policy at all.
+pub(super) fn check(wasm: &[u8], limit: Bytes) -> Result<(), Refusal> {
+    size(wasm.len() as u64, limit)?;
+    magic(wasm)?;
+    let (imports, exports) = names(wasm)?;
+    check_imports(&imports)?;
+    check_exports(&exports)
+}
+
+/// Asked before the file is read, and again of what was read.
+pub(super) fn size(size: u64, limit: Bytes) -> Result<(), Refusal> {
+    if size <= limit.0 as u64 {
+        return Ok(());
+    }
+    let text = format!("the file has {size} bytes, and may have {limit} (`file` in `[policy]`)");
+    Err(Refusal::new("file-too-large", text))
+}
+
+fn magic(wasm: &[u8]) -> Result<(), Refusal> {
+    let refuse = |text: &str| Err(Refusal::new("not-wasm", text));
+    match wasm {
+        [] => refuse("the file is empty"),
+        [b'\0', b'a', b's', b'm', ..] => Ok(()),
+        [0x7f, b'E', b'L', b'F', ..] => {
+            refuse("this is compiled code (.cwasm); drop in the .wasm that it was made of")
+        }
+        _ => refuse("this is not WebAssembly: it does not begin with `\\0asm`"),
+    }
+}
+
+/// The names at the component's own border; those of the modules inside are nobody's business.
+fn names(wasm: &[u8]) -> Result<(Vec<String>, Vec<String>), Refusal> {
+    let damaged = |error: wasmparser::BinaryReaderError| {
+        let text = format!("the file is damaged at byte {}: {}", error.offset(), error.message());
+        Refusal::new("damaged", text)
+    };
+    let (mut imports, mut exports, mut depth) = (Vec::new(), Vec::new(), 0_u32);
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload.map_err(damaged)? {
+            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
+                let text = "this is a core module, not a component: build it with `tidings plugin build`";
+                return Err(Refusal::new("core-module", text));
+            }
+            Payload::Version { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 1 => {
+                for import in section {
+                    imports.push(import.map_err(damaged)?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 1 => {
+                for export in section {
+                    exports.push(export.map_err(damaged)?.name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok((imports, exports))
+}
+
+fn check_imports(imports: &[String]) -> Result<(), Refusal> {
+    let forbidden: Vec<_> = imports.iter().filter(|name| !ALLOWED.contains(&split(name).0)).collect();
+    if !forbidden.is_empty() {
+        let names: Vec<_> = forbidden.iter().map(|name| format!("`{}`", shown(name))).collect();
+        let text = format!(
+            "it imports what no policy may: {}. A policy computes, asks the calendar and logs{}",
+            names.join(", "),
+            hint(&forbidden)
+        );
+        return Err(Refusal::new("forbidden-import", text));
+    }
+    imports.iter().try_for_each(|name| version(name))
+}
+
+fn check_exports(exports: &[String]) -> Result<(), Refusal> {
+    if let Some(name) = exports.iter().find(|name| split(name).0 == WANTED) {
+        return version(name);
+    }
+    let found: Vec<_> = exports.iter().map(|name| format!("`{}`", shown(name))).collect();
+    let found = if found.is_empty() { "nothing".to_owned() } else { found.join(", ") };
+    Err(Refusal::new("wrong-world", format!("it does not export `{WANTED}`; it exports {found}")))
+}
+
+fn version(name: &str) -> Result<(), Refusal> {
+    let (interface, version) = split(name);
+    if version.split('.').next() == Some("1") {
+        return Ok(());
+    }
+    let built = if version.is_empty() { "no version" } else { version };
+    let text = format!("it was built for `{interface}` {}; this host speaks 1.x", shown(built));
+    Err(Refusal::new("version-unsupported", text))
+}
+
+/// `tidings:policy/log@1.0.0` in two.
+fn split(name: &str) -> (&str, &str) {
+    name.split_once('@').unwrap_or((name, ""))
+}
+
+fn hint(names: &[&String]) -> &'static str {
+    if names.iter().any(|name| name.starts_with("wasi:http")) {
+        ", it has no network: what it must know is sent with the event"
+    } else if names.iter().any(|name| name.starts_with("wasi:")) {
+        ": build it for `wasm32-unknown-unknown`, with `tidings plugin build`"
+    } else {
+        ""
+    }
+}
+
+fn shown(name: &str) -> String {
+    super::imports::one_line(name, 80)
+}

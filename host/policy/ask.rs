@@ -1,0 +1,150 @@
+//! The four questions. Each answer is checked before anybody sees it.
+
+use super::bindings::asked::Guest;
+use super::fault::Cause;
+use super::load::Loaded;
+use super::run::{Asked, Runtime, Session};
+use super::{Policies, answer, convert};
+use crate::domain::policy::{
+    Answered, Answerer, DecideQuestion, Decision, FailureQuestion, Plan, PlanQuestion, PolicyFault,
+    ReplyAction, ReplyQuestion, RetryDecision,
+};
+
+impl Policies {
+    /// Which messages follow from this event?
+    ///
+    /// # Errors
+    ///
+    /// The policy gave no answer, or none that may be given.
+    pub async fn plan(
+        &self,
+        loaded: &Loaded,
+        question: &PlanQuestion,
+    ) -> Result<Answered<Plan>, PolicyFault> {
+        let event = loaded.inputs.event(question);
+        let answer = async {
+            let asked = ready(&self.runtime, loaded)
+                .await?
+                .ask(loaded.limits.fuel, async |guest: &Guest, store| guest.call_plan(store, &event).await)
+                .await?;
+            let plan = convert::plan;
+            checked(asked, plan, |plan| answer::plan(plan, question, &loaded.description, &loaded.limits))
+        };
+        settle(loaded, "plan", answer.await)
+    }
+
+    /// Does this message go out now?
+    ///
+    /// # Errors
+    ///
+    /// The policy gave no answer, or none that may be given.
+    pub async fn decide(
+        &self,
+        loaded: &Loaded,
+        question: &DecideQuestion,
+    ) -> Result<Answered<Decision>, PolicyFault> {
+        let context = loaded.inputs.decide_context(question);
+        let answer = async {
+            let asked = ready(&self.runtime, loaded)
+                .await?
+                .ask(loaded.limits.fuel, async |guest: &Guest, store| {
+                    guest.call_decide(store, &context).await
+                })
+                .await?;
+            checked(asked, convert::decision, |decision| answer::decision(decision, question))
+        };
+        settle(loaded, "decide", answer.await)
+    }
+
+    /// Does another attempt follow?
+    ///
+    /// # Errors
+    ///
+    /// The policy gave no answer, or none that may be given.
+    pub async fn on_failure(
+        &self,
+        loaded: &Loaded,
+        question: &FailureQuestion,
+    ) -> Result<Answered<RetryDecision>, PolicyFault> {
+        let attempt = loaded.inputs.failed_attempt(question);
+        let answer = async {
+            let asked = ready(&self.runtime, loaded)
+                .await?
+                .ask(loaded.limits.fuel, async |guest: &Guest, store| {
+                    guest.call_on_failure(store, &attempt).await
+                })
+                .await?;
+            checked(asked, convert::retry_decision, |decision| answer::retry_decision(decision, question))
+        };
+        settle(loaded, "on-failure", answer.await)
+    }
+
+    /// What does this text mean?
+    ///
+    /// # Errors
+    ///
+    /// The policy gave no answer, or none that may be given.
+    pub async fn on_reply(
+        &self,
+        loaded: &Loaded,
+        question: &ReplyQuestion,
+    ) -> Result<Answered<ReplyAction>, PolicyFault> {
+        let inbound = loaded.inputs.inbound(question);
+        let answer = async {
+            let asked = ready(&self.runtime, loaded)
+                .await?
+                .ask(loaded.limits.fuel, async |guest: &Guest, store| {
+                    guest.call_on_reply(store, &inbound).await
+                })
+                .await?;
+            let description = &loaded.description;
+            checked(asked, convert::reply_action, |action| answer::reply_action(action, description))
+        };
+        settle(loaded, "on-reply", answer.await)
+    }
+}
+
+/// A fresh instance that has its settings.
+async fn ready<'a>(runtime: &'a Runtime, loaded: &'a Loaded) -> Result<Session<'a>, Cause> {
+    let mut session = Session::open(runtime, &loaded.pre, &loaded.limits).await?;
+    session.configure(&loaded.settings).await?;
+    Ok(session)
+}
+
+fn checked<Wire, T>(
+    asked: Asked<Wire>,
+    convert: impl FnOnce(Wire) -> T,
+    check: impl FnOnce(&T) -> Result<(), String>,
+) -> Result<Asked<T>, Cause> {
+    let answer = convert(asked.answer);
+    check(&answer).map_err(|rule| Cause::policy("invalid-answer", rule))?;
+    Ok(Asked { answer, fuel: asked.fuel, log: asked.log })
+}
+
+fn settle<T>(
+    loaded: &Loaded,
+    question: &'static str,
+    asked: Result<Asked<T>, Cause>,
+) -> Result<Answered<T>, PolicyFault> {
+    match asked {
+        Ok(Asked { answer, fuel, log }) => Ok(Answered {
+            answer,
+            by: Answerer {
+                name: loaded.description.name.clone(),
+                version: loaded.description.version.clone(),
+                hash: loaded.hash.clone(),
+                settings_hash: loaded.settings_hash.clone(),
+                fuel,
+                log,
+            },
+        }),
+        Err(Cause { code, text, blame }) => Err(PolicyFault {
+            policy: loaded.description.name.clone(),
+            hash: loaded.hash.clone(),
+            question,
+            code,
+            text,
+            blame,
+        }),
+    }
+}

@@ -1,0 +1,112 @@
+//! Compiled policies on disk. Nothing is trusted for lying there: an entry counts only with a MAC
+//! under the host's own key, and one that is missing, stale or touched is compiled again.
+
+use super::{engine, hex};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::{fmt, fs, process};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// A private folder for compiled policies, and the key under which they are sealed.
+#[derive(Clone)]
+pub struct Cache {
+    folder: PathBuf,
+    key: [u8; 32],
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+impl Cache {
+    /// The folder is made at the first use, for the host's own user only.
+    #[must_use]
+    pub fn new(folder: impl Into<PathBuf>, key: [u8; 32]) -> Self {
+        Self { folder: folder.into(), key }
+    }
+
+    /// The compiled form of the `.wasm` with this hash, if we compiled it for this engine.
+    pub(super) fn fetch(&self, engine: &Engine, hash: &str) -> Option<Component> {
+        let path = self.entry(engine, hash);
+        let code = fs::read(&path).ok()?;
+        let tag = fs::read(path.with_extension("mac")).ok()?;
+        if self.mac(&path, &code).verify_slice(&tag).is_err() {
+            tracing::warn!(file = %path.display(), "a compiled policy in the cache was changed; it is compiled again");
+            return None;
+        }
+        #[expect(unsafe_code, reason = "the bytes are verified to be what this host's own compiler wrote")]
+        // SAFETY: `deserialize` needs bytes that `Component::serialize` gave. The MAC is over these very
+        // bytes and the name that holds the hash and the engine, under a key that only the host has.
+        let component = unsafe { Component::deserialize(engine, &code) };
+        component.ok()
+    }
+
+    /// Keeps a compiled policy for the next start.
+    pub(super) fn keep(&self, engine: &Engine, hash: &str, component: &Component) -> io::Result<()> {
+        make_private(&self.folder)?;
+        let path = self.entry(engine, hash);
+        let code = component.serialize().map_err(|error| io::Error::other(format!("{error:#}")))?;
+        let tag = self.mac(&path, &code).finalize().into_bytes();
+        // A crash between the two leaves a pair that does not match, which is compiled again.
+        self.write(&path, &code)?;
+        self.write(&path.with_extension("mac"), &tag)
+    }
+
+    fn entry(&self, engine: &Engine, hash: &str) -> PathBuf {
+        self.folder.join(format!("{hash}-{:016x}.cwasm", engine::compatibility(engine)))
+    }
+
+    /// Over the name as well, so that one entry cannot stand in for another.
+    fn mac(&self, path: &Path, code: &[u8]) -> Hmac<Sha256> {
+        // HMAC itself fills a key up with zeros; done here, nothing can fail.
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(&self.key);
+        let mut mac = Hmac::<Sha256>::new(&block.into());
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        mac.update(&(name.len() as u64).to_le_bytes());
+        mac.update(name);
+        mac.update(code);
+        mac
+    }
+
+    /// Readers see the old file or the new one, never half of one.
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let draft = self.folder.join(format!(".{}-{number}.tmp", process::id()));
+        let written = (|| {
+            let mut file = fs::File::create(&draft)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&draft, path)
+        })();
+        if written.is_err() {
+            // The draft is of no use, and why it failed is what the caller must hear.
+            let _ = fs::remove_file(&draft);
+        }
+        written
+    }
+}
+
+/// A folder that nobody else can read or write.
+fn make_private(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+/// The hash under which a `.wasm` is known.
+pub(super) fn hash(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    hex(&Sha256::digest(bytes))
+}

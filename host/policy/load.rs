@@ -1,0 +1,228 @@
+//! From a file to a policy that can be asked: looked at, compiled or fetched from the cache, asked
+//! who it is, and given its settings once, before anybody depends on it.
+
+use super::bindings::{MessagePolicyPre, asked};
+use super::cache::{self, Cache};
+use super::convert::{self, Inputs};
+use super::fault::Cause;
+use super::imports::State;
+use super::limits::{CEILING, Limits};
+use super::plugin_file::{Mode, PluginFile};
+use super::run::{Runtime, Session};
+use super::{admission, answer, imports::one_line};
+use crate::domain::policy::Description;
+use std::collections::HashSet;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::{fmt, fs};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// Why a file is not taken as a policy.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct Refusal {
+    /// Stable: `unreadable`, `file-too-large`, `not-wasm`, `core-module`, `damaged`, `forbidden-import`,
+    /// `wrong-world`, `version-unsupported`, `compile-failed`, `link-failed`, `describe-failed`,
+    /// `config-invalid`.
+    pub code: &'static str,
+    /// What is wrong, and where.
+    pub text: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Refusal {
+    pub(super) fn new(code: &'static str, text: impl Into<String>) -> Self {
+        Self { code, text: text.into(), source: None }
+    }
+
+    pub(super) fn caused(
+        code: &'static str,
+        text: impl Into<String>,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self { source: Some(source.into()), ..Self::new(code, text) }
+    }
+}
+
+/// A policy that can be asked.
+pub struct Loaded {
+    /// What it says of itself.
+    pub description: Description,
+    /// The `.wasm` it came from.
+    pub file: PathBuf,
+    /// SHA-256 of that file, in hex.
+    pub hash: String,
+    /// SHA-256 of its settings, in hex.
+    pub settings_hash: String,
+    /// Bytes of that file.
+    pub size: u64,
+    /// It did not have to be compiled.
+    pub from_cache: bool,
+    /// From opening the file to the answer of `configure`.
+    pub load_time: Duration,
+    /// What it may use: `[policy]` with its own `[limits]`.
+    pub limits: Limits,
+    pub(super) settings: String,
+    pub(super) inputs: Inputs,
+    pub(super) pre: MessagePolicyPre<State>,
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { description, file, hash, .. } = self;
+        let name = &description.name;
+        f.debug_struct("Loaded")
+            .field("name", name)
+            .field("file", file)
+            .field("hash", hash)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What became of one file.
+#[derive(Clone, Debug)]
+pub enum LoadReport {
+    /// It decides.
+    Live(Arc<Loaded>),
+    /// Its `.toml` says `mode = "off"`.
+    Off {
+        /// The `.wasm`.
+        file: PathBuf,
+    },
+}
+
+/// Loads the policy of one `.wasm` and the `.toml` beside it.
+pub(super) async fn load(runtime: &Runtime, cache: &Cache, path: &Path) -> Result<LoadReport, Refusal> {
+    let started = Instant::now();
+    let file = PluginFile::read(path)?;
+    if file.mode == Mode::Off {
+        return Ok(LoadReport::Off { file: path.to_owned() });
+    }
+    let limits =
+        runtime.limits.with(file.overrides).map_err(|error| file.refused_limits(&error.to_string()))?;
+
+    let code = code(runtime, cache, path).await?;
+    let link_failed = |error: wasmtime::Error| {
+        let text = format!("it does not fit this host: {}", one_line(&format!("{error:#}"), 500));
+        Refusal::new("link-failed", text)
+    };
+    let pre = runtime.linker.instantiate_pre(&code.component).map_err(link_failed)?;
+    let pre = MessagePolicyPre::new(pre).map_err(link_failed)?;
+
+    // Starting may take longer than answering: it is done once, and here nobody waits for it.
+    let start = Limits { wall: CEILING.wall, ..limits.clone() };
+    let description = describe(runtime, &pre, &start).await?;
+    file.check_settings(&description.settings_schema)?;
+    let mut session = Session::open(runtime, &pre, &start).await.map_err(|cause| broken("start", &cause))?;
+    match session.configure(&file.settings_text).await {
+        Ok(()) => {}
+        Err(cause) if cause.code == "policy-error" => return Err(file.refused_settings(&cause.text)),
+        Err(cause) => return Err(broken("configure", &cause)),
+    }
+    Ok(LoadReport::Live(Arc::new(Loaded {
+        inputs: Inputs::new(&description.inputs),
+        description,
+        file: path.to_owned(),
+        hash: code.hash,
+        settings_hash: file.settings_hash,
+        size: code.size,
+        from_cache: code.from_cache,
+        load_time: started.elapsed(),
+        limits,
+        settings: file.settings_text,
+        pre,
+    })))
+}
+
+struct Code {
+    component: Component,
+    hash: String,
+    size: u64,
+    from_cache: bool,
+}
+
+/// Reads, checks and compiles away from the threads that serve.
+async fn code(runtime: &Runtime, cache: &Cache, path: &Path) -> Result<Code, Refusal> {
+    let (engine, cache, path) = (runtime.engine.clone(), cache.clone(), path.to_owned());
+    let limit = runtime.limits.file;
+    let work = move || {
+        let unreadable = |error| Refusal::caused("unreadable", "the file could not be read", error);
+        admission::size(fs::metadata(&path).map_err(unreadable)?.len(), limit)?;
+        let wasm = fs::read(&path).map_err(unreadable)?;
+        admission::check(&wasm, limit)?;
+        let (hash, size) = (cache::hash(&wasm), wasm.len() as u64);
+        if let Some(component) = cache.fetch(&engine, &hash) {
+            return Ok(Code { component, hash, size, from_cache: true });
+        }
+        let component = compile(&engine, &wasm)?;
+        if let Err(error) = cache.keep(&engine, &hash, &component) {
+            let (file, error) = (path.display(), error.to_string());
+            tracing::warn!(%file, error, "a compiled policy could not be kept: the next start compiles it again");
+        }
+        Ok(Code { component, hash, size, from_cache: false })
+    };
+    let stopped = |error| Refusal::caused("compile-failed", "the compilation did not end", error);
+    tokio::task::spawn_blocking(work).await.map_err(stopped)?
+}
+
+/// The one place where WebAssembly becomes machine code: a child process, with limits of its own,
+/// fits in here.
+fn compile(engine: &Engine, wasm: &[u8]) -> Result<Component, Refusal> {
+    Component::new(engine, wasm).map_err(|error| {
+        let text = format!("it cannot be compiled: {}", one_line(&format!("{error:#}"), 500));
+        Refusal::new("compile-failed", text)
+    })
+}
+
+async fn describe(
+    runtime: &Runtime,
+    pre: &MessagePolicyPre<State>,
+    limits: &Limits,
+) -> Result<Description, Refusal> {
+    let session = Session::open(runtime, pre, limits).await.map_err(|cause| broken("start", &cause))?;
+    let described = session
+        .ask(limits.start_fuel, async |guest: &asked::Guest, store| guest.call_describe(store).await.map(Ok))
+        .await
+        .map_err(|cause| broken("describe", &cause))?;
+    let description = convert::description(described.answer);
+    check(&description)
+        .map_err(|text| Refusal::new("describe-failed", format!("in its description {text}")))?;
+    Ok(description)
+}
+
+fn broken(question: &str, cause: &Cause) -> Refusal {
+    let code = if question == "configure" { "config-invalid" } else { "describe-failed" };
+    Refusal::new(code, format!("it does not get through `{question}`: {}: {}", cause.code, cause.text))
+}
+
+/// Whether a description can be counted on, in logs, in columns and as names of files.
+fn check(description: &Description) -> Result<(), String> {
+    let Description { name, version, summary, message_types, events, inputs, answers, settings_schema: _ } =
+        description;
+    if !answer::is_name(name) {
+        return Err(format!("the name `{}` is not 1 to 64 of `a-z`, `0-9` and `-`", one_line(name, 80)));
+    }
+    if version.is_empty() || version.len() > 64 || version.chars().any(char::is_whitespace) {
+        return Err(format!("the version `{}` is none, such as `1.4.0`", one_line(version, 80)));
+    }
+    if summary.chars().count() > 500 {
+        return Err("the summary has more than 500 characters".to_owned());
+    }
+    if message_types.is_empty() {
+        return Err("there is no message type".to_owned());
+    }
+    if let Some(bad) = message_types.iter().chain(answers).find(|name| !answer::is_name(&name.0)) {
+        return Err(format!("`{}` is no name of a message type", one_line(&bad.0, 80)));
+    }
+    if let Some(bad) = events.iter().chain(inputs).find(|name| name.is_empty() || name.len() > 128) {
+        return Err(format!("`{}` is no name of an event or a fact", one_line(bad, 80)));
+    }
+    let mut seen = HashSet::new();
+    match message_types.iter().find(|name| !seen.insert(*name)) {
+        Some(twice) => Err(format!("the message type `{twice}` stands twice")),
+        None => Ok(()),
+    }
+}

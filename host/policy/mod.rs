@@ -1,0 +1,182 @@
+//! Policies: the clinic's rules, as WebAssembly components that it drops into a folder.
+//!
+//! What this module guarantees:
+//!
+//! - A policy is a pure function. Every call gets a fresh instance that can compute, ask the calendar
+//!   and log; equal questions get equal answers for equal fuel.
+//! - It sees the facts that it lists in `describe.inputs`, and no others.
+//! - It cannot hurt the host: file, fuel, time, memory, stack, answer and log are bounded, and each
+//!   bound ends the call in a [`PolicyFault`](crate::domain::policy::PolicyFault) that says which.
+//! - It cannot reach beyond its question: an answer about other people, other message types or
+//!   moments that are over is no answer.
+//! - No machine code is run but what this host compiled, from a file that was looked at first.
+//!
+//! ```text
+//! .toml  .wasm --admission--> cache or compile --> describe, settings, configure --> Registry
+//! question --convert--> run (fresh instance) --convert--> answer (checked) --> Answered | PolicyFault
+//! ```
+
+mod admission;
+mod answer;
+mod ask;
+mod bindings;
+pub mod build;
+mod cache;
+mod convert;
+mod engine;
+mod fault;
+mod imports;
+mod limits;
+mod load;
+mod plugin_file;
+mod quantity;
+mod registry;
+mod run;
+mod sources;
+#[cfg(test)]
+mod tests;
+
+pub use cache::Cache;
+pub use limits::{Limits, LimitsError};
+pub use load::{LoadReport, Loaded, Refusal};
+pub use quantity::{Bytes, Span};
+
+use crate::domain::kind::TypeName;
+use arc_swap::ArcSwap;
+use registry::Registry;
+use run::Runtime;
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fmt, fs, io};
+
+/// The policies of a clinic.
+#[derive(Clone)]
+pub struct Policies {
+    runtime: Arc<Runtime>,
+    registry: Arc<ArcSwap<Registry>>,
+}
+
+impl fmt::Debug for Policies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Policies").field(&self.registry.load().all).finish()
+    }
+}
+
+/// The policies could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyLoadError {
+    /// `[policy]` asks for more than this host can keep.
+    #[error("`[policy]` in the configuration cannot be kept")]
+    Limits(#[from] LimitsError),
+    /// The engine does not start: the machine lacks address space or threads.
+    #[error("the WebAssembly engine does not start")]
+    Engine {
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The folder, or its list of files, cannot be read.
+    #[error("the policies' folder {} cannot be read", folder.display())]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// One of the files is no policy, or its settings do not fit.
+    #[error("the policy {} is refused ({})", file.display(), source.code)]
+    Refused {
+        /// The `.wasm`.
+        file: PathBuf,
+        /// Why.
+        source: Refusal,
+    },
+    /// Two policies decide for one message type.
+    #[error(
+        "{} and {} both decide for the message type `{message_type}`: set `mode = \"off\"` for one of them",
+        first.display(), second.display()
+    )]
+    SameType {
+        /// The type.
+        message_type: TypeName,
+        /// One `.wasm`.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+}
+
+impl Policies {
+    /// Loads every `<name>.wasm` of a folder, with the `<name>.toml` beside it.
+    ///
+    /// # Errors
+    ///
+    /// Any file that cannot be taken, by name and with the reason: a host does not start with half
+    /// of its rules.
+    pub async fn load(
+        folder: &Path,
+        cache: &Cache,
+        limits: &Limits,
+    ) -> Result<(Self, Vec<LoadReport>), PolicyLoadError> {
+        limits.validate()?;
+        let runtime =
+            Runtime::new(limits).map_err(|error| PolicyLoadError::Engine { source: error.into() })?;
+        let mut reports = Vec::new();
+        for file in files(folder)? {
+            let report = load::load(&runtime, cache, &file).await;
+            reports.push(report.map_err(|source| PolicyLoadError::Refused { file, source })?);
+        }
+        let live = reports.iter().filter_map(|report| match report {
+            LoadReport::Live(loaded) => Some(loaded.clone()),
+            LoadReport::Off { .. } => None,
+        });
+        let registry = Registry::new(live.collect())?;
+        Ok((
+            Self { runtime: Arc::new(runtime), registry: Arc::new(ArcSwap::from_pointee(registry)) },
+            reports,
+        ))
+    }
+
+    /// The policy that decides for this message type.
+    #[must_use]
+    pub fn for_type(&self, message_type: &TypeName) -> Option<Arc<Loaded>> {
+        self.registry.load().by_type.get(message_type).cloned()
+    }
+
+    /// The policies that plan this event, in the order of their files.
+    #[must_use]
+    pub fn for_event(&self, event_type: &str) -> Vec<Arc<Loaded>> {
+        self.registry.load().by_event.get(event_type).cloned().unwrap_or_default()
+    }
+
+    /// All of them, in the order of their files.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Loaded>> {
+        self.registry.load().all.clone()
+    }
+}
+
+/// The plugins of a folder, sorted. Names that begin with a dot are drafts.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, PolicyLoadError> {
+    let unreadable = |source| PolicyLoadError::Folder { folder: folder.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let draft = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !draft && path.extension().is_some_and(|extension| extension == "wasm") && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Bytes in hex.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,82 @@
+//! What is refused before it is compiled, and in which words.
+
+use super::super::admission::check;
+use super::super::quantity::Bytes;
+use super::guest::{Decides, Guest};
+use wasm_encoder::{Component, ComponentImportSection, ComponentTypeRef, ComponentTypeSection, InstanceType};
+
+/// A component that imports these interfaces and exports nothing.
+fn importing(names: &[&str]) -> Vec<u8> {
+    let mut types = ComponentTypeSection::new();
+    types.instance(&InstanceType::new());
+    let mut imports = ComponentImportSection::new();
+    for name in names {
+        imports.import(*name, ComponentTypeRef::Instance(0));
+    }
+    let mut component = Component::new();
+    component.section(&types).section(&imports);
+    component.finish()
+}
+
+fn refused(wasm: &[u8]) -> (&'static str, String) {
+    let refusal = check(wasm, Bytes(1 << 20)).unwrap_err();
+    (refusal.code, refusal.text)
+}
+
+#[test]
+fn what_is_not_webassembly_is_refused() {
+    assert_eq!(refused(b""), ("not-wasm", "the file is empty".to_owned()));
+    assert_eq!(refused(b"Dear colleague, find the plugin attached").0, "not-wasm");
+    assert!(refused(b"\x7fELF and more").1.contains(".cwasm"));
+}
+
+#[test]
+fn a_file_that_is_too_large_is_refused_unread() {
+    let refusal = check(&Guest::new(Decides::Send).component(), Bytes(1024)).unwrap_err();
+    assert_eq!(refusal.code, "file-too-large");
+    assert!(refusal.text.ends_with("and may have 1 KiB (`file` in `[policy]`)"), "{}", refusal.text);
+}
+
+#[test]
+fn a_core_module_is_refused() {
+    assert_eq!(refused(&Guest::new(Decides::Send).core()).0, "core-module");
+}
+
+#[test]
+fn a_component_cut_anywhere_is_refused() {
+    let whole = Guest::new(Decides::Send).component();
+    check(&whole, Bytes(1 << 20)).unwrap();
+    for length in (0..whole.len()).step_by(7) {
+        let (code, text) = refused(&whole[..length]);
+        // Cut between two sections, a file is whole but does not export a policy.
+        assert!(["not-wasm", "damaged", "wrong-world"].contains(&code), "{length}: {code}: {text}");
+    }
+    assert!(refused(&whole[..whole.len() / 2]).1.starts_with("the file is damaged at byte "));
+}
+
+#[test]
+fn forbidden_imports_are_all_named_at_once() {
+    let names = ["wasi:http/outgoing-handler@0.2.0", "tidings:policy/log@1.0.0", "clinic:db/query@1.0.0"];
+    let (code, text) = refused(&importing(&names));
+    assert_eq!(code, "forbidden-import");
+    let expected = "it imports what no policy may: `wasi:http/outgoing-handler@0.2.0`, `clinic:db/query@1.0.0`. \
+        A policy computes, asks the calendar and logs, it has no network: what it must know is sent with the event";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn another_major_version_is_refused_and_a_minor_one_is_not() {
+    assert_eq!(refused(&importing(&["tidings:policy/log@2.0.0"])).0, "version-unsupported");
+    assert_eq!(refused(&importing(&["tidings:policy/log@0.9.0"])).0, "version-unsupported");
+    // Goes on to the exports.
+    assert_eq!(refused(&importing(&["tidings:policy/log@1.7.0"])).0, "wrong-world");
+}
+
+#[test]
+fn a_component_of_another_world_is_refused() {
+    let (code, text) = refused(&importing(&[]));
+    assert_eq!(
+        (code, text.as_str()),
+        ("wrong-world", "it does not export `tidings:policy/policy`; it exports nothing",)
+    );
+}
