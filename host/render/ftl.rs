@@ -1,0 +1,189 @@
+//! One `.ftl` file: capped before it is parsed, and its faults where they are.
+
+use super::fault::Fault;
+use super::source::Source;
+use fluent_bundle::FluentResource;
+use fluent_syntax::parser::{ErrorKind, ParserError};
+use std::sync::Arc;
+
+/// The parser calls itself for every brace; some hundreds of them would end the whole process.
+const MAX_DEPTH: usize = 8;
+
+/// A parsed file.
+#[derive(Clone, Debug)]
+pub(super) struct FtlFile {
+    /// Path below the home folder.
+    pub(super) file: String,
+    /// What is in it.
+    pub(super) resource: Arc<FluentResource>,
+}
+
+impl FtlFile {
+    /// A fault at a slice of this file's text, such as a name in its syntax tree.
+    pub(super) fn fault(&self, slice: &str, message: impl Into<String>) -> Fault {
+        let text = self.resource.source();
+        let offset = (slice.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+        Fault::at(&self.file, text, offset, message)
+    }
+}
+
+/// Parses a file, or reports all its faults.
+pub(super) fn parse(source: &Source) -> Result<FtlFile, Vec<Fault>> {
+    if let Some(offset) = too_deep(&source.text) {
+        let message = format!("braces and brackets are nested more than {MAX_DEPTH} deep; make it simpler");
+        return Err(vec![source.fault(offset, message)]);
+    }
+    let file = source.file.clone();
+    match FluentResource::try_new(source.text.clone()) {
+        Ok(resource) => Ok(FtlFile { file, resource: Arc::new(resource) }),
+        Err((_, errors)) => Err(errors.iter().map(|error| fault(source, error)).collect()),
+    }
+}
+
+/// Where nesting first exceeds what is parsed. Counts too much rather than too little: whatever
+/// could be text to the parser must not hide a brace here.
+fn too_deep(text: &str) -> Option<usize> {
+    // For every open brace, the brackets that are open inside it.
+    let mut open: Vec<usize> = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        // A forgotten brace must not count against the messages that follow it.
+        if starts_entry(line) {
+            open.clear();
+        }
+        let (mut literal, mut escaped, mut opened) = (false, false, false);
+        for (at, character) in line.char_indices() {
+            // Only right behind a brace is a quotation mark surely the beginning of a literal.
+            let begins = opened && character == '"';
+            opened = !literal && (character == '{' || opened && character == ' ');
+            match character {
+                _ if escaped => escaped = false,
+                '\\' if literal => escaped = true,
+                '"' if literal || begins => literal = !literal,
+                _ if literal => {}
+                '{' => open.push(0),
+                '}' => drop(open.pop()),
+                '(' | ')' => {
+                    if let Some(brackets) = open.last_mut() {
+                        *brackets = if character == '(' { *brackets + 1 } else { brackets.saturating_sub(1) };
+                    }
+                }
+                _ => {}
+            }
+            if open.len() + open.iter().sum::<usize>() > MAX_DEPTH {
+                return Some(start + at);
+            }
+        }
+        start += line.len();
+    }
+    None
+}
+
+/// `key =` or `-term =` in the first column: the parser begins anew there, whatever came before.
+fn starts_entry(line: &str) -> bool {
+    let name = line.strip_prefix('-').unwrap_or(line);
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name
+            .trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+            .trim_start_matches(' ')
+            .starts_with('=')
+}
+
+fn fault(source: &Source, error: &ParserError) -> Fault {
+    let text = &source.text;
+    let at = error.pos.start.min(text.len());
+    let line_start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let unclosed = matches!(error.kind, ErrorKind::ExpectedToken('}'));
+    if unclosed && text[line_start..at].trim().is_empty() && line_start > 0 {
+        // The parser looks for the brace on the lines below the one where it was forgotten.
+        let end = text[..line_start].trim_end().len();
+        return source.fault(end, "the `}` that closes this is missing");
+    }
+    source.fault(at, sentence(&error.kind))
+}
+
+fn sentence(kind: &ErrorKind) -> String {
+    match kind {
+        ErrorKind::ExpectedToken('}') => {
+            "a `}` was expected here: names have no spaces or accents".to_owned()
+        }
+        ErrorKind::ExpectedToken('=') => {
+            "a message is written `name = text`, and the `=` is missing".to_owned()
+        }
+        ErrorKind::ExpectedToken(token) => format!("a `{token}` was expected here"),
+        ErrorKind::ExpectedCharRange { .. } => {
+            "a name was expected here: it begins with a letter, and has letters, digits, `-` and `_`"
+                .to_owned()
+        }
+        ErrorKind::ExpectedMessageField { entry_id } => format!("the message `{entry_id}` has no text"),
+        ErrorKind::ExpectedTermField { entry_id } => format!("the term `-{entry_id}` has no text"),
+        ErrorKind::MissingDefaultVariant => {
+            "one of the variants must be the default, marked with `*`".to_owned()
+        }
+        ErrorKind::MultipleDefaultVariants => {
+            "only one variant can be the default, marked with `*`".to_owned()
+        }
+        ErrorKind::UnbalancedClosingBrace => {
+            "this `}` closes nothing; write { \"}\" } for a real one".to_owned()
+        }
+        ErrorKind::UnterminatedStringLiteral => "the closing `\"` is missing on this line".to_owned(),
+        ErrorKind::ExpectedInlineExpression => "something is missing between the braces".to_owned(),
+        ErrorKind::ForbiddenCallee => "functions are written in capitals: DATETIME or NUMBER".to_owned(),
+        ErrorKind::MissingValue => "a text was expected here".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(text: &str) -> Vec<Fault> {
+        parse(&Source { file: "locales/es/a.ftl".to_owned(), text: text.to_owned() })
+            .err()
+            .unwrap_or_default()
+    }
+
+    fn place(text: &str) -> (usize, usize) {
+        let fault = faults(text).remove(0);
+        (fault.line, fault.column)
+    }
+
+    #[test]
+    fn a_syntax_error_is_shown_where_the_translator_made_it() {
+        assert_eq!(place("a = Hola { $name\nb = Uno\n"), (1, 17));
+        assert_eq!(place("a = Hola } $name\n"), (1, 10));
+        assert_eq!(place("uno Uno\n"), (1, 5));
+        assert_eq!(place("a = { $n ->\n  [one] x\n }\n").0, 3);
+        assert_eq!(faults("a = Hola { $name\nb = Uno\nc = Dos }\n").len(), 2);
+    }
+
+    #[test]
+    fn a_file_that_would_overflow_the_stack_is_refused_before_it_is_parsed() {
+        for hostile in [
+            "{".repeat(5000),
+            "{\n".repeat(5000),
+            format!("{{ {}", "F(\n".repeat(5000)),
+            format!("{{ $x ->\n *[o] say \"{}", "{".repeat(5000)),
+            "{ $x ->\n *[o] ) ".repeat(5000),
+            "{ $x ->\n *[o] (\" ".repeat(5000),
+        ] {
+            let fault = faults(&format!("a = {hostile}")).remove(0);
+            assert!(fault.message.contains("nested"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn braces_in_literals_and_forgotten_ones_do_not_count_as_nesting() {
+        let literals = "a = { \"{\" } text\n".repeat(20);
+        assert!(parse(&Source { file: String::new(), text: literals }).is_ok());
+        let unclosed = "a = Hola { $x\n".repeat(20);
+        assert!(faults(&unclosed).iter().all(|fault| !fault.message.contains("nested")));
+    }
+
+    #[test]
+    fn windows_line_ends_are_fine() {
+        let file = parse(&Source { file: String::new(), text: "a = Uno\r\nb = Dos\r\n".to_owned() }).unwrap();
+        assert_eq!(file.resource.entries().count(), 2);
+    }
+}

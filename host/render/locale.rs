@@ -1,0 +1,128 @@
+//! One locale: its messages, ready to be formatted, and its formats.
+
+use super::fault::Fault;
+use super::flaw::Flaw;
+use super::formats::Formats;
+use super::ftl::FtlFile;
+use super::functions;
+use arc_swap::ArcSwap;
+use fluent_bundle::concurrent::FluentBundle;
+use fluent_bundle::{FluentArgs, FluentResource};
+use fluent_syntax::ast::Entry;
+use icu_locale::LanguageIdentifier;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+type Bundle = FluentBundle<Arc<FluentResource>>;
+
+/// A language that texts can be sent in.
+pub(super) struct Locale {
+    /// The name of its folder.
+    pub(super) tag: String,
+    /// The same with script and region.
+    pub(super) id: LanguageIdentifier,
+    /// How it writes dates, times, numbers and amounts.
+    pub(super) formats: Arc<Formats>,
+    files: Vec<FtlFile>,
+    bundle: ArcSwap<Bundle>,
+}
+
+impl Locale {
+    /// A locale from files that were checked.
+    pub(super) fn new(tag: &str, id: LanguageIdentifier, formats: Formats, files: Vec<FtlFile>) -> Self {
+        let bundle = ArcSwap::from_pointee(bundle(tag, &files));
+        Self { tag: tag.to_owned(), id, formats: Arc::new(formats), files, bundle }
+    }
+
+    /// Whether there is a text for a key.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.bundle.load().get_message(key).is_some_and(|message| message.value().is_some())
+    }
+
+    /// The keys of all messages.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().flat_map(|file| file.resource.entries()).filter_map(|entry| match entry {
+            Entry::Message(message) => Some(message.id.name),
+            Entry::Term(_)
+            | Entry::Comment(_)
+            | Entry::GroupComment(_)
+            | Entry::ResourceComment(_)
+            | Entry::Junk { .. } => None,
+        })
+    }
+
+    /// Writes one message; whatever Fluent or our functions complain of makes it unusable.
+    pub(super) fn format(&self, key: &str, arguments: &FluentArgs<'_>) -> Result<String, Flaw> {
+        let bundle = self.bundle.load();
+        let missing = || Flaw::new("missing-key", format!("`{}` has no text for `{key}`", self.tag));
+        let message = bundle.get_message(key).ok_or_else(missing)?;
+        let pattern = message.value().ok_or_else(missing)?;
+        let mut errors = Vec::new();
+        let mut text = String::new();
+        let (written, problems) = functions::on_stage(&self.formats, || {
+            bundle.write_pattern(&mut text, pattern, Some(arguments), &mut errors)
+        });
+        let problem = problems
+            .into_iter()
+            .next()
+            .or_else(|| errors.first().map(ToString::to_string))
+            .or_else(|| written.err().map(|_| "it cannot be written".to_owned()));
+        match problem {
+            Some(problem) => Err(Flaw::new("bad-message", format!("`{key}` in `{}`: {problem}", self.tag))),
+            None => Ok(text),
+        }
+    }
+
+    /// Starts anew after a panic, which leaves the bundle's lock unusable for ever.
+    pub(super) fn renew(&self) {
+        self.bundle.store(Arc::new(bundle(&self.tag, &self.files)));
+    }
+}
+
+impl fmt::Debug for Locale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Locale").field("tag", &self.tag).finish_non_exhaustive()
+    }
+}
+
+fn bundle(tag: &str, files: &[FtlFile]) -> Bundle {
+    // Plural rules follow the text's language, never the clinic's region.
+    let mut bundle = FluentBundle::new_concurrent(vec![tag.parse().unwrap_or_default()]);
+    // Cannot fail in a new bundle: no message is called DATETIME before the messages are added.
+    if functions::install(&mut bundle).is_ok() {
+        for file in files {
+            // Second keys were reported when the files were read; the first one stands.
+            bundle.add_resource(Arc::clone(&file.resource)).ok();
+        }
+    }
+    bundle
+}
+
+/// Keys that are defined twice within one locale.
+pub(super) fn duplicates(files: &[FtlFile]) -> Vec<Fault> {
+    let mut first: HashMap<(bool, &str), Fault> = HashMap::new();
+    let mut faults = Vec::new();
+    for file in files {
+        for entry in file.resource.entries() {
+            let (term, name) = match entry {
+                Entry::Message(message) => (false, message.id.name),
+                Entry::Term(term) => (true, term.id.name),
+                Entry::Comment(_)
+                | Entry::GroupComment(_)
+                | Entry::ResourceComment(_)
+                | Entry::Junk { .. } => continue,
+            };
+            match first.get(&(term, name)) {
+                Some(earlier) => {
+                    let place = format!("{}:{}", earlier.file, earlier.line);
+                    faults.push(file.fault(name, format!("`{name}` is there already, in {place}")));
+                }
+                None => {
+                    first.insert((term, name), file.fault(name, ""));
+                }
+            }
+        }
+    }
+    faults
+}

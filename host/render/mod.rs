@@ -1,0 +1,199 @@
+//! Words for patients. `templates/` says which sentences, `locales/` says every word of them, and
+//! this module makes one text in one language out of both, or says why it cannot.
+//!
+//! ```text
+//! recipient's language ─┐
+//! the clinic's ─────────┤ each in turn: template ── t("key") ── Fluent ── dates, money ── count
+//! en ───────────────────┘ the first that renders whole and within its budget is sent
+//! ```
+//!
+//! A text is never mixed from two languages, never rendered from a value, and never silently
+//! longer than its budget. A message keeps the [`Catalogue`] it started with; a new one is built
+//! aside and swapped in whole. Of a bad file the others learn nothing: it is left out, its texts
+//! go out in the next language, and [`Catalogue::faults`] says where the fault is. Only templates
+//! and the reference locale `en` must be without fault, for nothing stands behind them.
+
+mod arguments;
+mod bind;
+mod catalogue;
+mod check;
+mod clean;
+mod fault;
+mod flaw;
+mod formats;
+mod ftl;
+mod functions;
+mod kind_file;
+mod language;
+mod load;
+mod locale;
+mod scan;
+mod source;
+mod template;
+mod translator;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use bind::{ClinicWords, Problem, VariableError, bindings};
+pub use catalogue::Catalogue;
+pub use fault::{Fault, Faults};
+pub use flaw::Flaw;
+
+use crate::domain::kind::TypeName;
+use crate::domain::policy::Discretion;
+use crate::domain::segments::Segments;
+use crate::domain::value::Value;
+use arc_swap::ArcSwap;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The locale that every other one is measured by, and the last that is tried.
+pub const REFERENCE: &str = "en";
+
+/// What the clinic has set about languages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenderSettings {
+    /// For recipients whose language is not known or has no texts.
+    pub default_language: String,
+    /// Where the clinic is: with `US`, texts in `es` write times as `es-US` does.
+    pub clinic_region: Option<String>,
+    /// `14:30` or `2:30 PM`, whatever the region writes.
+    pub twenty_four_hours: Option<bool>,
+}
+
+impl Default for RenderSettings {
+    fn default() -> Self {
+        Self { default_language: REFERENCE.to_owned(), clinic_region: None, twenty_four_hours: None }
+    }
+}
+
+/// The catalogue could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderLoadError {
+    /// A folder that must be there cannot be read.
+    #[error("the folder {} cannot be read", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A setting names what does not exist.
+    #[error("{0}")]
+    Setting(String),
+    /// The templates or the reference locale are faulty.
+    #[error("the templates or their texts are faulty:\n{0}")]
+    Faults(Faults),
+}
+
+/// A text could not be rendered in any way that the type allows.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// There is no such message type.
+    #[error("there is no message type `{0}`")]
+    UnknownKind(TypeName),
+    /// A variable is missing or of another type, whatever the language.
+    #[error("the variable `{name}` cannot be used: expected {expected}")]
+    Variable {
+        /// Its name.
+        name: String,
+        /// What would be right.
+        expected: &'static str,
+    },
+    /// The type is not sent in another language than the recipient's: a person must look.
+    #[error("`{kind}` cannot be rendered in `{language}`, and is not sent in another language")]
+    Held {
+        /// The message type.
+        kind: TypeName,
+        /// The recipient's language.
+        language: String,
+        /// What is wrong.
+        source: Flaw,
+    },
+    /// Not even the reference locale has the text.
+    #[error("`{kind}` cannot be rendered in any language")]
+    NoLanguage {
+        /// The message type.
+        kind: TypeName,
+        /// What is wrong in the last language.
+        source: Flaw,
+    },
+}
+
+/// One text to be written. Has no `Debug`: its variables are a patient's.
+#[derive(Clone, Copy)]
+pub struct RenderRequest<'a> {
+    /// Its message type.
+    pub kind: &'a TypeName,
+    /// The recipient's language.
+    pub language: &'a str,
+    /// The recipient's time zone.
+    pub time_zone: chrono_tz::Tz,
+    /// How much it may say.
+    pub discretion: Discretion,
+    /// Checked values, from [`bindings`].
+    pub variables: &'a BTreeMap<String, Value>,
+    /// Write full stops in place of secret variables.
+    pub redact_secrets: bool,
+}
+
+/// A text, and what there is to know about it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The text itself.
+    pub text: String,
+    /// The language that was asked for.
+    pub locale_asked: String,
+    /// The locale it is in.
+    pub locale_sent: String,
+    /// Why it is in another language than the recipient's.
+    pub fallback: Option<String>,
+    /// What it costs.
+    pub segments: Segments,
+    /// Shorter sentences were chosen, to stay within the budget.
+    pub short: bool,
+    /// It costs more than the type allows; so does every other language.
+    pub over_budget: bool,
+}
+
+impl std::fmt::Debug for Rendered {
+    /// Without the text: a log is read by more people than the patient.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rendered")
+            .field("locale_asked", &self.locale_asked)
+            .field("locale_sent", &self.locale_sent)
+            .field("fallback", &self.fallback)
+            .field("segments", &self.segments)
+            .field("short", &self.short)
+            .field("over_budget", &self.over_budget)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The catalogue in use. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Renderer {
+    current: Arc<ArcSwap<Catalogue>>,
+}
+
+impl Renderer {
+    /// Reads `templates/` and `locales/` below the home folder.
+    ///
+    /// # Errors
+    ///
+    /// A folder is missing, a setting names nothing, or the templates or the reference locale have
+    /// faults; all of them are reported at once.
+    pub fn load(home: &Path, settings: &RenderSettings) -> Result<Self, RenderLoadError> {
+        let catalogue = Catalogue::load(home, settings)?;
+        Ok(Self { current: Arc::new(ArcSwap::from_pointee(catalogue)) })
+    }
+
+    /// The catalogue as it is now. A message is rendered with the one it started with.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Catalogue> {
+        self.current.load_full()
+    }
+}

@@ -1,0 +1,122 @@
+//! Faults in files: all of them, each where it is, and none that hurts a good file.
+
+use super::*;
+
+#[test]
+fn words_in_a_template_are_refused_where_they_stand() {
+    let faults = Home::new()
+        .with("templates/visit.j2", "{{ t(\"visit\", name=name, at=at) }}\n  Bye {{ name }}")
+        .faults();
+    assert_eq!((faults[0].file.as_str(), faults[0].line, faults[0].column), ("templates/visit.j2", 2, 3));
+    for literal in ["{{ \"Bye\" }}", "{% set x = 'Bye' %}{{ x }}", "{% raw %}x{% endraw %}", "{{ t(name) }}"]
+    {
+        let template = format!("{{{{ t(\"visit\", name=name, at=at) }}}}{literal}");
+        assert!(!Home::new().with("templates/visit.j2", template).faults().is_empty(), "{literal}");
+    }
+}
+
+#[test]
+fn a_template_cannot_use_what_its_type_does_not_declare() {
+    let template = "{{ t(\"visit\", name=name, at=at) }}{% if nmae %}{{ sp }}{% endif %}";
+    let fault = Home::new().with("templates/visit.j2", template).faults().remove(0);
+    assert_eq!((fault.line, fault.column), (1, 41));
+    assert!(fault.message.contains("`nmae` is not declared in visit.toml"), "{fault}");
+}
+
+#[test]
+fn a_syntax_error_in_a_template_has_a_place() {
+    let fault =
+        Home::new().with("templates/visit.j2", "{% if name %}\n{{ t(\"visit\" name) }}").faults().remove(0);
+    assert_eq!(fault.line, 2, "{fault}");
+    assert!(fault.to_string().contains('^'));
+}
+
+#[test]
+fn a_key_that_english_lacks_is_shown_in_the_template() {
+    let fault = Home::new().with("templates/visit.j2", "{{ t(\"vist\") }}").faults().remove(0);
+    assert_eq!(
+        fault.to_string(),
+        "templates/visit.j2:1:6: locales/en has no message `vist`\n  1 | {{ t(\"vist\") }}\n    |      ^"
+    );
+}
+
+#[test]
+fn all_faults_are_reported_at_once() {
+    let faults = Home::new()
+        .with("templates/visit.j2", "Hi {{ t(\"visit\", name=name, at=at) }}")
+        .with("templates/other.toml", "description = 7")
+        .with("templates/lonely.j2", "{{ t(\"visit\") }}")
+        .with("locales/en/more.ftl", "a = {\nvisit = Twice\nb = { $x")
+        .faults();
+    let files: Vec<&str> = faults.iter().map(|fault| fault.file.as_str()).collect();
+    for file in ["templates/visit.j2", "templates/other.toml", "templates/lonely.j2", "locales/en/more.ftl"] {
+        assert!(files.contains(&file), "{file}: {}", Faults(faults.clone()));
+    }
+}
+
+#[test]
+fn a_key_defined_twice_names_both_places() {
+    let fault = Home::new().with("locales/en/z.ftl", "\nvisit = Again").faults().remove(0);
+    assert_eq!((fault.file.as_str(), fault.line), ("locales/en/z.ftl", 2));
+    assert_eq!(fault.message, "`visit` is there already, in locales/en/visits.ftl:1");
+}
+
+#[test]
+fn a_bad_file_in_another_language_is_left_out_and_reported() {
+    let home = Home::new()
+        .with("locales/es/visits.ftl", "visit = Hola { $name }.")
+        .with("locales/es/broken.ftl", "a = Hola { $name\n")
+        .with("locales/fr/visits.ftl", "visit = Salut { $nom }.")
+        .with("locales/klingon/visits.ftl", "visit = nuqneH")
+        .with("locales/de/visits.ftl", b"\xFF\xFEv\0");
+    let catalogue = home.load().snapshot();
+    assert_eq!(Ask::new("visit", "es").of(&catalogue, &ana()).unwrap().text, "Hola Ana.");
+    assert_eq!(Ask::new("visit", "fr").of(&catalogue, &ana()).unwrap().locale_sent, "en");
+    let reported = Faults(catalogue.faults().to_vec()).to_string();
+    for part in [
+        "es/broken.ftl:1:17",
+        "`}`",
+        "fr/visits.ftl:1:18",
+        "$nom does not exist",
+        "locales/klingon",
+        "UTF-16",
+    ] {
+        assert!(reported.contains(part), "{part}:\n{reported}");
+    }
+}
+
+#[test]
+fn a_format_says_nothing_but_formats() {
+    for (formats, word) in [
+        ("weekday-saturday = x", "is not known here"),
+        ("pattern-day = { $year }", "there is no $year"),
+        ("weekday-sat = { $day }", "is a word"),
+        ("money-usd = { NUMBER($amount) }", "only"),
+    ] {
+        let fault = Home::new().with("locales/en/formats.ftl", formats).faults().remove(0);
+        assert!(fault.message.contains(word), "{fault}");
+    }
+}
+
+#[test]
+fn settings_that_name_nothing_are_refused() {
+    let home = Home::new();
+    for settings in [
+        RenderSettings { default_language: "bn".to_owned(), ..american() },
+        RenderSettings { clinic_region: Some("America".to_owned()), ..american() },
+    ] {
+        assert!(matches!(Renderer::load(&home.0, &settings), Err(RenderLoadError::Setting(_))));
+    }
+    let nowhere = Renderer::load(&home.0.join("nowhere"), &american()).unwrap_err();
+    assert!(matches!(nowhere, RenderLoadError::Folder { .. }));
+}
+
+#[test]
+fn no_file_is_nested_so_deeply_that_it_ends_the_process() {
+    let deep = format!("{{{{ {} }}}}", "(".repeat(20_000));
+    assert!(!Home::new().with("templates/visit.j2", deep).faults().is_empty());
+    let deep = format!("a = {}", "[".repeat(20_000));
+    assert!(!Home::new().with("templates/visit.toml", deep).faults().is_empty());
+    let deep = format!("visit = {}", "{".repeat(20_000));
+    assert!(!Home::new().with("locales/en/visits.ftl", deep).faults().is_empty());
+}

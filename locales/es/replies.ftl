@@ -1,0 +1,13 @@
+### No native speaker has reviewed this translation yet. Corrections are welcome.
+
+reply-help = { $clinic }: mensajes sobre sus citas y pagos.
+
+rates = Puede haber cargos por mensajes y datos.
+
+reply-stopped = { $clinic }: ya no le enviaremos mensajes.
+
+reply-stopped-undo = Responda START para recibirlos otra vez.
+
+reply-started = { $clinic }: vuelve a recibir nuestros mensajes.
+
+reply-for-help = Responda HELP si necesita ayuda.
