@@ -1,0 +1,126 @@
+//! Twilio: one call in, one of five answers out.
+//!
+//! What it promises:
+//!
+//! - [`Provider::send`] never retries and never fails: it says what is *known* of the text. Only
+//!   [`SendOutcome::Unknown`] leaves a doubt, and it covers every case in which Twilio may have
+//!   the text: time-outs after the request was written, resets, 5xx, an answer that cannot be read.
+//! - An error of the account (credentials, suspension) is never the fault of one text: it is
+//!   [`SendOutcome::NotNow`] with `account_wide` set and no `retry_after`, so the text stays
+//!   planned while somebody acts.
+//! - [`Provider::list`] is complete or an error. It is asked whether a text was sent, and half an
+//!   answer would be a wrong "no".
+//! - No phone number and no text leaves through an error: what Twilio writes is cleaned first.
+//! - A webhook is believed after its signature was checked over every parameter it carries, and
+//!   after the tag of its address was checked against our own key.
+//!
+//! ```text
+//! client ── wire ── errors (+ errors.toml)     what we ask, what we are answered
+//! webhook ── signature, callback               what Twilio tells, and why we believe it
+//! ```
+
+pub mod callback;
+mod client;
+pub mod errors;
+mod settings;
+pub mod signature;
+#[cfg(test)]
+mod tests;
+pub mod webhook;
+mod wire;
+
+pub use client::TwilioClient;
+pub use settings::{SettingsError, TwilioSettings};
+
+use crate::domain::failure::{ListedText, ProviderError, SendOutcome};
+use crate::domain::phone::PhoneNumber;
+use crate::domain::secret::Secret;
+use chrono::{DateTime, Utc};
+use std::pin::Pin;
+use std::time::Duration;
+
+/// The answer of a [`Provider`], on its way.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Whoever carries our texts. The one trait of the product, because Twilio, the sandbox and a dry
+/// run differ.
+pub trait Provider: Send + Sync {
+    /// Hands one text over, once.
+    fn send<'a>(&'a self, text: &'a Outgoing) -> BoxFuture<'a, SendOutcome>;
+
+    /// One text as the provider has it now; `None` when it has none of this identifier. That is no
+    /// proof that a text was never sent: ask [`Provider::list`].
+    fn fetch<'a>(&'a self, sid: &'a str) -> BoxFuture<'a, Result<Option<ListedText>, LookUpError>>;
+
+    /// All texts to a number that the provider took at `since` or later, in no particular order.
+    fn list<'a>(
+        &'a self,
+        to: &'a PhoneNumber,
+        since: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<Vec<ListedText>, LookUpError>>;
+
+    /// Takes the words out of a text at the provider. A text it no longer has counts as done.
+    fn redact<'a>(&'a self, sid: &'a str) -> BoxFuture<'a, Result<(), LookUpError>>;
+}
+
+/// One text, ready to go.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// Who gets it.
+    pub to: PhoneNumber,
+    /// Who it is from.
+    pub from: Sender,
+    /// The text itself.
+    pub body: Secret,
+    /// Where the provider tells how it went, see [`callback`]. Sent as it is.
+    pub status_callback: Option<String>,
+    /// How long it may wait in the provider's queue; brought into the provider's limits.
+    pub validity: Option<Duration>,
+}
+
+/// Who a text is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// A number or name of the account.
+    Number(String),
+    /// A Messaging Service, which picks the number.
+    Service(String),
+}
+
+impl Sender {
+    /// The number, or the service's identifier.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Number(name) | Self::Service(name) => name,
+        }
+    }
+}
+
+/// Why the provider could not be asked about a text.
+#[derive(Debug, thiserror::Error)]
+pub enum LookUpError {
+    /// It would not be an identifier of a text at Twilio.
+    #[error("this is not the SID of a text")]
+    NotASid,
+    /// There was no answer, or not a whole one.
+    #[error("Twilio did not answer")]
+    NoAnswer(#[source] reqwest::Error),
+    /// Twilio answered with an error.
+    #[error("Twilio answered {}: {}", .0.http_status.unwrap_or_default(), .0.text)]
+    Refused(ProviderError),
+    /// It was not what Twilio documents. Without a source: the reader's error would quote the text.
+    #[error("Twilio's answer cannot be read")]
+    Unreadable,
+    /// The list has no end, or leads away from Twilio.
+    #[error("Twilio's list of texts cannot be followed to its end")]
+    Paging,
+}
+
+impl LookUpError {
+    /// Twilio has not finished with the text: the same may be asked again later.
+    #[must_use]
+    pub fn is_too_early(&self) -> bool {
+        matches!(self, Self::Refused(error) if error.code == Some(20009))
+    }
+}
