@@ -1,7 +1,8 @@
 //! Events: facts that other systems post, about a subject and its version.
 
 use super::id::EventId;
-use super::recipient::{PersonUpdate, Role};
+use super::recipient::Role;
+use super::value::ValueType;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -30,15 +31,18 @@ pub const KNOWN_EVENTS: [&str; 9] = [
     "alert.raised",
 ];
 
-/// A person as an event names one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventPerson {
-    /// The clinic's id of the person.
-    pub id: String,
-    /// In which role they are addressed.
-    pub role: Role,
-    /// What the event says of them; unsaid things stay as they are.
-    pub update: PersonUpdate,
+/// What an event of a known type cannot do without, in its own data or in that of the subject's
+/// version before.
+#[must_use]
+pub fn required_data(event_type: &str) -> &'static [(&'static str, ValueType)] {
+    match event_type {
+        "appointment.booked" | "appointment.rescheduled" | "appointment.canceled" | "appointment.completed" => {
+            &[("starts_at", ValueType::Time)]
+        }
+        "payment.pending" => &[("amount", ValueType::Money)],
+        "alert.raised" => &[("text", ValueType::Text)],
+        _ => &[],
+    }
 }
 
 /// A fact, as it was accepted.

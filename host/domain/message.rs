@@ -4,7 +4,7 @@ use super::event::Subject;
 use super::id::{AttemptId, EventId, HostId, MessageId};
 use super::kind::TypeName;
 use super::segments::Encoding;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -405,10 +405,51 @@ pub struct Message {
     pub sent_at: Option<DateTime<Utc>>,
     /// When it arrived.
     pub delivered_at: Option<DateTime<Utc>>,
+    /// The newest call for it.
+    pub attempt: Option<AttemptId>,
     /// When it was planned.
     pub created_at: DateTime<Utc>,
     /// When anything last changed.
     pub updated_at: DateTime<Utc>,
+    /// Counts transitions: whoever writes names the count it has read, and loses to a faster one.
+    pub changes: i64,
+}
+
+impl Message {
+    /// A message as it begins: due now, expiring in a day, about no subject.
+    #[must_use]
+    pub fn new(id: MessageId, kind: TypeName, recipient: String, why: Cause, test: bool, now: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            kind,
+            lane: Lane::Normal,
+            priority: Priority::Medium,
+            recipient,
+            event: None,
+            subject: None,
+            key: String::new(),
+            occurrence: None,
+            state: State::Planned,
+            planned_for: now,
+            due_at: now,
+            expires_at: now + TimeDelta::days(1),
+            deferrals: 0,
+            attempts: 0,
+            why,
+            language: None,
+            test,
+            text: None,
+            sid: None,
+            error_code: None,
+            error_text: None,
+            sent_at: None,
+            delivered_at: None,
+            attempt: None,
+            created_at: now,
+            updated_at: now,
+            changes: 1,
+        }
+    }
 }
 
 /// One first attempt and at most three retries.

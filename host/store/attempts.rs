@@ -1,0 +1,347 @@
+//! Attempts, which are committed before the call they stand for, and what the provider told of them.
+
+use super::{Result, Tx, inconsistent, moment, on, small};
+use crate::domain::failure::{ProviderError, ProviderStatus};
+use crate::domain::id::{AttemptId, HostId, MessageId};
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// What came of a call, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "as in `SendOutcome`")]
+pub enum AttemptOutcome {
+    Accepted,
+    Refused,
+    NotNow,
+    NotReached,
+    Unknown,
+    /// The provider was searched twice and does not have it.
+    Absent,
+}
+
+impl AttemptOutcome {
+    /// The word in columns and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::NotNow => "not_now",
+            Self::NotReached => "not_reached",
+            Self::Unknown => "unknown",
+            Self::Absent => "absent",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        [Self::Accepted, Self::Refused, Self::NotNow, Self::NotReached, Self::Unknown, Self::Absent]
+            .into_iter()
+            .find(|outcome| outcome.name() == name)
+    }
+}
+
+/// A call that is about to be made.
+#[derive(Clone, Debug)]
+pub struct NewAttempt<'a> {
+    /// Ours; it is in the address that the provider calls back.
+    pub id: AttemptId,
+    /// For which message.
+    pub message: MessageId,
+    /// The process that makes it.
+    pub host: HostId,
+    /// The number or service it is made from.
+    pub sender: &'a str,
+    /// The text as it is sent, of which only a keyed hash is kept here.
+    pub body: &'a str,
+    /// When.
+    pub intent_at: DateTime<Utc>,
+}
+
+/// One call for one message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "as in the table")]
+pub struct Attempt {
+    pub id: AttemptId,
+    pub message: MessageId,
+    pub number: u32,
+    pub sender: String,
+    pub intent_at: DateTime<Utc>,
+    pub outcome: Option<AttemptOutcome>,
+    pub settled_at: Option<DateTime<Utc>>,
+    pub sid: Option<String>,
+    pub http_status: Option<i64>,
+    pub error_code: Option<i64>,
+    pub error_text: Option<String>,
+    pub error_class: Option<String>,
+    pub absent_at: Option<DateTime<Utc>>,
+}
+
+/// An attempt whose text must be found at the provider.
+#[derive(Clone, Debug)]
+pub struct OpenAttempt {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// Keyed hash of the text as it was sent.
+    pub body_hash: Vec<u8>,
+}
+
+/// How we learned of a provider event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum ProviderEventSource {
+    Answer,
+    Callback,
+    Fetch,
+    List,
+}
+
+impl ProviderEventSource {
+    /// The word in columns and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::Callback => "callback",
+            Self::Fetch => "fetch",
+            Self::List => "list",
+        }
+    }
+}
+
+/// One thing the provider told us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "as in the table")]
+pub struct ProviderEvent {
+    pub attempt: AttemptId,
+    pub message: MessageId,
+    pub status: ProviderStatus,
+    pub error_code: Option<u32>,
+    pub raw_date: Option<String>,
+    pub source: ProviderEventSource,
+    pub received_at: DateTime<Utc>,
+}
+
+#[derive(sqlx::FromRow)]
+struct AttemptRow {
+    id: Uuid,
+    message_id: Uuid,
+    number: i64,
+    sender: String,
+    body_hash: Vec<u8>,
+    intent_at: i64,
+    outcome: Option<String>,
+    settled_at: Option<i64>,
+    sid: Option<String>,
+    http_status: Option<i64>,
+    error_code: Option<i64>,
+    error_text: Option<String>,
+    error_class: Option<String>,
+    absent_at: Option<i64>,
+}
+
+macro_rules! columns {
+    () => {
+        "id, message_id, number, sender, body_hash, intent_at, outcome, settled_at, sid, http_status, error_code,
+         error_text, error_class, absent_at"
+    };
+}
+
+const OF_MESSAGE: &str = concat!("SELECT ", columns!(), " FROM attempts WHERE message_id = $1 ORDER BY number");
+
+const BY_ID: &str = concat!("SELECT ", columns!(), " FROM attempts WHERE id = $1");
+
+const BY_SID: &str = concat!("SELECT ", columns!(), " FROM attempts WHERE sid = $1");
+
+const INSERT: &str = "INSERT INTO attempts (id, message_id, number, host, sender, body_hash, intent_at)
+    VALUES ($1, $2, (SELECT COUNT(*) + 1 FROM attempts WHERE message_id = $2), $3, $4, $5, $6)";
+
+const SETTLE: &str = "UPDATE attempts SET outcome = $2, settled_at = $3, sid = COALESCE(sid, $4), http_status = $5,
+        error_code = $6, error_text = $7, error_class = $8
+    WHERE id = $1 AND (outcome IS NULL OR outcome = 'unknown')";
+
+const SEEN_ABSENT: &str = "UPDATE attempts SET absent_at = $2 WHERE id = $1";
+
+const EVENT: &str = "INSERT INTO provider_events (id, attempt_id, message_id, status, error_code, raw_date, source,
+        received_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+
+const EVENTS: &str = "SELECT attempt_id, message_id, status, error_code, raw_date, source, received_at
+    FROM provider_events WHERE message_id = $1 ORDER BY received_at, id";
+
+impl Tx {
+    /// Commits a host to a call. Nothing may be sent before this unit of work is committed.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn insert_attempt(&mut self, new: &NewAttempt<'_>) -> Result<()> {
+        let hash = self.keys.hash("body", new.body);
+        on!(self, |db| sqlx::query(INSERT)
+            .bind(new.id.0)
+            .bind(new.message.0)
+            .bind(new.host.0)
+            .bind(new.sender)
+            .bind(&hash)
+            .bind(new.intent_at.timestamp_millis())
+            .execute(db)
+            .await
+            .map(drop))?;
+        Ok(())
+    }
+
+    /// Writes what came of a call. `false` when that was written before: a SID that is known stays.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn settle_attempt(
+        &mut self,
+        id: AttemptId,
+        outcome: AttemptOutcome,
+        sid: Option<&str>,
+        error: Option<&ProviderError>,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        let changed = on!(self, |db| sqlx::query(SETTLE)
+            .bind(id.0)
+            .bind(outcome.name())
+            .bind(now.timestamp_millis())
+            .bind(sid)
+            .bind(error.and_then(|e| e.http_status).map(i64::from))
+            .bind(error.and_then(|e| e.code).map(i64::from))
+            .bind(error.map(|e| e.text.as_str()))
+            .bind(error.map(|e| e.class.name()))
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(changed == 1)
+    }
+
+    /// The provider was searched in vain.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn attempt_seen_absent(&mut self, id: AttemptId, now: DateTime<Utc>) -> Result<()> {
+        on!(self, |db| sqlx::query(SEEN_ABSENT).bind(id.0).bind(now.timestamp_millis()).execute(db).await.map(drop))?;
+        Ok(())
+    }
+
+    /// The calls made for a message, in order.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn attempts_of(&mut self, message: MessageId) -> Result<Vec<Attempt>> {
+        let rows: Vec<AttemptRow> = on!(self, |db| sqlx::query_as(OF_MESSAGE).bind(message.0).fetch_all(db).await)?;
+        rows.into_iter().map(|row| OpenAttempt::try_from(row).map(|open| open.attempt)).collect()
+    }
+
+    /// An attempt by our id.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn attempt(&mut self, id: AttemptId) -> Result<Option<OpenAttempt>> {
+        let row: Option<AttemptRow> = on!(self, |db| sqlx::query_as(BY_ID).bind(id.0).fetch_optional(db).await)?;
+        row.map(TryInto::try_into).transpose()
+    }
+
+    /// The attempt that the provider knows by this identifier.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn attempt_by_sid(&mut self, sid: &str) -> Result<Option<OpenAttempt>> {
+        let row: Option<AttemptRow> = on!(self, |db| sqlx::query_as(BY_SID).bind(sid).fetch_optional(db).await)?;
+        row.map(TryInto::try_into).transpose()
+    }
+
+    /// Keeps what the provider told; `false` when it had told it before.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn insert_provider_event(&mut self, id: Uuid, event: &ProviderEvent) -> Result<bool> {
+        let added = on!(self, |db| sqlx::query(EVENT)
+            .bind(id)
+            .bind(event.attempt.0)
+            .bind(event.message.0)
+            .bind(event.status.name())
+            .bind(event.error_code.map(i64::from))
+            .bind(&event.raw_date)
+            .bind(event.source.name())
+            .bind(event.received_at.timestamp_millis())
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(added == 1)
+    }
+
+    /// What the provider told of a message, in the order in which we heard it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn provider_events_of(&mut self, message: MessageId) -> Result<Vec<ProviderEvent>> {
+        type Row = (Uuid, Uuid, String, Option<i64>, Option<String>, String, i64);
+        let rows: Vec<Row> = on!(self, |db| sqlx::query_as(EVENTS).bind(message.0).fetch_all(db).await)?;
+        rows.into_iter()
+            .map(|(attempt, message, status, error_code, raw_date, source, received_at)| {
+                let id = attempt.to_string();
+                let wrong = |problem: &str| inconsistent("provider_events", &id, problem);
+                Ok(ProviderEvent {
+                    attempt: AttemptId(attempt),
+                    message: MessageId(message),
+                    status: ProviderStatus::from_name(&status).ok_or_else(|| wrong("a status that is none"))?,
+                    error_code: error_code.map(|code| small(code, "provider_events", &id)).transpose()?,
+                    raw_date,
+                    source: [
+                        ProviderEventSource::Answer,
+                        ProviderEventSource::Callback,
+                        ProviderEventSource::Fetch,
+                        ProviderEventSource::List,
+                    ]
+                    .into_iter()
+                    .find(|known| known.name() == source)
+                    .ok_or_else(|| wrong("a source that is none"))?,
+                    received_at: moment(received_at, "provider_events", &id)?,
+                })
+            })
+            .collect()
+    }
+}
+
+impl TryFrom<AttemptRow> for OpenAttempt {
+    type Error = super::StoreError;
+
+    fn try_from(row: AttemptRow) -> Result<Self> {
+        let id = row.id.to_string();
+        let at = |millis| moment(millis, "attempts", &id);
+        let outcome = row
+            .outcome
+            .as_deref()
+            .map(|name| {
+                AttemptOutcome::from_name(name)
+                    .ok_or_else(|| inconsistent("attempts", &id, "an outcome that is none"))
+            })
+            .transpose()?;
+        Ok(Self {
+            attempt: Attempt {
+                id: AttemptId(row.id),
+                message: MessageId(row.message_id),
+                number: small(row.number, "attempts", &id)?,
+                sender: row.sender,
+                intent_at: at(row.intent_at)?,
+                outcome,
+                settled_at: row.settled_at.map(at).transpose()?,
+                sid: row.sid,
+                http_status: row.http_status,
+                error_code: row.error_code,
+                error_text: row.error_text,
+                error_class: row.error_class,
+                absent_at: row.absent_at.map(at).transpose()?,
+            },
+            body_hash: row.body_hash,
+        })
+    }
+}

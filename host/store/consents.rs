@@ -1,0 +1,54 @@
+//! The consent ledger: append-only. The newest line of a phone is its state.
+
+use super::{Result, Tx, on};
+use crate::domain::consent::{Choice, ConsentSource};
+use crate::domain::id::ConsentId;
+use crate::domain::phone::PhoneNumber;
+use chrono::{DateTime, Utc};
+
+const INSERT: &str = "INSERT INTO consents (id, phone_hash, recipient_id, choice, source, at)
+    VALUES ($1, $2, $3, $4, $5, $6)";
+
+const NEWEST: &str = "SELECT choice FROM consents WHERE phone_hash = $1 ORDER BY at DESC, id DESC LIMIT 1";
+
+impl Tx {
+    /// Adds a line about a phone.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn insert_consent(
+        &mut self,
+        id: ConsentId,
+        phone: &PhoneNumber,
+        recipient: Option<&str>,
+        choice: Choice,
+        source: ConsentSource,
+        at: DateTime<Utc>,
+    ) -> Result<()> {
+        let hash = self.phone_hash(phone);
+        on!(self, |db| sqlx::query(INSERT)
+            .bind(id.0)
+            .bind(&hash)
+            .bind(recipient)
+            .bind(choice.name())
+            .bind(source.name())
+            .bind(at.timestamp_millis())
+            .execute(db)
+            .await
+            .map(drop))?;
+        Ok(())
+    }
+
+    /// Whether a phone has said stop, and not start since.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn opted_out(&mut self, phone: &PhoneNumber) -> Result<bool> {
+        let hash = self.phone_hash(phone);
+        let newest: Option<String> =
+            on!(self, |db| sqlx::query_scalar(NEWEST).bind(&hash).fetch_optional(db).await)?;
+        Ok(newest.as_deref() == Some(Choice::OptOut.name()))
+    }
+}

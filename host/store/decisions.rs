@@ -1,0 +1,179 @@
+//! What policies answered, with everything they were told, byte for byte.
+
+use super::{Result, StoreError, Tx, moment, on};
+use crate::domain::calendar::TZ_DATABASE;
+use crate::domain::id::{DecisionId, EventId, MessageId};
+use crate::domain::policy::Answerer;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// A decision to keep.
+#[derive(Clone, Debug)]
+pub struct NewDecision<'a> {
+    /// Ours.
+    pub id: DecisionId,
+    /// The message it was about.
+    pub message: Option<MessageId>,
+    /// The event it was about.
+    pub event: Option<EventId>,
+    /// Under whose key it is sealed.
+    pub recipient: &'a str,
+    /// `plan`, `decide`, `on-failure`, `on-reply`.
+    pub question: &'static str,
+    /// Who answered.
+    pub by: &'a Answerer,
+    /// JSON, as it was asked.
+    pub input: &'a [u8],
+    /// JSON, as it was answered; empty after a fault.
+    pub answer: &'a [u8],
+    /// `send`, `defer`, ... or the code of a fault.
+    pub outcome: &'a str,
+    /// Stable, for counting.
+    pub reason_code: &'a str,
+    /// One sentence for staff.
+    pub reason_text: &'a str,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A decision as it was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "as in the table")]
+pub struct DecisionRecord {
+    pub id: DecisionId,
+    pub question: String,
+    pub policy: String,
+    pub version: String,
+    pub hash: String,
+    pub settings_hash: String,
+    pub tz_database: String,
+    /// `None` after an erasure.
+    pub input: Option<Vec<u8>>,
+    /// `None` after an erasure.
+    pub answer: Option<Vec<u8>>,
+    pub outcome: String,
+    pub reason_code: String,
+    pub reason_text: String,
+    pub fuel: i64,
+    pub at: DateTime<Utc>,
+}
+
+#[derive(sqlx::FromRow)]
+struct DecisionRow {
+    id: Uuid,
+    recipient_id: String,
+    question: String,
+    policy: String,
+    version: String,
+    hash: String,
+    settings_hash: String,
+    tz_database: String,
+    input_sealed: Option<Vec<u8>>,
+    answer_sealed: Option<Vec<u8>>,
+    outcome: String,
+    reason_code: String,
+    reason_text: String,
+    fuel: i64,
+    at: i64,
+}
+
+macro_rules! columns {
+    () => {
+        "id, recipient_id, question, policy, version, hash, settings_hash, tz_database, input_sealed, answer_sealed,
+         outcome, reason_code, reason_text, fuel, at"
+    };
+}
+
+const INSERT: &str = "INSERT INTO decisions (id, message_id, event_id, recipient_id, question, policy, version, hash,
+        settings_hash, tz_database, input_sealed, answer_sealed, outcome, reason_code, reason_text, fuel, at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+
+const OF_MESSAGE: &str = concat!("SELECT ", columns!(), " FROM decisions WHERE message_id = $1 ORDER BY at, id");
+
+const OF_EVENT: &str = concat!("SELECT ", columns!(), " FROM decisions WHERE event_id = $1 ORDER BY at, id");
+
+impl Tx {
+    /// Keeps a decision.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn insert_decision(&mut self, new: &NewDecision<'_>) -> Result<()> {
+        let key = self.recipient_key(new.recipient).await?.ok_or(StoreError::Unsealable)?;
+        let row = new.id.0.as_bytes();
+        let input = self.keys.seal(&key, "decisions.input", row, new.input)?;
+        let answer = self.keys.seal(&key, "decisions.answer", row, new.answer)?;
+        on!(self, |db| sqlx::query(INSERT)
+            .bind(new.id.0)
+            .bind(new.message.map(|id| id.0))
+            .bind(new.event.map(|id| id.0))
+            .bind(new.recipient)
+            .bind(new.question)
+            .bind(&new.by.name)
+            .bind(&new.by.version)
+            .bind(&new.by.hash)
+            .bind(&new.by.settings_hash)
+            .bind(TZ_DATABASE)
+            .bind(input)
+            .bind(answer)
+            .bind(new.outcome)
+            .bind(new.reason_code)
+            .bind(new.reason_text)
+            .bind(i64::try_from(new.by.fuel).unwrap_or(i64::MAX))
+            .bind(new.at.timestamp_millis())
+            .execute(db)
+            .await
+            .map(drop))?;
+        Ok(())
+    }
+
+    /// What was decided about a message, in order.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does, or a sealed value does not open.
+    pub async fn decisions_of_message(&mut self, id: MessageId) -> Result<Vec<DecisionRecord>> {
+        let rows: Vec<DecisionRow> = on!(self, |db| sqlx::query_as(OF_MESSAGE).bind(id.0).fetch_all(db).await)?;
+        self.open_decisions(rows).await
+    }
+
+    /// What was planned from an event, in order.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does, or a sealed value does not open.
+    pub async fn decisions_of_event(&mut self, id: EventId) -> Result<Vec<DecisionRecord>> {
+        let rows: Vec<DecisionRow> = on!(self, |db| sqlx::query_as(OF_EVENT).bind(id.0).fetch_all(db).await)?;
+        self.open_decisions(rows).await
+    }
+
+    async fn open_decisions(&mut self, rows: Vec<DecisionRow>) -> Result<Vec<DecisionRecord>> {
+        let mut decisions = Vec::with_capacity(rows.len());
+        for row in rows {
+            let key = self.recipient_key(&row.recipient_id).await?;
+            let open = |column: &str, sealed: Option<Vec<u8>>| match (&key, sealed) {
+                (Some(key), Some(sealed)) => {
+                    self.keys.open_sealed(key, column, row.id.as_bytes(), &sealed).map(Some)
+                }
+                _ => Ok(None),
+            };
+            decisions.push(DecisionRecord {
+                id: DecisionId(row.id),
+                input: open("decisions.input", row.input_sealed)?,
+                answer: open("decisions.answer", row.answer_sealed)?,
+                question: row.question,
+                policy: row.policy,
+                version: row.version,
+                hash: row.hash,
+                settings_hash: row.settings_hash,
+                tz_database: row.tz_database,
+                outcome: row.outcome,
+                reason_code: row.reason_code,
+                reason_text: row.reason_text,
+                fuel: row.fuel,
+                at: moment(row.at, "decisions", &row.id.to_string())?,
+            });
+        }
+        Ok(decisions)
+    }
+}

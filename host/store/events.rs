@@ -1,0 +1,297 @@
+//! Events and the subjects they are about.
+
+use super::{Result, Sql, StoreError, Tx, inconsistent, moment, on};
+use crate::domain::event::{Event, Subject};
+use crate::domain::id::EventId;
+use crate::domain::recipient::Role;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventState {
+    /// Planning is still to be done.
+    Accepted,
+    /// Its messages are planned.
+    Planned,
+    /// A newer version was known already.
+    Stale,
+}
+
+impl EventState {
+    /// The word in columns and JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Planned => "planned",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+/// An event to keep.
+#[derive(Clone, Debug)]
+pub struct NewEvent<'a> {
+    /// The fact.
+    pub event: &'a Event,
+    /// `Accepted` or `Stale`.
+    pub state: EventState,
+}
+
+/// An event and what became of it.
+#[derive(Clone, Debug)]
+pub struct StoredEvent {
+    /// The fact; its people and data are empty after an erasure.
+    pub event: Event,
+    /// What became of it.
+    pub state: EventState,
+    /// JSON: what was passed over and why.
+    pub outcome: Option<serde_json::Value>,
+}
+
+/// What is sealed of an event.
+#[derive(Serialize, Deserialize)]
+struct Body {
+    people: Vec<(String, Role)>,
+    data: serde_json::Value,
+}
+
+#[derive(sqlx::FromRow)]
+struct EventRow {
+    id: Uuid,
+    event_type: String,
+    subject_type: String,
+    subject_id: String,
+    subject_version: i64,
+    test: bool,
+    occurred_at: i64,
+    received_at: i64,
+    recipient_id: String,
+    body_sealed: Option<Vec<u8>>,
+    state: String,
+    outcome: Option<String>,
+}
+
+macro_rules! columns {
+    () => {
+        "id, event_type, subject_type, subject_id, subject_version, test, occurred_at, received_at, recipient_id,
+         body_sealed, state, outcome"
+    };
+}
+
+const BY_ID: &str = concat!("SELECT ", columns!(), " FROM events WHERE id = $1");
+
+const BY_VERSION: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM events WHERE subject_type = $1 AND subject_id = $2 AND subject_version = $3 AND test = $4"
+);
+
+const NEWEST: &str = "SELECT version, event_id FROM subjects WHERE subject_type = $1 AND subject_id = $2 AND test = $3";
+
+// One plan of a subject at a time: on SQLite the writer's place is lock enough.
+const LOCK: Sql = Sql {
+    sqlite: "SELECT version FROM subjects WHERE subject_type = $1 AND subject_id = $2 AND test = $3",
+    postgres: "SELECT version FROM subjects WHERE subject_type = $1 AND subject_id = $2 AND test = $3 FOR UPDATE",
+};
+
+const INSERT: &str = "INSERT INTO events (id, event_type, subject_type, subject_id, subject_version, test, occurred_at,
+        received_at, recipient_id, body_sealed, state)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    ON CONFLICT (subject_type, subject_id, subject_version, test) DO NOTHING";
+
+// The guard keeps an older version from overtaking a newer one that another request committed.
+const ADVANCE: &str = "INSERT INTO subjects (subject_type, subject_id, test, version, event_id, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT (subject_type, subject_id, test) DO UPDATE
+        SET version = excluded.version, event_id = excluded.event_id, updated_at = excluded.updated_at
+        WHERE subjects.version < excluded.version";
+
+const PLANNED: &str = "UPDATE events SET state = 'planned', planned_at = $2, outcome = $3
+    WHERE id = $1 AND state = 'accepted'";
+
+const TO_PLAN: &str = "SELECT id FROM events WHERE state = 'accepted' AND received_at <= $1
+    ORDER BY received_at LIMIT 100";
+
+impl Tx {
+    /// An event by our id.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does, or a sealed value does not open.
+    pub async fn event(&mut self, id: EventId) -> Result<Option<StoredEvent>> {
+        let row: Option<EventRow> = on!(self, |db| sqlx::query_as(BY_ID).bind(id.0).fetch_optional(db).await)?;
+        match row {
+            Some(row) => self.event_from(row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The event that brought this very version of a subject.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does, or a sealed value does not open.
+    pub async fn event_of_version(&mut self, subject: &Subject, test: bool) -> Result<Option<StoredEvent>> {
+        let row: Option<EventRow> = on!(self, |db| sqlx::query_as(BY_VERSION)
+            .bind(&subject.subject_type)
+            .bind(&subject.id)
+            .bind(subject.version)
+            .bind(test)
+            .fetch_optional(db)
+            .await)?;
+        match row {
+            Some(row) => self.event_from(row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The newest version of a subject and the event that brought it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn newest_version(&mut self, subject: &Subject, test: bool) -> Result<Option<(i64, EventId)>> {
+        let row: Option<(i64, Uuid)> = on!(self, |db| sqlx::query_as(NEWEST)
+            .bind(&subject.subject_type)
+            .bind(&subject.id)
+            .bind(test)
+            .fetch_optional(db)
+            .await)?;
+        Ok(row.map(|(version, id)| (version, EventId(id))))
+    }
+
+    /// The newest version of a subject, and nobody else plans it before this unit of work ends.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn lock_subject(&mut self, subject: &Subject, test: bool) -> Result<Option<i64>> {
+        let sql = LOCK.on(self);
+        Ok(on!(self, |db| sqlx::query_scalar(sql)
+            .bind(&subject.subject_type)
+            .bind(&subject.id)
+            .bind(test)
+            .fetch_optional(db)
+            .await)?)
+    }
+
+    /// Keeps an event, and its subject's version when that is the newest. `false` when this version
+    /// of the subject is there already.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn insert_event(&mut self, new: NewEvent<'_>) -> Result<bool> {
+        let event = new.event;
+        let owner = event.people.first().map_or("", |(id, _)| id.as_str()).to_owned();
+        let key = self.recipient_key(&owner).await?.ok_or(StoreError::Unsealable)?;
+        let body = Body { people: event.people.clone(), data: event.data.clone() };
+        let body = serde_json::to_vec(&body).map_err(|e| inconsistent("events", event.id, e.to_string()))?;
+        let sealed = self.keys.seal(&key, "events.body", event.id.0.as_bytes(), &body)?;
+        let added = on!(self, |db| sqlx::query(INSERT)
+            .bind(event.id.0)
+            .bind(&event.event_type)
+            .bind(&event.subject.subject_type)
+            .bind(&event.subject.id)
+            .bind(event.subject.version)
+            .bind(event.test)
+            .bind(event.occurred_at.timestamp_millis())
+            .bind(event.received_at.timestamp_millis())
+            .bind(&owner)
+            .bind(sealed)
+            .bind(new.state.name())
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected()))?;
+        if added == 1 && new.state == EventState::Accepted {
+            on!(self, |db| sqlx::query(ADVANCE)
+                .bind(&event.subject.subject_type)
+                .bind(&event.subject.id)
+                .bind(event.test)
+                .bind(event.subject.version)
+                .bind(event.id.0)
+                .bind(event.received_at.timestamp_millis())
+                .execute(db)
+                .await
+                .map(drop))?;
+        }
+        Ok(added == 1)
+    }
+
+    /// Planning is done; `outcome` tells what was passed over. `false` when it was done before.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn event_planned(
+        &mut self,
+        id: EventId,
+        outcome: &serde_json::Value,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        let changed = on!(self, |db| sqlx::query(PLANNED)
+            .bind(id.0)
+            .bind(now.timestamp_millis())
+            .bind(outcome.to_string())
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(changed == 1)
+    }
+
+    /// Events whose planning was not finished, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn events_to_plan(&mut self, received_before: DateTime<Utc>) -> Result<Vec<EventId>> {
+        let ids: Vec<Uuid> = on!(self, |db| sqlx::query_scalar(TO_PLAN)
+            .bind(received_before.timestamp_millis())
+            .fetch_all(db)
+            .await)?;
+        Ok(ids.into_iter().map(EventId).collect())
+    }
+
+    async fn event_from(&mut self, row: EventRow) -> Result<StoredEvent> {
+        let id = row.id.to_string();
+        let wrong = |problem: &str| inconsistent("events", &id, problem);
+        let body = match (self.recipient_key(&row.recipient_id).await?, &row.body_sealed) {
+            (Some(key), Some(sealed)) => {
+                let bytes = self.keys.open_sealed(&key, "events.body", row.id.as_bytes(), sealed)?;
+                serde_json::from_slice(&bytes).map_err(|_| wrong("a body that is none"))?
+            }
+            // The person was erased.
+            _ => Body { people: Vec::new(), data: serde_json::Value::Null },
+        };
+        Ok(StoredEvent {
+            event: Event {
+                id: EventId(row.id),
+                event_type: row.event_type,
+                subject: Subject {
+                    subject_type: row.subject_type,
+                    id: row.subject_id,
+                    version: row.subject_version,
+                },
+                occurred_at: moment(row.occurred_at, "events", &id)?,
+                received_at: moment(row.received_at, "events", &id)?,
+                people: body.people,
+                data: body.data,
+                test: row.test,
+            },
+            state: match row.state.as_str() {
+                "accepted" => EventState::Accepted,
+                "planned" => EventState::Planned,
+                "stale" => EventState::Stale,
+                _ => return Err(wrong("a state that is none")),
+            },
+            outcome: row
+                .outcome
+                .as_deref()
+                .map(|text| serde_json::from_str(text).map_err(|_| wrong("an outcome that is none")))
+                .transpose()?,
+        })
+    }
+}

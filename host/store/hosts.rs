@@ -1,0 +1,48 @@
+//! Running processes, and the work of those that died.
+
+use super::{Result, Tx, on};
+use crate::domain::id::HostId;
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// A host that was not seen for so long is dead.
+const DEAD_AFTER: TimeDelta = TimeDelta::seconds(20);
+
+const SEEN: &str = "INSERT INTO hosts (id, started_at, seen_at) VALUES ($1, $2, $2)
+    ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at";
+
+const GONE: &str = "DELETE FROM hosts WHERE id = $1";
+
+const SWEEP: &str = "DELETE FROM hosts WHERE seen_at < $1";
+
+impl Tx {
+    /// This process is alive.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn host_seen(&mut self, id: HostId, now: DateTime<Utc>) -> Result<()> {
+        on!(self, |db| sqlx::query(SEEN).bind(id.0).bind(now.timestamp_millis()).execute(db).await.map(drop))?;
+        Ok(())
+    }
+
+    /// This process ends; it holds nothing any more.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn host_gone(&mut self, id: HostId) -> Result<()> {
+        on!(self, |db| sqlx::query(GONE).bind(id.0).execute(db).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Forgets the processes that died; what they held is then nobody's.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn forget_dead_hosts(&mut self, now: DateTime<Utc>) -> Result<()> {
+        let limit = (now - DEAD_AFTER).timestamp_millis();
+        on!(self, |db| sqlx::query(SWEEP).bind(limit).execute(db).await.map(drop))?;
+        Ok(())
+    }
+}

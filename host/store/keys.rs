@@ -1,0 +1,190 @@
+//! API keys, and the requests that were made under an idempotency key.
+
+use super::{Result, Tx, inconsistent, moment, on};
+use crate::domain::id::KeyId;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// What a key may reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyMode {
+    /// The real provider.
+    Live,
+    /// The sandbox only.
+    Test,
+}
+
+impl KeyMode {
+    /// The word in columns and in the key itself.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// Who may call the API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Ours.
+    pub id: KeyId,
+    /// For people.
+    pub name: String,
+    /// Its first characters, for lists.
+    pub prefix: String,
+    /// What it may reach.
+    pub mode: KeyMode,
+    /// `events:write`, `messages:read` ...
+    pub scopes: Vec<String>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it ends by itself.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When it was taken back.
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+#[derive(sqlx::FromRow)]
+struct KeyRow {
+    id: Uuid,
+    name: String,
+    prefix: String,
+    mode: String,
+    scopes: String,
+    created_at: i64,
+    expires_at: Option<i64>,
+    revoked_at: Option<i64>,
+}
+
+impl TryFrom<KeyRow> for ApiKey {
+    type Error = super::StoreError;
+
+    fn try_from(row: KeyRow) -> Result<Self> {
+        let id = row.id.to_string();
+        let at = |millis| moment(millis, "api_keys", &id);
+        Ok(Self {
+            id: KeyId(row.id),
+            name: row.name,
+            prefix: row.prefix,
+            mode: match row.mode.as_str() {
+                "live" => KeyMode::Live,
+                "test" => KeyMode::Test,
+                other => return Err(inconsistent("api_keys", &id, format!("mode `{other}`"))),
+            },
+            scopes: row.scopes.split_whitespace().map(str::to_owned).collect(),
+            created_at: at(row.created_at)?,
+            expires_at: row.expires_at.map(at).transpose()?,
+            revoked_at: row.revoked_at.map(at).transpose()?,
+        })
+    }
+}
+
+const COLUMNS: &str = "SELECT id, name, prefix, mode, scopes, created_at, expires_at, revoked_at FROM api_keys ORDER BY id";
+
+const BY_HASH: &str = "SELECT id, name, prefix, mode, scopes, created_at, expires_at, revoked_at
+    FROM api_keys WHERE hash = $1";
+
+const INSERT: &str = "INSERT INTO api_keys (id, name, prefix, hash, mode, scopes, created_at, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+
+const REVOKE: &str = "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+
+const REMEMBER: &str = "INSERT INTO idempotency_keys (api_key_id, key, request_hash, resource_id, created_at)
+    VALUES ($1, $2, $3, $4, $5) ON CONFLICT (api_key_id, key) DO NOTHING";
+
+const REMEMBERED: &str = "SELECT request_hash, resource_id FROM idempotency_keys WHERE api_key_id = $1 AND key = $2";
+
+impl Tx {
+    /// The key with this SHA-256.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn api_key_by_hash(&mut self, hash: &[u8]) -> Result<Option<ApiKey>> {
+        let row: Option<KeyRow> = on!(self, |db| sqlx::query_as(BY_HASH).bind(hash).fetch_optional(db).await)?;
+        row.map(TryInto::try_into).transpose()
+    }
+
+    /// All keys, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn api_keys(&mut self) -> Result<Vec<ApiKey>> {
+        let rows: Vec<KeyRow> = on!(self, |db| sqlx::query_as(COLUMNS).fetch_all(db).await)?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// Keeps a new key by its hash; `false` when that key is there already.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn insert_api_key(&mut self, key: &ApiKey, hash: &[u8]) -> Result<bool> {
+        let added = on!(self, |db| sqlx::query(INSERT)
+            .bind(key.id.0)
+            .bind(&key.name)
+            .bind(&key.prefix)
+            .bind(hash)
+            .bind(key.mode.name())
+            .bind(key.scopes.join(" "))
+            .bind(key.created_at.timestamp_millis())
+            .bind(key.expires_at.map(|at| at.timestamp_millis()))
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(added == 1)
+    }
+
+    /// Takes a key back; `false` when there is none or it was taken back before.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn revoke_api_key(&mut self, id: KeyId, now: DateTime<Utc>) -> Result<bool> {
+        let revoked = on!(self, |db| sqlx::query(REVOKE)
+            .bind(id.0)
+            .bind(now.timestamp_millis())
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(revoked == 1)
+    }
+
+    /// Remembers what came of a request; `false` when its key was used before.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn remember_request(
+        &mut self,
+        api_key: KeyId,
+        key: &str,
+        request_hash: &[u8],
+        resource: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        let added = on!(self, |db| sqlx::query(REMEMBER)
+            .bind(api_key.0)
+            .bind(key)
+            .bind(request_hash)
+            .bind(resource)
+            .bind(now.timestamp_millis())
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(added == 1)
+    }
+
+    /// What came of the request that was made under this key: the hash of its body, and the event
+    /// or message.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn remembered_request(&mut self, api_key: KeyId, key: &str) -> Result<Option<(Vec<u8>, Uuid)>> {
+        Ok(on!(self, |db| sqlx::query_as(REMEMBERED).bind(api_key.0).bind(key).fetch_optional(db).await)?)
+    }
+}

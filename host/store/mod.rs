@@ -1,0 +1,284 @@
+//! The database: SQLite in one file, or PostgreSQL. Each query is written once for both.
+//!
+//! A unit of work is a [`Tx`]; nothing in it is seen before its commit. On SQLite a unit that writes
+//! asks for the one writer's place up front (`BEGIN IMMEDIATE`): asking later makes it fail where
+//! others merely wait. Every change of a message is guarded by what the caller last saw of the row,
+//! and writes its line of the journal in the same unit.
+
+mod attempts;
+mod consents;
+mod decisions;
+mod events;
+mod hosts;
+mod keys;
+mod messages;
+mod recipients;
+mod replies;
+mod search;
+pub mod seal;
+
+pub use attempts::{Attempt, AttemptOutcome, NewAttempt, OpenAttempt, ProviderEvent, ProviderEventSource};
+pub use decisions::{DecisionRecord, NewDecision};
+pub use events::{EventState, NewEvent, StoredEvent};
+pub use keys::{ApiKey, KeyMode};
+pub use messages::{Change, Claim, JournalLine, Opened, Payload};
+pub use replies::Reply;
+pub use search::{MessageFilter, MessagePage};
+
+use seal::Keyring;
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Postgres, Sqlite, Transaction};
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+use std::time::Duration;
+
+/// What can go wrong with the database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database did not do what it was asked.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("the database could not be migrated")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// Another host changed the row since it was read: nothing was written.
+    #[error("message {id} was changed by somebody else")]
+    LeaseLost {
+        /// Which.
+        id: crate::domain::id::MessageId,
+    },
+    /// A row that makes no sense.
+    #[error("{table} {id} is inconsistent: {problem}")]
+    Inconsistent {
+        /// Where.
+        table: &'static str,
+        /// Which.
+        id: String,
+        /// What.
+        problem: String,
+    },
+    /// A sealed value does not open: another key, or a changed byte.
+    #[error("a sealed value cannot be opened")]
+    Unsealable,
+    /// The row was sealed under a master key that is not here.
+    #[error("the master key {id} is missing from this home's keys")]
+    UnknownMasterKey {
+        /// The start of its SHA-256.
+        id: String,
+    },
+    /// Another process has the SQLite file.
+    #[error("{} is used by another process", path.display())]
+    InUse {
+        /// The lock file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// What the store's functions answer.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+#[derive(Clone)]
+enum Pool {
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// The database and the keys to what is sealed in it.
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool,
+    keys: Keyring,
+    /// Held as long as the store lives: one process per SQLite file.
+    _lock: Option<std::sync::Arc<std::fs::File>>,
+}
+
+/// A unit of work.
+pub struct Tx {
+    inner: Inner,
+    keys: Keyring,
+}
+
+enum Inner {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Runs the same query on whichever database the unit of work belongs to.
+macro_rules! on {
+    ($tx:expr, |$db:ident| $body:expr) => {
+        match &mut $tx.inner {
+            $crate::store::Inner::Sqlite(tx) => {
+                let $db = &mut **tx;
+                $body
+            }
+            $crate::store::Inner::Postgres(tx) => {
+                let $db = &mut **tx;
+                $body
+            }
+        }
+    };
+}
+use on;
+
+/// A text that has to be spelt differently for each database.
+struct Sql {
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+impl Sql {
+    fn on(&self, tx: &Tx) -> &'static str {
+        match tx.inner {
+            Inner::Sqlite(_) => self.sqlite,
+            Inner::Postgres(_) => self.postgres,
+        }
+    }
+}
+
+impl Store {
+    /// Opens the SQLite file, which one process at a time may do, and makes it when it is new.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened, or another process has it.
+    pub async fn open_sqlite(path: &Path, keys: Keyring) -> Result<Self> {
+        let lock_path = path.with_extension("lock");
+        let in_use = |source| StoreError::InUse { path: lock_path.clone(), source };
+        let lock = std::fs::File::create(&lock_path).map_err(in_use)?;
+        lock.try_lock().map_err(|error| in_use(error.into()))?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A commit that a power cut rolls back would be a second text: the record of the first
+            // is gone, the text is not.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5))
+            .foreign_keys(true)
+            .pragma("journal_size_limit", "67108864");
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(4)
+            .connect_with(options.create_if_missing(false).pragma("query_only", "1"))
+            .await?;
+        Ok(Self { pool: Pool::Sqlite { writer, readers }, keys, _lock: Some(std::sync::Arc::new(lock)) })
+    }
+
+    /// Connects to PostgreSQL.
+    ///
+    /// # Errors
+    ///
+    /// The address is malformed or nobody answers there.
+    pub async fn open_postgres(url: &str, keys: Keyring) -> Result<Self> {
+        let options = sqlx::postgres::PgConnectOptions::from_str(url)?;
+        let pool = PgPoolOptions::new()
+            .max_connections(16)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options)
+            .await?;
+        Ok(Self { pool: Pool::Postgres(pool), keys, _lock: None })
+    }
+
+    /// Brings the schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// The database is newer than this program, or refuses a statement.
+    pub async fn migrate(&self) -> Result<()> {
+        match &self.pool {
+            Pool::Sqlite { writer, .. } => sqlx::migrate!("migrations/sqlite").run(writer).await?,
+            Pool::Postgres(pool) => sqlx::migrate!("migrations/postgres").run(pool).await?,
+        }
+        Ok(())
+    }
+
+    /// Starts a unit of work that may write.
+    ///
+    /// # Errors
+    ///
+    /// The database does not answer.
+    pub async fn begin(&self) -> Result<Tx> {
+        let inner = match &self.pool {
+            Pool::Sqlite { writer, .. } => Inner::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Pool::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+        };
+        Ok(Tx { inner, keys: self.keys.clone() })
+    }
+
+    /// Starts a unit of work that only reads.
+    ///
+    /// # Errors
+    ///
+    /// The database does not answer.
+    pub async fn read(&self) -> Result<Tx> {
+        let inner = match &self.pool {
+            Pool::Sqlite { readers, .. } => Inner::Sqlite(readers.begin().await?),
+            Pool::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+        };
+        Ok(Tx { inner, keys: self.keys.clone() })
+    }
+
+    /// The keys, for what is derived from them.
+    #[must_use]
+    pub const fn keys(&self) -> &Keyring {
+        &self.keys
+    }
+
+    /// `sqlite` or `postgres`.
+    #[must_use]
+    pub const fn engine(&self) -> &'static str {
+        match self.pool {
+            Pool::Sqlite { .. } => "sqlite",
+            Pool::Postgres(_) => "postgres",
+        }
+    }
+
+    /// Ends all connections; what was committed is on disk.
+    pub async fn close(&self) {
+        match &self.pool {
+            Pool::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pool::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    /// Makes it so.
+    ///
+    /// # Errors
+    ///
+    /// The database did not confirm; nothing may be taken as written.
+    pub async fn commit(self) -> Result<()> {
+        match self.inner {
+            Inner::Sqlite(tx) => tx.commit().await?,
+            Inner::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// The keyed hash under which a phone is found.
+    #[must_use]
+    pub fn phone_hash(&self, phone: &crate::domain::phone::PhoneNumber) -> Vec<u8> {
+        self.keys.hash("phone", phone.e164())
+    }
+}
+
+/// Moments are whole milliseconds in the database.
+fn moment(millis: i64, table: &'static str, id: &str) -> Result<chrono::DateTime<chrono::Utc>> {
+    chrono::DateTime::from_timestamp_millis(millis).ok_or_else(|| inconsistent(table, id, "a moment out of range"))
+}
+
+fn inconsistent(table: &'static str, id: impl ToString, problem: impl Into<String>) -> StoreError {
+    StoreError::Inconsistent { table, id: id.to_string(), problem: problem.into() }
+}
+
+/// A number that is never negative in the domain.
+fn small(number: i64, table: &'static str, id: impl ToString) -> Result<u32> {
+    u32::try_from(number).map_err(|_| inconsistent(table, id, "a number out of range"))
+}

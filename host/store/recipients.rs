@@ -1,0 +1,221 @@
+//! People, with names and numbers sealed under their own keys.
+
+use super::seal::SealKey;
+use super::{Result, StoreError, Tx, inconsistent, moment, on};
+use crate::domain::phone::PhoneNumber;
+use crate::domain::recipient::{Recipient, Role};
+
+#[derive(sqlx::FromRow)]
+struct RecipientRow {
+    id: String,
+    role: String,
+    name_sealed: Option<Vec<u8>>,
+    phone_sealed: Option<Vec<u8>>,
+    language: Option<String>,
+    time_zone: Option<String>,
+    preferences: String,
+    key_id: String,
+    wrapped_key: Option<Vec<u8>>,
+    version: i64,
+    created_at: i64,
+    updated_at: i64,
+}
+
+macro_rules! columns {
+    () => {
+        "id, role, name_sealed, phone_sealed, language, time_zone, preferences, key_id, wrapped_key, version,
+         created_at, updated_at"
+    };
+}
+
+const BY_ID: &str = concat!("SELECT ", columns!(), " FROM recipients WHERE id = $1");
+
+const BY_PHONE: &str =
+    concat!("SELECT ", columns!(), " FROM recipients WHERE phone_hash = $1 ORDER BY updated_at DESC, id");
+
+const KEY: &str = "SELECT key_id, wrapped_key FROM recipients WHERE id = $1";
+
+const INSERT: &str = "INSERT INTO recipients (id, role, name_sealed, phone_sealed, phone_hash, phone_country, language,
+        time_zone, preferences, key_id, wrapped_key, version, created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+
+const UPDATE: &str = "UPDATE recipients SET role = $2, name_sealed = $3, phone_sealed = $4, phone_hash = $5,
+        phone_country = $6, language = $7, time_zone = $8, preferences = $9, version = version + 1, updated_at = $10
+    WHERE id = $1 AND version = $11";
+
+const ERASE: &str = "UPDATE recipients SET name_sealed = NULL, phone_sealed = NULL, phone_hash = NULL,
+        wrapped_key = NULL, preferences = '{}', version = version + 1, updated_at = $2
+    WHERE id = $1 AND wrapped_key IS NOT NULL";
+
+impl Tx {
+    /// The person with the clinic's id.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does, or a sealed value does not open.
+    pub async fn recipient(&mut self, id: &str) -> Result<Option<Recipient>> {
+        let row: Option<RecipientRow> = on!(self, |db| sqlx::query_as(BY_ID).bind(id).fetch_optional(db).await)?;
+        row.map(|row| self.recipient_from(row)).transpose()
+    }
+
+    /// The people behind a phone, the one changed last first.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does, or a sealed value does not open.
+    pub async fn recipients_by_phone(&mut self, phone: &PhoneNumber) -> Result<Vec<Recipient>> {
+        let hash = self.phone_hash(phone);
+        let rows: Vec<RecipientRow> = on!(self, |db| sqlx::query_as(BY_PHONE).bind(&hash).fetch_all(db).await)?;
+        rows.into_iter().map(|row| self.recipient_from(row)).collect()
+    }
+
+    /// Adds a person, with a new key of their own.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does, or the id is taken.
+    pub async fn insert_recipient(&mut self, recipient: &Recipient) -> Result<()> {
+        let (key, wrapped) = self.keys.new_recipient_key(&recipient.id)?;
+        let sealed = self.seal_person(&key, recipient)?;
+        let key_id = self.keys.id().to_owned();
+        on!(self, |db| sqlx::query(INSERT)
+            .bind(&recipient.id)
+            .bind(recipient.role.name())
+            .bind(sealed.name)
+            .bind(sealed.phone)
+            .bind(sealed.phone_hash)
+            .bind(recipient.phone.as_ref().and_then(PhoneNumber::country))
+            .bind(&recipient.language)
+            .bind(recipient.time_zone.map(chrono_tz::Tz::name))
+            .bind(sealed.preferences)
+            .bind(key_id)
+            .bind(wrapped)
+            .bind(recipient.version)
+            .bind(recipient.created_at.timestamp_millis())
+            .bind(recipient.updated_at.timestamp_millis())
+            .execute(db)
+            .await
+            .map(drop))?;
+        Ok(())
+    }
+
+    /// Writes a person's new state over the version that `recipient` carries; `false` when somebody
+    /// else was faster.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn update_recipient(&mut self, recipient: &Recipient) -> Result<bool> {
+        let key = self.recipient_key(&recipient.id).await?.ok_or(StoreError::Unsealable)?;
+        let sealed = self.seal_person(&key, recipient)?;
+        let changed = on!(self, |db| sqlx::query(UPDATE)
+            .bind(&recipient.id)
+            .bind(recipient.role.name())
+            .bind(sealed.name)
+            .bind(sealed.phone)
+            .bind(sealed.phone_hash)
+            .bind(recipient.phone.as_ref().and_then(PhoneNumber::country))
+            .bind(&recipient.language)
+            .bind(recipient.time_zone.map(chrono_tz::Tz::name))
+            .bind(sealed.preferences)
+            .bind(recipient.updated_at.timestamp_millis())
+            .bind(recipient.version)
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(changed == 1)
+    }
+
+    /// Whether a person was here and was erased.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn is_erased(&mut self, id: &str) -> Result<bool> {
+        let row: Option<(String, Option<Vec<u8>>)> =
+            on!(self, |db| sqlx::query_as(KEY).bind(id).fetch_optional(db).await)?;
+        Ok(row.is_some_and(|(_, wrapped)| wrapped.is_none()))
+    }
+
+    /// Destroys a person's key, and with it what was sealed for them; counts stay. `false` when
+    /// there is nobody, or nothing left to erase.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn erase_recipient(&mut self, id: &str, now: chrono::DateTime<chrono::Utc>) -> Result<bool> {
+        let changed = on!(self, |db| sqlx::query(ERASE)
+            .bind(id)
+            .bind(now.timestamp_millis())
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(changed == 1)
+    }
+
+    /// A person's key; `None` when there is nobody, or they were erased.
+    pub(super) async fn recipient_key(&mut self, id: &str) -> Result<Option<SealKey>> {
+        let row: Option<(String, Option<Vec<u8>>)> =
+            on!(self, |db| sqlx::query_as(KEY).bind(id).fetch_optional(db).await)?;
+        match row {
+            Some((key_id, Some(wrapped))) => self.keys.unwrap(&key_id, id, &wrapped).map(Some),
+            Some((_, None)) | None => Ok(None),
+        }
+    }
+
+    fn seal_person(&self, key: &SealKey, recipient: &Recipient) -> Result<SealedPerson> {
+        let row = recipient.id.as_bytes();
+        let seal = |column, value: &str| self.keys.seal(key, column, row, value.as_bytes());
+        Ok(SealedPerson {
+            name: recipient.name.as_deref().map(|name| seal("recipients.name", name)).transpose()?,
+            phone: recipient.phone.as_ref().map(|phone| seal("recipients.phone", phone.e164())).transpose()?,
+            phone_hash: recipient.phone.as_ref().map(|phone| self.phone_hash(phone)),
+            preferences: serde_json::to_string(&recipient.preferences)
+                .map_err(|error| inconsistent("recipients", &recipient.id, error.to_string()))?,
+        })
+    }
+
+    fn recipient_from(&self, row: RecipientRow) -> Result<Recipient> {
+        let wrong = |problem: &str| inconsistent("recipients", &row.id, problem);
+        let key =
+            row.wrapped_key.as_deref().map(|wrapped| self.keys.unwrap(&row.key_id, &row.id, wrapped)).transpose()?;
+        let open = |column: &str, sealed: &Option<Vec<u8>>| match (&key, sealed) {
+            (Some(key), Some(sealed)) => {
+                let bytes = self.keys.open_sealed(key, column, row.id.as_bytes(), sealed)?;
+                String::from_utf8(bytes).map(Some).map_err(|_| StoreError::Unsealable)
+            }
+            _ => Ok(None),
+        };
+        let phone = open("recipients.phone", &row.phone_sealed)?
+            .map(|e164| PhoneNumber::parse(&e164, None).map_err(|_| wrong("a phone number that is none")))
+            .transpose()?;
+        let time_zone = row
+            .time_zone
+            .as_deref()
+            .map(|zone| zone.parse().map_err(|_| wrong("a time zone that is none")))
+            .transpose()?;
+        Ok(Recipient {
+            role: match row.role.as_str() {
+                "patient" => Role::Patient,
+                "doctor" => Role::Doctor,
+                _ => return Err(wrong("a role that is none")),
+            },
+            name: open("recipients.name", &row.name_sealed)?,
+            phone,
+            language: row.language.clone(),
+            time_zone,
+            preferences: serde_json::from_str(&row.preferences).map_err(|_| wrong("preferences that are none"))?,
+            version: row.version,
+            created_at: moment(row.created_at, "recipients", &row.id)?,
+            updated_at: moment(row.updated_at, "recipients", &row.id)?,
+            id: row.id,
+        })
+    }
+}
+
+struct SealedPerson {
+    name: Option<Vec<u8>>,
+    phone: Option<Vec<u8>>,
+    phone_hash: Option<Vec<u8>>,
+    preferences: String,
+}
