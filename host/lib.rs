@@ -10,5 +10,14 @@
 //!         domain, clock            plain values and rules
 //! ```
 
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod domain;
+pub mod http;
+pub mod policy;
+pub mod render;
+pub mod sandbox;
+pub mod service;
+pub mod store;
+pub mod twilio;

@@ -1,0 +1,77 @@
+//! A home: the folder with the clinic's files, and `.tidings/` in it with the host's own state.
+
+use crate::clock::{Chance, Clock as _, SystemClock};
+use crate::config::{Config, ConfigError};
+use crate::policy::{Cache, LoadReport, Policies, PolicyLoadError};
+use crate::render::{RenderLoadError, Renderer};
+use crate::store::seal::{Keyring, KeyringError};
+use crate::store::{Store, StoreError};
+use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What of a home cannot be used as it is.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HomeError {
+    #[error("{} is no home: it has no {missing}/ folder; run in the folder that has it, or give --home", home.display())]
+    NoHome { home: PathBuf, missing: &'static str },
+    #[error("the configuration cannot be used")]
+    Config(#[from] ConfigError),
+    #[error("the keys of the home cannot be used")]
+    Keys(#[from] KeyringError),
+    #[error("the policies cannot be used")]
+    Policies(#[from] PolicyLoadError),
+    #[error("the templates and locales cannot be used")]
+    Render(#[from] RenderLoadError),
+    #[error("the database cannot be opened")]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Account(String),
+}
+
+/// A home, read.
+pub(super) struct Home {
+    pub(super) folder: PathBuf,
+    pub(super) config: Config,
+    pub(super) chance: Chance,
+    pub(super) keys: Keyring,
+}
+
+impl Home {
+    /// Reads the configuration and the keys.
+    pub(super) fn open(folder: &Path, environment: &BTreeMap<String, String>) -> Result<Self, HomeError> {
+        for missing in ["plugins", "templates", "locales"] {
+            if !folder.join(missing).is_dir() {
+                return Err(HomeError::NoHome { home: folder.to_owned(), missing });
+            }
+        }
+        let config = Config::load(folder, environment)?;
+        let chance = Chance::from_machine();
+        let keys = Keyring::open(&folder.join(".tidings/keys"), &chance)?;
+        Ok(Self { folder: folder.to_owned(), config, chance, keys })
+    }
+
+    /// Opens the database.
+    pub(super) async fn store(&self) -> Result<Store, HomeError> {
+        Ok(match &self.config.database.url {
+            Some(url) => Store::open_postgres(url.expose(), self.keys.clone()).await?,
+            None => Store::open_sqlite(&self.folder.join(".tidings/tidings.db"), self.keys.clone()).await?,
+        })
+    }
+
+    /// Loads the clinic's rules.
+    pub(super) async fn policies(&self) -> Result<(Policies, Vec<LoadReport>), HomeError> {
+        let cache = Cache::new(self.folder.join(".tidings/compiled"), self.keys.derive("compiled policies"));
+        Ok(Policies::load(&self.folder.join("plugins"), &cache, &self.config.policy).await?)
+    }
+
+    /// Loads the clinic's words.
+    pub(super) fn renderer(&self) -> Result<Renderer, HomeError> {
+        Ok(Renderer::load(&self.folder, &self.config.render())?)
+    }
+}
+
+/// This moment, for commands.
+pub(super) fn now() -> DateTime<Utc> {
+    SystemClock.now()
+}

@@ -1,0 +1,126 @@
+//! The command line: arguments in, exit status out. What people read is printed here and nowhere
+//! else; what machines read goes to the log, on standard error.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one door of output")]
+
+mod check;
+mod home;
+mod key;
+mod plugin;
+mod serve;
+
+use clap::{Parser, Subcommand};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A self-hosted SMS host for clinics.
+#[derive(Parser)]
+#[command(name = "tidings", version, about, long_about = None, after_help = "Without a command: `tidings serve --sandbox`.")]
+struct Arguments {
+    /// The folder with tidings.toml, plugins/, templates/ and locales/.
+    #[arg(long, global = true, env = "TIDINGS_HOME", default_value = ".")]
+    home: PathBuf,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the host.
+    Serve(serve::Serve),
+    /// Look over configuration, templates, locales and policies, and say what is wrong.
+    Check,
+    /// Bring the database up to date.
+    Migrate,
+    /// API keys.
+    #[command(subcommand)]
+    Key(key::Key),
+    /// Policies.
+    #[command(subcommand)]
+    Plugin(plugin::Plugin),
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    /// What the home holds cannot be used as it is: exit status 2.
+    #[error("{0}")]
+    Home(#[from] home::HomeError),
+    /// It was tried and failed: exit status 1.
+    #[error("{what}")]
+    Failed {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        #[source]
+        source: Option<Box<dyn Error + Send + Sync>>,
+    },
+}
+
+impl CliError {
+    fn failed(what: impl Into<String>, source: impl Error + Send + Sync + 'static) -> Self {
+        Self::Failed { what: what.into(), source: Some(Box::new(source)) }
+    }
+
+    fn plain(what: impl Into<String>) -> Self {
+        Self::Failed { what: what.into(), source: None }
+    }
+}
+
+/// Reads the arguments and does what they say. 0: done, 1: it failed, 2: wrong arguments, or a home
+/// that cannot be used.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let environment = crate::config::environment();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: no threads to run on: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(dispatch(arguments, &environment)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", chain(&error));
+            match error {
+                CliError::Home(_) => ExitCode::from(2),
+                CliError::Failed { .. } => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+async fn dispatch(arguments: Arguments, environment: &BTreeMap<String, String>) -> Result<(), CliError> {
+    let home = arguments.home;
+    match arguments.command.unwrap_or(Command::Serve(serve::Serve::SANDBOX)) {
+        Command::Serve(serve) => serve.run(&home, environment).await,
+        Command::Check => check::run(&home, environment).await,
+        Command::Migrate => {
+            let opened = home::Home::open(&home, environment)?;
+            let store = opened.store().await?;
+            store.migrate().await.map_err(|error| CliError::failed("the database could not be migrated", error))?;
+            println!("the {} database is up to date", store.engine());
+            Ok(())
+        }
+        Command::Key(key) => key.run(&home, environment).await,
+        Command::Plugin(plugin) => plugin.run(&home, environment).await,
+    }
+}
+
+/// An error with all that led to it.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

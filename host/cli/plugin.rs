@@ -1,0 +1,139 @@
+//! `tidings plugin`: policies are built from their source.
+
+use super::CliError;
+use crate::policy::build::{Provenance, componentize, source_hash};
+use clap::Subcommand;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+#[derive(Subcommand)]
+pub(super) enum Plugin {
+    /// Compile policies and write `plugins/<name>.wasm`.
+    #[command(after_help = "Needs the target once: rustup target add wasm32-unknown-unknown\n\
+        Example: tidings plugin build appointment-reminder")]
+    Build {
+        /// Folders below plugins/; all of them when left out.
+        names: Vec<String>,
+    },
+}
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// The SDK is a folder below `plugins/` too, and no policy.
+const SDK: &str = "sdk";
+
+impl Plugin {
+    #[expect(clippy::unused_async, reason = "stands beside commands that wait")]
+    pub(super) async fn run(self, home: &Path, environment: &BTreeMap<String, String>) -> Result<(), CliError> {
+        match self {
+            Self::Build { names } => build(home, &names, &toolchain(environment)?),
+        }
+    }
+}
+
+/// Variables for the child cargo where the machine's own Rust has no wasm target: a file of
+/// `KEY=VALUE` lines, named by `TIDINGS_WASM_ENV`.
+fn toolchain(environment: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, CliError> {
+    let Some(file) = environment.get("TIDINGS_WASM_ENV").filter(|file| !file.is_empty()) else {
+        return Ok(BTreeMap::new());
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| CliError::failed(format!("{file} cannot be read"), error))?;
+    Ok(text.lines().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
+}
+
+fn build(home: &Path, names: &[String], toolchain: &BTreeMap<String, String>) -> Result<(), CliError> {
+    let names = if names.is_empty() { all(home)? } else { names.to_vec() };
+    let compiler = compiler(toolchain)?;
+    for name in names {
+        let folder = home.join("plugins").join(&name);
+        let package = package_name(&folder)?;
+        let core = compile(home, &package, toolchain)?;
+        let sources = source_hash(home, &folder, &compiler)
+            .map_err(|error| CliError::failed(format!("the sources of {name} cannot be read"), error))?;
+        let provenance = Provenance { sources, compiler: compiler.clone() };
+        let component = componentize(&core, &provenance)
+            .map_err(|error| CliError::failed(format!("{name} is no policy"), error))?;
+        let file = home.join("plugins").join(format!("{name}.wasm"));
+        replace(&file, &component)?;
+        println!("{}  {} KB", file.display(), component.len() / 1024);
+    }
+    Ok(())
+}
+
+fn all(home: &Path) -> Result<Vec<String>, CliError> {
+    let folder = home.join("plugins");
+    let failed = |error| CliError::failed(format!("{} cannot be read", folder.display()), error);
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name != SDK && entry.path().join("Cargo.toml").is_file() {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn package_name(folder: &Path) -> Result<String, CliError> {
+    let file = folder.join("Cargo.toml");
+    let text = std::fs::read_to_string(&file)
+        .map_err(|error| CliError::failed(format!("{} cannot be read", file.display()), error))?;
+    let manifest: toml::Table =
+        text.parse().map_err(|error| CliError::failed(format!("{} is no manifest", file.display()), error))?;
+    let name = manifest.get("package").and_then(|package| package.get("name")).and_then(toml::Value::as_str);
+    name.map(str::to_owned).ok_or_else(|| CliError::plain(format!("{} names no package", file.display())))
+}
+
+fn compiler(toolchain: &BTreeMap<String, String>) -> Result<String, CliError> {
+    let rustc = toolchain.get("RUSTC").map_or("rustc", String::as_str);
+    let output = Command::new(rustc)
+        .arg("--version")
+        .output()
+        .map_err(|error| CliError::failed("rustc cannot be run; install Rust from rustup.rs", error))?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// The core module of one policy. Paths of the machine are taken out of its panic texts, so that the
+/// same source gives the same bytes elsewhere.
+fn compile(home: &Path, package: &str, toolchain: &BTreeMap<String, String>) -> Result<Vec<u8>, CliError> {
+    let target_dir = home.join("target/plugins");
+    let root = home.canonicalize().map_err(|error| CliError::failed("the home cannot be read", error))?;
+    let mut flags = vec![format!("--remap-path-prefix={}=tidings", root.display())];
+    if let Some(cargo_home) = cargo_home() {
+        flags.push(format!("--remap-path-prefix={}=cargo", cargo_home.display()));
+    }
+    let status = Command::new("cargo")
+        .args(["rustc", "--quiet", "--profile", "plugin", "--target", TARGET, "--crate-type", "cdylib", "-p", package])
+        .arg("--target-dir")
+        .arg(&target_dir)
+        .current_dir(home)
+        .env_remove("RUSTFLAGS")
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
+        .envs(toolchain)
+        .status()
+        .map_err(|error| CliError::failed("cargo cannot be run; install Rust from rustup.rs", error))?;
+    if !status.success() {
+        return Err(CliError::plain(format!(
+            "{package} does not compile; if the target is missing: rustup target add {TARGET}"
+        )));
+    }
+    let file = target_dir.join(TARGET).join("plugin").join(format!("{}.wasm", package.replace('-', "_")));
+    std::fs::read(&file).map_err(|error| CliError::failed(format!("{} was not made", file.display()), error))
+}
+
+#[expect(clippy::disallowed_methods, reason = "where cargo keeps sources is cargo's word, passed on to rustc")]
+fn cargo_home() -> Option<PathBuf> {
+    std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")))
+}
+
+/// Written beside and renamed: a running host never sees half a file.
+fn replace(file: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    let draft = file.with_file_name(format!(".{}.draft", file.file_name().unwrap_or_default().to_string_lossy()));
+    let failed = |error| CliError::failed(format!("{} cannot be written", file.display()), error);
+    std::fs::write(&draft, bytes).map_err(failed)?;
+    std::fs::rename(&draft, file).map_err(failed)
+}

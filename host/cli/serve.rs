@@ -1,0 +1,249 @@
+//! `tidings serve`: the host runs until it is told to stop, then drains.
+
+use super::CliError;
+use super::home::{Home, HomeError, now};
+use crate::clock::SystemClock;
+use crate::domain::secret::Secret;
+use crate::http::{self, HttpSettings};
+use crate::policy::LoadReport;
+use crate::sandbox::{Sandbox, SandboxSettings};
+use crate::service::{Host, NewKey, Providers};
+use crate::twilio::signature::Verifier;
+use crate::twilio::{Provider, TwilioClient, TwilioSettings, callback};
+use chrono::{DateTime, TimeDelta, Timelike as _, Utc};
+use chrono_tz::Tz;
+use clap::Args;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+#[derive(Args)]
+pub(super) struct Serve {
+    /// Send to the built-in Twilio: nothing leaves this machine.
+    #[arg(long)]
+    sandbox: bool,
+    /// Listen here, whatever the configuration says.
+    #[arg(long)]
+    address: Option<SocketAddr>,
+}
+
+/// Twilio's own magic number that every text may be sent from.
+const SANDBOX_SENDER: &str = "+15005550006";
+
+impl Serve {
+    pub(super) const SANDBOX: Self = Self { sandbox: true, address: None };
+
+    pub(super) async fn run(self, home: &Path, environment: &BTreeMap<String, String>) -> Result<(), CliError> {
+        start_log(environment);
+        let mut home = Home::open(home, environment)?;
+        let address = self.address.unwrap_or(home.config.server.address);
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            CliError::failed(format!("cannot listen on {address}; give another with --address"), error)
+        })?;
+        let address = listener.local_addr().map_err(|error| CliError::failed("the port is gone", error))?;
+        if self.sandbox && home.config.server.public_url.is_none() {
+            home.config.server.public_url = Some(format!("http://{address}"));
+        }
+
+        let store = home.store().await?;
+        store.migrate().await.map_err(HomeError::from)?;
+        let renderer = home.renderer()?;
+        for fault in renderer.snapshot().faults() {
+            tracing::warn!("left out, its texts go out in the next language:\n{fault}");
+        }
+        let (policies, reports) = home.policies().await?;
+        log_policies(&reports);
+        let (providers, verifier, sandbox) = self.providers(&mut home).await?;
+        let settings = HttpSettings { verifier: Some(verifier), body_limit: home.config.server.body_limit };
+        let clock = Arc::new(SystemClock);
+        let host =
+            Host::new(store, policies, renderer, providers, clock, home.chance.clone(), home.config.settings());
+        host.begin().await.map_err(|error| CliError::failed("the host cannot begin", error))?;
+
+        let mut router = http::router(host.clone(), settings);
+        if let Some(sandbox) = &sandbox {
+            router = router.merge(sandbox.phone_page());
+            let key = NewKey::development(&host.store, now())
+                .await
+                .map_err(|error| CliError::failed("the development key cannot be kept", error))?;
+            greet(address, sandbox, &key, &home);
+        } else {
+            println!("Tidings listens on http://{address}; documents at http://{address}/docs");
+        }
+        until_stopped(&host, listener, router).await;
+        host.end().await.map_err(|error| CliError::failed("the host did not end cleanly", error))?;
+        if let Some(sandbox) = sandbox {
+            sandbox.shut_down().await;
+        }
+        host.store.close().await;
+        Ok(())
+    }
+
+    /// The way out: Twilio, or the built-in one.
+    async fn providers(&self, home: &mut Home) -> Result<(Providers, Verifier, Option<Sandbox>), CliError> {
+        let unusable = |error| CliError::Home(HomeError::Config(crate::config::ConfigError::Twilio(error)));
+        if !self.sandbox {
+            let settings = &home.config.twilio;
+            if settings.account_sid.is_empty() || settings.auth_token.expose().is_empty() || settings.sender().is_none() {
+                let text = "no Twilio account is configured: set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and \
+                            TWILIO_PHONE_NUMBER or TWILIO_MESSAGING_SERVICE_SID, or run `tidings serve --sandbox`";
+                return Err(HomeError::Account(text.to_owned()).into());
+            }
+            if home.config.server.public_url.is_none() {
+                let text = "no public address is configured: set TIDINGS_PUBLIC_URL, so that Twilio can tell how \
+                            texts fare";
+                return Err(HomeError::Account(text.to_owned()).into());
+            }
+            let verifier = settings.verifier();
+            let client = TwilioClient::new(settings).map_err(unusable)?;
+            return Ok((Providers { live: Some(Arc::new(client)), test: None }, verifier, None));
+        }
+        let base = home.config.server.public_url.clone().unwrap_or_default();
+        let inbound_url = Some(format!("{}{}", base.trim_end_matches('/'), callback::INBOUND_PATH));
+        let settings = SandboxSettings { inbound_url, ..SandboxSettings::default() };
+        let sandbox = Sandbox::start(settings, Arc::new(SystemClock), home.chance.clone())
+            .await
+            .map_err(|error| CliError::failed("the sandbox cannot start", error))?;
+        home.config.twilio = TwilioSettings {
+            account_sid: sandbox.account_sid().to_owned(),
+            auth_token: sandbox.auth_token().clone(),
+            phone_number: Some(SANDBOX_SENDER.to_owned()),
+            base_url: sandbox.base_url(),
+            price_per_segment: home.config.twilio.price_per_segment,
+            currency: home.config.twilio.currency.clone(),
+            ..TwilioSettings::default()
+        };
+        let verifier = home.config.twilio.verifier();
+        let client: Arc<dyn Provider> = Arc::new(TwilioClient::new(&home.config.twilio).map_err(unusable)?);
+        Ok((Providers { live: Some(Arc::clone(&client)), test: Some(client) }, verifier, Some(sandbox)))
+    }
+}
+
+/// Serves and works until a signal comes; then no more requests, no more claims, and calls that are
+/// out are waited for.
+async fn until_stopped(host: &Host, listener: TcpListener, router: axum::Router) {
+    let (stop, stopped) = watch::channel(false);
+    let wait = |mut stopped: watch::Receiver<bool>| async move {
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    };
+    let served = tokio::spawn({
+        let stop = wait(stopped.clone());
+        async move {
+            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
+                tracing::error!(error = &error as &dyn std::error::Error, "serving ended");
+            }
+        }
+    });
+    let dispatching = tokio::spawn({
+        let (host, stop) = (host.clone(), wait(stopped.clone()));
+        async move { host.run(stop).await }
+    });
+    let keeping = tokio::spawn({
+        let (host, stop) = (host.clone(), wait(stopped));
+        async move { host.keep_house(stop).await }
+    });
+    signal().await;
+    tracing::info!("stopping: no more is claimed, calls that are out are waited for");
+    stop.send_replace(true);
+    let _ = tokio::join!(dispatching, keeping);
+    // Callbacks of the last calls may still come in while the calls are waited for.
+    served.abort();
+}
+
+async fn signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+        let _ = interrupt.await;
+        return;
+    };
+    tokio::select! {
+        _ = interrupt => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+fn start_log(environment: &BTreeMap<String, String>) {
+    use tracing_subscriber::EnvFilter;
+    let filter = environment.get("TIDINGS_LOG").map_or("info", String::as_str);
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if environment.get("TIDINGS_LOG_FORMAT").is_some_and(|format| format == "json") {
+        builder.json().init();
+    } else {
+        builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
+    }
+}
+
+fn log_policies(reports: &[LoadReport]) {
+    for report in reports {
+        match report {
+            LoadReport::Live(loaded) => tracing::info!(
+                policy = %loaded.description.name, version = %loaded.description.version, hash = %loaded.hash,
+                from_cache = loaded.from_cache, load_ms = loaded.load_time.as_millis(), "policy loaded"
+            ),
+            LoadReport::Off { file } => tracing::info!(file = %file.display(), "policy is off"),
+        }
+    }
+}
+
+/// Zones of which it is always daytime in one: the first text should not wait for the morning.
+const ZONES: [Tz; 5] = [
+    Tz::America__New_York,
+    Tz::America__Los_Angeles,
+    Tz::Europe__Madrid,
+    Tz::Asia__Manila,
+    Tz::Pacific__Auckland,
+];
+
+fn daytime_zone(now: DateTime<Utc>) -> Tz {
+    ZONES
+        .into_iter()
+        .find(|zone| (9..20).contains(&now.with_timezone(zone).hour()))
+        .unwrap_or(Tz::America__New_York)
+}
+
+fn greet(address: SocketAddr, sandbox: &Sandbox, key: &Secret, home: &Home) {
+    let now = now();
+    let zone = daytime_zone(now);
+    let starts_at = (now + TimeDelta::days(3)).format("%Y-%m-%dT%H:00:00Z");
+    let name = &home.config.clinic.name;
+    let key = key.expose();
+    let twilio = sandbox.base_url();
+    println!(
+        "Tidings runs for {name}, in the sandbox: nothing leaves this machine.
+
+  API      http://{address}/api/v1
+  Docs     http://{address}/docs
+  Phones   http://{address}/sandbox
+  Twilio   {twilio} (built in)
+  Key      {key}
+
+Book an appointment for Ana, who reads Spanish, and watch her phone:
+
+curl -s http://{address}/api/v1/events \\
+  -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\
+  -d '{{\"type\": \"appointment.booked\", \"subject\": {{\"type\": \"appointment\", \"id\": \"9\", \"version\": 1}},
+       \"people\": [{{\"id\": \"ana\", \"role\": \"patient\", \"phone\": \"+12025550143\", \"language\": \"es\", \"time_zone\": \"{zone}\"}}],
+       \"data\": {{\"starts_at\": \"{starts_at}\", \"location\": \"12 Main St\"}}}}'
+"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_every_hour_it_is_daytime_in_one_of_the_zones() {
+        for month in [1, 7] {
+            for hour in 0..24 {
+                let now = chrono::NaiveDate::from_ymd_opt(2026, month, 15).unwrap().and_hms_opt(hour, 30, 0).unwrap();
+                let local = now.and_utc().with_timezone(&daytime_zone(now.and_utc())).hour();
+                assert!((9..20).contains(&local), "{month} {hour}: {local}");
+            }
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! `tidings.toml`, and the environment over it. Every section has defaults, so that the file is
+//! optional; unknown keys are refused with the nearest known one; what two sections must agree on is
+//! checked here. The environment is read in this file and nowhere else.
+
+use crate::domain::window::DailyWindow;
+use crate::policy::Limits;
+use crate::render::RenderSettings;
+use crate::service;
+use crate::twilio::TwilioSettings;
+use chrono_tz::Tz;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// All of it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Who sends.
+    pub clinic: Clinic,
+    /// Where the API is.
+    pub server: Server,
+    /// Where everything is kept.
+    pub database: Database,
+    /// The account texts are sent through.
+    pub twilio: TwilioSettings,
+    /// How much is on its way at once.
+    pub lanes: Lanes,
+    /// The limits of policies.
+    pub policy: Limits,
+    /// What no policy may overstep.
+    pub guard: Guard,
+}
+
+/// `[clinic]`: what patients read, and the defaults for people of whom less is known.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Clinic {
+    /// Opens every text.
+    pub name: String,
+    /// Where patients call; answers to HELP name it.
+    pub phone: Option<String>,
+    /// BCP 47: the language of people whose own is not known.
+    pub language: String,
+    /// IANA: the zone of people whose own is not known.
+    #[serde(deserialize_with = "time_zone")]
+    pub time_zone: Tz,
+    /// ISO 3166 alpha-2: how national phone numbers are read, and how dates are written.
+    pub country: Option<String>,
+    /// `14:30` or `2:30 PM`, whatever the country writes.
+    pub twenty_four_hours: Option<bool>,
+}
+
+impl Default for Clinic {
+    fn default() -> Self {
+        Self {
+            name: "Lakeside Clinic".to_owned(),
+            phone: None,
+            language: "en".to_owned(),
+            time_zone: Tz::America__New_York,
+            country: Some("US".to_owned()),
+            twenty_four_hours: None,
+        }
+    }
+}
+
+/// `[server]`: where the API is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// How the world reaches it: Twilio's webhooks and links need it (`TIDINGS_PUBLIC_URL`).
+    pub public_url: Option<String>,
+    /// Largest body of a request, in bytes.
+    pub body_limit: usize,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self { address: SocketAddr::from(([127, 0, 0, 1], 8080)), public_url: None, body_limit: 1 << 20 }
+    }
+}
+
+/// `[database]`: where everything is kept.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Database {
+    /// `postgres://…` (`DATABASE_URL`); SQLite in the home's `.tidings` folder when left out.
+    pub url: Option<crate::domain::secret::Secret>,
+}
+
+/// `[lanes]`: how many messages are on their way at once, lane by lane.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "the lanes")]
+pub struct Lanes {
+    pub urgent: usize,
+    pub normal: usize,
+    pub bulk: usize,
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self { urgent: 16, normal: 16, bulk: 16 }
+    }
+}
+
+/// `[guard]`: what no policy may overstep.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Guard {
+    /// When nobody is disturbed if a policy does not answer.
+    pub quiet_hours: DailyWindow,
+    /// Whether messages of high priority may be sent in quiet hours.
+    pub high_priority_may_disturb: bool,
+    /// Message types that may be sent in quiet hours in any case.
+    pub may_disturb: BTreeSet<String>,
+    /// Countries (ISO 3166 alpha-2) that texts may go to; empty: all.
+    pub countries: BTreeSet<String>,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self {
+            quiet_hours: DailyWindow::parse("21:00-08:00").expect("is a stretch of the day"),
+            high_priority_may_disturb: false,
+            may_disturb: ["otp", "urgent-alert"].map(str::to_owned).into(),
+            countries: BTreeSet::new(),
+        }
+    }
+}
+
+/// What is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{} cannot be read", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file says something that cannot be.
+    #[error("{place}: {message}")]
+    Wrong {
+        /// `tidings.toml:7:1`, with the line and a caret.
+        place: String,
+        /// One sentence, with the nearest known key where one was misspelt.
+        message: String,
+    },
+    /// A value, from the file or the environment, cannot be.
+    #[error("`{key}` {problem}")]
+    Value {
+        /// `server.public_url`, or the name of a variable.
+        key: &'static str,
+        /// The end of the sentence.
+        problem: String,
+    },
+    /// The account's settings.
+    #[error("the settings of the Twilio account cannot be used")]
+    Twilio(#[from] crate::twilio::SettingsError),
+}
+
+/// The process's environment, read once.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+pub fn environment() -> BTreeMap<String, String> {
+    std::env::vars().collect()
+}
+
+impl Config {
+    /// Reads the home's `tidings.toml`, when there is one, and puts the environment over it.
+    ///
+    /// # Errors
+    ///
+    /// The file or a variable is wrong; the text says where and what was expected.
+    pub fn load(home: &Path, environment: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let path = home.join("tidings.toml");
+        let mut config = match std::fs::read_to_string(&path) {
+            Ok(text) => Self::parse(&path, &text)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::default(),
+            Err(source) => return Err(ConfigError::Read { path, source }),
+        };
+        config.apply(environment)?;
+        config.twilio.read_files()?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start.min(text.len()));
+            let before = text.get(..at).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+            let shown = text.lines().nth(line - 1).unwrap_or_default();
+            let caret = " ".repeat(column - 1);
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            ConfigError::Wrong {
+                place: format!("{name}:{line}:{column}\n  {shown}\n  {caret}^\n"),
+                message: with_nearest(error.message()),
+            }
+        })
+    }
+
+    fn apply(&mut self, environment: &BTreeMap<String, String>) -> Result<(), ConfigError> {
+        let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty()).cloned();
+        let twilio = &mut self.twilio;
+        if let Some(sid) = variable("TWILIO_ACCOUNT_SID") {
+            twilio.account_sid = sid;
+        }
+        if let Some(token) = variable("TWILIO_AUTH_TOKEN") {
+            twilio.auth_token = crate::domain::secret::Secret::new(token);
+            twilio.auth_token_file = None;
+        }
+        twilio.api_key = variable("TWILIO_API_KEY").or(twilio.api_key.take());
+        if let Some(secret) = variable("TWILIO_API_KEY_SECRET") {
+            twilio.api_key_secret = Some(crate::domain::secret::Secret::new(secret));
+            twilio.api_key_secret_file = None;
+        }
+        twilio.phone_number = variable("TWILIO_PHONE_NUMBER").or(twilio.phone_number.take());
+        twilio.messaging_service_sid =
+            variable("TWILIO_MESSAGING_SERVICE_SID").or(twilio.messaging_service_sid.take());
+        twilio.verify_service_sid = variable("TWILIO_VERIFY_SERVICE_SID").or(twilio.verify_service_sid.take());
+        if let Some(base) = variable("TWILIO_BASE_URL") {
+            twilio.base_url = base;
+        }
+        self.server.public_url = variable("TIDINGS_PUBLIC_URL").or(self.server.public_url.take());
+        if let Some(address) = variable("TIDINGS_ADDRESS") {
+            self.server.address = address.parse().map_err(|_| ConfigError::Value {
+                key: "TIDINGS_ADDRESS",
+                problem: "is no address to listen on; expected such as 127.0.0.1:8080".to_owned(),
+            })?;
+        }
+        if let Some(url) = variable("DATABASE_URL") {
+            self.database.url = Some(crate::domain::secret::Secret::new(url));
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let wrong = |key, problem: &str| Err(ConfigError::Value { key, problem: problem.to_owned() });
+        if self.clinic.name.trim().is_empty() {
+            return wrong("clinic.name", "is empty; every text opens with it");
+        }
+        if self.clinic.country.as_ref().is_some_and(|country| !is_country(country)) {
+            return wrong("clinic.country", "is no country; expected two capital letters such as US");
+        }
+        if self.guard.countries.iter().any(|country| !is_country(country)) {
+            return wrong("guard.countries", "names what is no country; expected two capital letters such as US");
+        }
+        if let Some(url) = &self.server.public_url {
+            let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+            if rest.is_none_or(|rest| rest.is_empty() || rest.contains(['@', '#', '?'])) {
+                return wrong("server.public_url", "is no address; expected such as https://sms.clinic.example");
+            }
+        }
+        if self.lanes.urgent == 0 || self.lanes.normal == 0 || self.lanes.bulk == 0 {
+            return wrong("lanes", "closes a lane; each needs at least 1");
+        }
+        if let Some(url) = &self.database.url
+            && !url.expose().starts_with("postgres://")
+            && !url.expose().starts_with("postgresql://")
+        {
+            return wrong("database.url", "is no PostgreSQL address; leave it out for SQLite");
+        }
+        Ok(())
+    }
+
+    /// What the renderer is told.
+    #[must_use]
+    pub fn render(&self) -> RenderSettings {
+        RenderSettings {
+            default_language: self.clinic.language.clone(),
+            clinic_region: self.clinic.country.clone(),
+            twenty_four_hours: self.clinic.twenty_four_hours,
+        }
+    }
+
+    /// What the host is told.
+    #[must_use]
+    pub fn settings(&self) -> service::Settings {
+        service::Settings {
+            clinic: service::Clinic {
+                name: self.clinic.name.clone(),
+                phone: self.clinic.phone.clone(),
+                language: self.clinic.language.clone(),
+                time_zone: self.clinic.time_zone,
+                region: self.clinic.country.clone(),
+            },
+            guard: service::Guard {
+                quiet_hours: self.guard.quiet_hours,
+                high_priority_may_disturb: self.guard.high_priority_may_disturb,
+                may_disturb_types: self.guard.may_disturb.clone(),
+                countries: self.guard.countries.clone(),
+            },
+            sender: self.twilio.sender(),
+            public_url: self.server.public_url.clone(),
+            price_per_segment_micros: self.twilio.price_per_segment,
+            currency: self.twilio.currency.clone(),
+            permits: service::Permits {
+                urgent: self.lanes.urgent,
+                normal: self.lanes.normal,
+                bulk: self.lanes.bulk,
+            },
+        }
+    }
+}
+
+fn is_country(text: &str) -> bool {
+    text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase())
+}
+
+fn time_zone<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Tz, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    name.parse().map_err(|_| serde::de::Error::custom("no such time zone; expected an IANA name such as America/New_York"))
+}
+
+/// `unknown field 'laese', expected 'lease'…` names the candidates; the nearest one is put in front.
+fn with_nearest(message: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let Some((unknown, known)) = quoted.split_first().filter(|_| message.starts_with("unknown field")) else {
+        return message.to_owned();
+    };
+    known
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(unknown, known), known))
+        .min()
+        .filter(|(distance, _)| *distance <= 3)
+        .map_or_else(|| message.to_owned(), |(_, nearest)| format!("unknown key `{unknown}`; did you mean `{nearest}`?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(Path::new("tidings.toml"), text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_misspelt_key_is_answered_with_the_nearest_known_one() {
+        let error = parse("[clinic]\nname = \"A\"\ntimezone = \"Asia/Dhaka\"\n").unwrap_err();
+        assert!(error.contains("tidings.toml:3:1") && error.contains("did you mean `time_zone`?"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_value_is_shown_with_its_place() {
+        let error = parse("[clinic]\ntime_zone = \"Mars/Olympus\"\n").unwrap_err();
+        assert!(error.contains("tidings.toml:2:13") && error.contains("IANA"), "{error}");
+    }
+
+    #[test]
+    fn the_environment_is_put_over_the_file() {
+        let mut config = parse("[server]\npublic_url = \"https://a.example\"\n").unwrap();
+        let environment = [("TIDINGS_PUBLIC_URL", "https://b.example"), ("TWILIO_PHONE_NUMBER", "+15005550006")];
+        config.apply(&environment.map(|(k, v)| (k.to_owned(), v.to_owned())).into()).unwrap();
+        assert_eq!(config.server.public_url.as_deref(), Some("https://b.example"));
+        assert!(config.twilio.sender().is_some());
+    }
+}

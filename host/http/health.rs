@@ -1,0 +1,63 @@
+//! Whether the host is alive, and whether it can work.
+
+use super::Api;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What the host can work with.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Readiness {
+    /// Whether all of it is well.
+    ready: bool,
+    /// `sqlite` or `postgres`, or what is wrong with it.
+    database: String,
+    /// The loaded policies: name, version and the start of the file's SHA-256.
+    policies: Vec<String>,
+    /// The languages there are texts in.
+    locales: Vec<String>,
+    /// Files that are left out, with the place of their fault.
+    faults: Vec<String>,
+    /// Whether there is somebody to send through.
+    provider: bool,
+}
+
+/// The process is alive.
+#[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, body = String)))]
+pub(crate) async fn healthz() -> &'static str {
+    "alive"
+}
+
+/// The host can work: database, policies, languages, provider.
+#[utoipa::path(get, path = "/readyz", tag = "operations",
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
+pub(crate) async fn readyz(State(api): State<Api>) -> (StatusCode, Json<Readiness>) {
+    let database = match api.store.read().await {
+        Ok(_) => Ok(api.store.engine().to_owned()),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "the database does not answer");
+            Err("does not answer; see the log".to_owned())
+        }
+    };
+    let catalogue = api.renderer.snapshot();
+    let ready = database.is_ok();
+    let readiness = Readiness {
+        ready,
+        database: database.unwrap_or_else(|problem| problem),
+        policies: api
+            .policies
+            .all()
+            .iter()
+            .map(|p| {
+                let hash: String = p.hash.chars().take(12).collect();
+                format!("{} {} {hash}", p.description.name, p.description.version)
+            })
+            .collect(),
+        locales: catalogue.locales().map(str::to_owned).collect(),
+        faults: catalogue.faults().iter().map(ToString::to_string).collect(),
+        provider: api.providers.live.is_some() || api.providers.test.is_some(),
+    };
+    (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(readiness))
+}

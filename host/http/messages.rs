@@ -1,0 +1,218 @@
+//! Messages: post one, find them, read the whole story of one, take one back.
+
+use super::Api;
+use super::auth::Key;
+use super::body::{Json, idempotency_key};
+use super::events::NewPerson;
+use super::problem::Problem;
+use super::views::{MessageView, StoryView};
+use crate::domain::id::MessageId;
+use crate::domain::phone::PhoneNumber;
+use crate::service::PostedMessage;
+use crate::store::MessageFilter;
+use axum::extract::{Path, Query, State, rejection::QueryRejection};
+use axum::http::{HeaderMap, StatusCode};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// One text, now or later.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "type": "prescription-ready",
+    "to": {"id": "ana", "phone": "+12025550143", "language": "es"},
+    "variables": {"pharmacy": "Main Street"}
+}))]
+pub(super) struct NewMessage {
+    /// A message type of this host.
+    #[serde(rename = "type")]
+    kind: String,
+    to: NewPerson,
+    /// As the type's template declares them; what follows from the person and the clinic is filled in.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    variables: serde_json::Map<String, serde_json::Value>,
+    /// In this language instead of the person's.
+    language: Option<String>,
+    /// Not before this moment; at once, when left out.
+    send_at: Option<DateTime<Utc>>,
+    /// Not after this moment; as the type says, when left out.
+    expires_at: Option<DateTime<Utc>>,
+}
+
+/// A page of messages.
+#[derive(Serialize, ToSchema)]
+pub(super) struct MessageList {
+    /// The newest first.
+    items: Vec<MessageView>,
+    /// Give it as `cursor` for the next page; `null` on the last.
+    next_cursor: Option<String>,
+}
+
+/// Post one text
+///
+/// It goes the way of every message: judged by the policy of its type at the moment of sending,
+/// rendered in the person's language, sent, followed.
+#[utoipa::path(post, path = "/api/v1/messages", tag = "messages", security(("api_key" = ["messages:write"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Bound to the body; a repeated request gets the same answer")),
+    request_body = NewMessage,
+    responses((status = 202, description = "Committed", body = MessageView), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 409, body = Problem), (status = 415, body = Problem),
+        (status = 422, description = "Fields are wrong", body = Problem)))]
+pub(super) async fn post(
+    State(api): State<Api>,
+    key: Key,
+    headers: HeaderMap,
+    body: Json<NewMessage>,
+) -> Result<(StatusCode, axum::Json<MessageView>), Problem> {
+    let caller = key.with("messages:write")?;
+    let idempotency = idempotency_key(&headers)?;
+    let new = body.value;
+    let posted = PostedMessage {
+        kind: new.kind,
+        to: new.to.into(),
+        variables: new.variables,
+        language: new.language,
+        send_at: new.send_at,
+        expires_at: new.expires_at,
+    };
+    let accepted = api.accept_message(&caller, idempotency.as_deref(), &body.bytes, posted).await?;
+    let story = story(&api, accepted.id).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(MessageView::new(&story.message, &api.settings.currency, None))))
+}
+
+/// What to look for; what is left out does not matter.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Search {
+    /// The clinic's id of the person.
+    recipient: Option<String>,
+    /// The number it went to.
+    phone: Option<String>,
+    /// The message type.
+    #[serde(rename = "type")]
+    #[param(rename = "type")]
+    kind: Option<String>,
+    /// The host's own word, such as `delivered` or `held`.
+    state: Option<String>,
+    /// Planned at or after.
+    since: Option<DateTime<Utc>>,
+    /// Planned before.
+    until: Option<DateTime<Utc>>,
+    /// From the page before.
+    cursor: Option<String>,
+    /// 1 to 200; 50, when left out.
+    limit: Option<u32>,
+}
+
+/// Find messages
+#[utoipa::path(get, path = "/api/v1/messages", tag = "messages", security(("api_key" = ["messages:read"])),
+    params(Search),
+    responses((status = 200, body = MessageList), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 422, body = Problem)))]
+pub(super) async fn list(
+    State(api): State<Api>,
+    key: Key,
+    search: Result<Query<Search>, QueryRejection>,
+) -> Result<axum::Json<MessageList>, Problem> {
+    key.with("messages:read")?;
+    let Query(search) = search.map_err(|rejection| Problem::field("query", rejection.body_text()))?;
+    let limit = search.limit.unwrap_or(50);
+    if !(1..=200).contains(&limit) {
+        return Err(Problem::field("limit", "is not 1 to 200"));
+    }
+    let phone = search
+        .phone
+        .as_deref()
+        .map(|phone| PhoneNumber::parse(phone, api.settings.clinic.region.as_deref()))
+        .transpose()
+        .map_err(|error| Problem::field("phone", error.to_string()))?;
+    let filter = MessageFilter {
+        recipient: search.recipient,
+        phone,
+        kind: search.kind,
+        state: search.state,
+        since: search.since,
+        until: search.until,
+        after: search.cursor.as_deref().map(read_cursor).transpose()?,
+        limit,
+    };
+    let page = api.find_messages(&filter).await?;
+    let next_cursor = page.messages.last().filter(|_| page.more).map(|last| {
+        format!("{:x}.{}", last.created_at.timestamp_millis(), last.id.0.simple())
+    });
+    let currency = &api.settings.currency;
+    let items = page.messages.iter().map(|message| MessageView::new(message, currency, None)).collect();
+    Ok(axum::Json(MessageList { items, next_cursor }))
+}
+
+fn read_cursor(cursor: &str) -> Result<(DateTime<Utc>, uuid::Uuid), Problem> {
+    let read = || {
+        let (at, id) = cursor.split_once('.')?;
+        let at = DateTime::from_timestamp_millis(i64::from_str_radix(at, 16).ok()?)?;
+        Some((at, uuid::Uuid::parse_str(id).ok()?))
+    };
+    read().ok_or_else(|| Problem::field("cursor", "is none of ours; give `next_cursor` of the page before as it is"))
+}
+
+/// The whole story of a message
+///
+/// The event, every decision with its reasons and the policy's name, version and hash, the text with
+/// its language, segments and cost, the calls, what Twilio told, and every transition.
+#[utoipa::path(get, path = "/api/v1/messages/{id}", tag = "messages", security(("api_key" = ["messages:read"])),
+    params(("id" = uuid::Uuid, Path, description = "The message")),
+    responses((status = 200, body = StoryView), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem)))]
+pub(super) async fn get(
+    State(api): State<Api>,
+    key: Key,
+    Path(id): Path<String>,
+) -> Result<axum::Json<StoryView>, Problem> {
+    key.with("messages:read")?;
+    let story = story(&api, read_id(&id)?).await?;
+    Ok(axum::Json(StoryView::new(story, &api.settings.currency)))
+}
+
+/// Take a message back
+///
+/// Possible until it is given to Twilio.
+#[utoipa::path(post, path = "/api/v1/messages/{id}/cancel", tag = "messages", security(("api_key" = ["messages:write"])),
+    params(("id" = uuid::Uuid, Path, description = "The message")),
+    responses((status = 200, body = MessageView), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, description = "It may have been sent", body = Problem)))]
+pub(super) async fn cancel(
+    State(api): State<Api>,
+    key: Key,
+    Path(id): Path<String>,
+) -> Result<axum::Json<MessageView>, Problem> {
+    key.with("messages:write")?;
+    let message = api.cancel(read_id(&id)?).await?;
+    Ok(axum::Json(MessageView::new(&message, &api.settings.currency, None)))
+}
+
+/// Release a held message
+///
+/// A person has looked: it is judged again at once.
+#[utoipa::path(post, path = "/api/v1/messages/{id}/retry", tag = "messages", security(("api_key" = ["messages:write"])),
+    params(("id" = uuid::Uuid, Path, description = "The message")),
+    responses((status = 200, body = MessageView), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, description = "It is not held", body = Problem)))]
+pub(super) async fn retry(
+    State(api): State<Api>,
+    key: Key,
+    Path(id): Path<String>,
+) -> Result<axum::Json<MessageView>, Problem> {
+    key.with("messages:write")?;
+    let message = api.release(read_id(&id)?).await?;
+    Ok(axum::Json(MessageView::new(&message, &api.settings.currency, None)))
+}
+
+fn read_id(id: &str) -> Result<MessageId, Problem> {
+    id.parse().map_err(|_| Problem::not_found("there is no message of this id"))
+}
+
+async fn story(api: &Api, id: MessageId) -> Result<crate::service::Story, Problem> {
+    api.story(id).await?.ok_or_else(|| Problem::not_found("there is no message of this id"))
+}

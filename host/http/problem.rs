@@ -1,0 +1,198 @@
+//! Problem documents (RFC 9457): the only place with status codes for what went wrong.
+
+use crate::service::{ActError, FieldError, HostError, IntakeError, KeyRefused, PersonError};
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use std::any::Any;
+use std::error::Error;
+use utoipa::ToSchema;
+
+/// What went wrong, and what to do.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Problem {
+    /// Stable address of this kind of problem.
+    #[serde(rename = "type")]
+    #[schema(example = "/docs/problems/invalid-request")]
+    kind: String,
+    /// The same words for every problem of this type.
+    #[schema(example = "The request cannot be used as it is")]
+    title: &'static str,
+    /// The HTTP status.
+    #[schema(example = 422)]
+    status: u16,
+    /// What happened this time.
+    detail: String,
+    /// Each field that is wrong, by JSON pointer, with what was expected.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldProblem>,
+}
+
+/// One field that is wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FieldProblem {
+    /// JSON pointer into the request.
+    #[schema(example = "/people/0/phone")]
+    pointer: String,
+    /// What is wrong with it and what was expected.
+    detail: String,
+}
+
+impl Problem {
+    pub(crate) fn plain(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("/docs/problems/{code}"),
+            title: title(code),
+            status: status.as_u16(),
+            detail: detail.into(),
+            errors: Vec::new(),
+        }
+    }
+
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+        Self::plain(StatusCode::NOT_FOUND, "not-found", detail)
+    }
+
+    pub(crate) fn unauthorized(detail: impl Into<String>) -> Self {
+        Self::plain(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+    }
+
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::plain(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    /// One field that is wrong.
+    pub(crate) fn field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::fields(vec![FieldProblem { pointer: pointer.into(), detail: detail.into() }])
+    }
+
+    pub(crate) fn fields(errors: Vec<FieldProblem>) -> Self {
+        let names: Vec<String> = errors.iter().map(|e| format!("{} {}", e.pointer, e.detail)).collect();
+        let detail = names.join("; ");
+        Self { errors, ..Self::plain(StatusCode::UNPROCESSABLE_ENTITY, "invalid-request", detail) }
+    }
+
+    /// A fault of ours: the chain goes to the log, once, and the caller learns that it is ours.
+    pub(crate) fn ours(error: &(dyn Error + 'static)) -> Self {
+        tracing::error!(error, "a request failed");
+        let detail = "the host failed; nothing of this request was taken, and it may be repeated";
+        Self::plain(StatusCode::INTERNAL_SERVER_ERROR, "host-failed", detail)
+    }
+}
+
+/// The titles of all problem types, by the last word of their address.
+pub(crate) const TITLES: [(&str, &str, &str); 13] = [
+    ("invalid-request", "The request cannot be used as it is", "Each entry of `errors` names a field by its JSON pointer, what is wrong with it and what was expected. Nothing was taken; mend the fields and send the request again."),
+    ("malformed-body", "The body is not JSON of the expected shape", "The body is not JSON, or a field is missing, unknown or of another type. `detail` says where. Nothing was taken."),
+    ("unsupported-media-type", "The body is of the wrong type", "Send `Content-Type: application/json`, and webhooks as `application/x-www-form-urlencoded`."),
+    ("body-too-large", "The body is too large", "The body is larger than `server.body_limit`. Send less at once."),
+    ("unauthorized", "An API key is needed", "Send `Authorization: Bearer tdg_live_…` or `tdg_test_…`. Wrong, expired and revoked keys are answered alike."),
+    ("forbidden", "This is not allowed", "The API key lacks the scope that the route needs, or a webhook's signature is not Twilio's."),
+    ("not-found", "There is nothing here", "No such address, or nothing with this id."),
+    ("method-not-allowed", "The address does not take this method", "See `/docs` for the methods of each address."),
+    ("idempotency-key-reused", "The idempotency key belongs to another request", "An `Idempotency-Key` is bound to the body it was first used with. Use a new key for a new request."),
+    ("too-late", "It is too late for that", "The message has gone too far: what may have been sent cannot be taken back, and only a held message can be released."),
+    ("changed", "It was changed meanwhile", "Somebody else changed it since the version in `If-Match`. Read it again and repeat the change."),
+    ("host-failed", "The host failed", "A fault of the host, written in its log. Nothing of the request was taken unless the answer says so; it may be repeated, best with an `Idempotency-Key`."),
+    ("timeout", "It took too long", "The host gave the request up. Repeat it with the same `Idempotency-Key`."),
+];
+
+fn title(code: &str) -> &'static str {
+    TITLES.iter().find(|(known, ..)| *known == code).map_or("Something went wrong", |(_, title, _)| title)
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_string(&self).unwrap_or_default();
+        let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<FieldError> for FieldProblem {
+    fn from(error: FieldError) -> Self {
+        Self { pointer: error.pointer, detail: error.detail }
+    }
+}
+
+impl From<HostError> for Problem {
+    fn from(error: HostError) -> Self {
+        Self::ours(&error)
+    }
+}
+
+impl From<IntakeError> for Problem {
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::Fields(errors) => Self::fields(errors.into_iter().map(Into::into).collect()),
+            IntakeError::KeyReused => {
+                Self::plain(StatusCode::CONFLICT, "idempotency-key-reused", error.to_string())
+            }
+            IntakeError::NoSandbox => Self::forbidden(error.to_string()),
+            IntakeError::Host(error) => error.into(),
+        }
+    }
+}
+
+impl From<PersonError> for Problem {
+    fn from(error: PersonError) -> Self {
+        match error {
+            PersonError::Fields(errors) => Self::fields(errors.into_iter().map(Into::into).collect()),
+            PersonError::Unknown => Self::not_found(error.to_string()),
+            PersonError::Changed => Self::plain(StatusCode::PRECONDITION_FAILED, "changed", error.to_string()),
+            PersonError::Host(error) => error.into(),
+        }
+    }
+}
+
+impl From<ActError> for Problem {
+    fn from(error: ActError) -> Self {
+        match error {
+            ActError::Unknown => Self::not_found(error.to_string()),
+            ActError::TooLate(_) => Self::plain(StatusCode::CONFLICT, "too-late", error.to_string()),
+            ActError::Host(error) => error.into(),
+        }
+    }
+}
+
+impl From<KeyRefused> for Problem {
+    fn from(error: KeyRefused) -> Self {
+        match error {
+            KeyRefused::Invalid => Self::unauthorized(error.to_string()),
+            KeyRefused::Host(error) => error.into(),
+        }
+    }
+}
+
+/// A panic stops nothing but its own request.
+#[expect(clippy::needless_pass_by_value, reason = "the shape that the layer asks for")]
+pub(crate) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let text = panic.downcast_ref::<&str>().copied().unwrap_or("a panic without words");
+    tracing::error!(panic = text, "a request panicked");
+    Problem::plain(StatusCode::INTERNAL_SERVER_ERROR, "host-failed", "the host failed").into_response()
+}
+
+/// What layers refuse in plain text becomes a problem document like everything else.
+pub(crate) async fn name_the_limits(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let is_problem = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/problem+json"));
+    match response.status() {
+        StatusCode::PAYLOAD_TOO_LARGE if !is_problem => {
+            let detail = "the body is larger than this host takes; see server.body_limit";
+            Problem::plain(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail).into_response()
+        }
+        StatusCode::REQUEST_TIMEOUT if !is_problem => {
+            Problem::plain(StatusCode::REQUEST_TIMEOUT, "timeout", "the request took too long").into_response()
+        }
+        _ => response,
+    }
+}

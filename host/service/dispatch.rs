@@ -1,0 +1,433 @@
+//! Dispatch: what is due is claimed lane by lane, judged at this very moment, rendered, committed as
+//! an attempt, and only then given to the provider. No transaction is open during the call.
+
+use super::context::moment;
+use super::record::{About, Recorded};
+use super::{Host, HostError};
+use crate::domain::id::AttemptId;
+use crate::domain::kind::{Kind, OnPolicyFailure};
+use crate::domain::message::{Cause, Lane, Lease, MAX_DEFERRALS, Message, Priority, State, TextFacts};
+use crate::domain::policy::{Decision, PolicyFault};
+use crate::domain::recipient::Recipient;
+use crate::domain::secret::Secret;
+use crate::render::{RenderRequest, Rendered};
+use crate::store::{Change, Claim, NewAttempt, Opened, StoreError};
+use crate::twilio::Outgoing;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::BTreeMap;
+use std::future::Future;
+use tokio::task::JoinSet;
+
+/// How long a host may hold a message. More than twice the time a call may take, so that a slow
+/// call is not taken for a dead host.
+const LEASE: TimeDelta = TimeDelta::seconds(60);
+
+/// No call is begun when less than this is left of the lease: the process was asleep.
+const CALL_TIME: TimeDelta = TimeDelta::seconds(40);
+
+/// How long a shutdown waits for calls that are out.
+const DRAIN: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// A host looks for due messages at least this often, whatever wakes it in between.
+const POLL: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// What one round did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ticked {
+    /// So many messages were taken and seen through.
+    pub claimed: usize,
+}
+
+/// What is to become of a claimed message.
+enum Verdict {
+    Send { why: Cause },
+    Defer { until: DateTime<Utc>, why: Cause },
+    Suppress { cause: Cause },
+    Hold { cause: Cause },
+    Expire { cause: Cause },
+}
+
+/// Everything that is known when a claimed message is judged.
+struct Facts {
+    recipient: Recipient,
+    opened: Opened,
+    kind: Kind,
+    opted_out: bool,
+}
+
+impl Host {
+    /// Serves the lanes until `stop` resolves, then drains: nothing more is claimed, and calls that
+    /// are out are waited for.
+    pub async fn run(&self, stop: impl Future<Output = ()>) {
+        let mut tasks = JoinSet::new();
+        tokio::pin!(stop);
+        loop {
+            // Registered before looking, so that no wake-up is lost in between.
+            let woken = self.wake.notified();
+            if let Err(error) = self.claim_due(&mut tasks).await {
+                tracing::error!(error = &error as &dyn std::error::Error, "claiming failed");
+            }
+            while tasks.try_join_next().is_some() {}
+            let pause = self.time_to_next().await;
+            tokio::select! {
+                () = &mut stop => break,
+                () = woken => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        let drained = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
+        if drained.is_err() {
+            tracing::warn!("calls were still out at the end of the shutdown; they are looked up at the next start");
+        }
+    }
+
+    /// One round: what is due now is claimed and seen through.
+    ///
+    /// # Errors
+    ///
+    /// The database failed.
+    pub async fn tick(&self) -> Result<Ticked, HostError> {
+        let mut tasks = JoinSet::new();
+        let claimed = self.claim_due(&mut tasks).await?;
+        while tasks.join_next().await.is_some() {}
+        Ok(Ticked { claimed })
+    }
+
+    async fn claim_due(&self, tasks: &mut JoinSet<()>) -> Result<usize, HostError> {
+        let now = self.now();
+        if self.is_paused(now) {
+            return Ok(0);
+        }
+        let mut claimed = 0;
+        for lane in Lane::ALL {
+            let permits = self.permits.of(lane);
+            let free = permits.available_permits();
+            let Ok(limit @ 1..) = u32::try_from(free) else { continue };
+            let lease = Lease { host: self.id, until: now + LEASE };
+            let mut tx = self.store.begin().await?;
+            let messages = tx.claim_messages(&Claim { lane, now, limit, lease }).await?;
+            tx.commit().await?;
+            claimed += messages.len();
+            for message in messages {
+                let Ok(permit) = permits.clone().try_acquire_owned() else { continue };
+                let host = self.clone();
+                tasks.spawn(async move {
+                    host.process(message).await;
+                    drop(permit);
+                    host.wake.notify_one();
+                });
+            }
+        }
+        Ok(claimed)
+    }
+
+    async fn time_to_next(&self) -> std::time::Duration {
+        let next = async {
+            let mut tx = self.store.read().await?;
+            let mut next: Option<DateTime<Utc>> = None;
+            for lane in Lane::ALL {
+                next = match (next, tx.next_due(lane).await?) {
+                    (Some(a), Some(b)) => Some(a.min(b)),
+                    (a, b) => a.or(b),
+                };
+            }
+            Ok::<_, StoreError>(next)
+        };
+        // A lane without free permits is woken when one is given back, not by its due rows.
+        let floor = std::time::Duration::from_millis(20);
+        match next.await {
+            Ok(Some(due)) => (due - self.now()).to_std().unwrap_or(floor).clamp(floor, POLL),
+            Ok(None) | Err(_) => POLL,
+        }
+    }
+
+    /// Sees one claimed message through.
+    async fn process(&self, message: Message) {
+        let id = message.id;
+        match self.try_process(message).await {
+            Ok(()) => {}
+            Err(HostError::Store(StoreError::LeaseLost { .. })) => {
+                tracing::info!(message_id = %id, "somebody else changed the message; nothing was sent");
+            }
+            // The lease runs out and the message is taken up again.
+            Err(error) => tracing::error!(message_id = %id, error = &error as &dyn std::error::Error, "message failed"),
+        }
+    }
+
+    async fn try_process(&self, message: Message) -> Result<(), HostError> {
+        let now = self.now();
+        let mut tx = self.store.read().await?;
+        let recipient = tx.recipient(&message.recipient).await?;
+        let opened = tx.open_message(message.id).await?;
+        let (Some(recipient), Some(kind)) = (recipient, self.kind(&message.kind)) else {
+            drop(tx);
+            let cause = Cause::new("unknown-type", "no template of this type is loaded");
+            return self.conclude(message, Verdict::Hold { cause }, None, now).await;
+        };
+        let opted_out = match &recipient.phone {
+            Some(phone) => tx.opted_out(phone).await?,
+            None => false,
+        };
+        let facts = Facts { recipient, opened, kind, opted_out };
+        if let Some(verdict) = self.own_rules(&message, &facts, now) {
+            drop(tx);
+            return self.conclude(message, verdict, None, now).await;
+        }
+        let data = facts.opened.payload.as_ref().map_or(&serde_json::Value::Null, |payload| &payload.data);
+        let question = self.decide_question(&mut tx, &message, &facts.recipient, data, opted_out, now).await?;
+        drop(tx);
+
+        let (verdict, record) = match self.policies.for_type(&message.kind) {
+            None => (Verdict::Send { why: Cause::new("no-policy", "no policy decides for this type") }, None),
+            Some(policy) => match self.policies.decide(&policy, &question).await {
+                Ok(answered) => {
+                    let (outcome, why, verdict) = match &answered.answer {
+                        Decision::Send { why } => ("send", why, Verdict::Send { why: why.into() }),
+                        Decision::Defer { until, why } => {
+                            ("defer", why, deferred(&message, moment(*until), why.into()))
+                        }
+                        Decision::Suppress { why } => ("suppress", why, Verdict::Suppress { cause: why.into() }),
+                    };
+                    let record = Recorded::new("decide", &question, &answered, outcome, why.into())?;
+                    (verdict, Some(record))
+                }
+                Err(fault) => (self.without_policy(&message, &facts, &fault, now), None),
+            },
+        };
+        match verdict {
+            Verdict::Send { why } => self.send(message, facts, why, record, now).await,
+            verdict => self.conclude(message, verdict, record, now).await,
+        }
+    }
+
+    /// What no policy can override.
+    fn own_rules(&self, message: &Message, facts: &Facts, now: DateTime<Utc>) -> Option<Verdict> {
+        let suppress = |code: &str, text: &str| Some(Verdict::Suppress { cause: Cause::new(code, text) });
+        if message.expires_at <= now {
+            let cause = Cause::new("expired", "its use was over before it could be sent");
+            return Some(Verdict::Expire { cause });
+        }
+        // The answers to STOP, START and HELP are what the law asks for, whatever was switched off.
+        let is_service = facts.kind.scope == "service";
+        if facts.opted_out && !is_service {
+            return suppress("opted-out", "the phone has said stop");
+        }
+        if !is_service && facts.recipient.preferences.switched_off.contains(message.kind.as_str()) {
+            return suppress("switched-off", "the recipient has switched this type off");
+        }
+        let Some(phone) = &facts.recipient.phone else {
+            let cause = Cause::new("no-phone", "no number of this person is known");
+            return Some(Verdict::Hold { cause });
+        };
+        let countries = &self.settings.guard.countries;
+        if !countries.is_empty() && phone.country().is_none_or(|country| !countries.contains(country)) {
+            return suppress("country-not-allowed", "the number's country is not among guard.countries");
+        }
+        None
+    }
+
+    /// The policy did not answer: the type says what then, and the host's own quiet hours hold.
+    fn without_policy(&self, message: &Message, facts: &Facts, fault: &PolicyFault, now: DateTime<Utc>) -> Verdict {
+        tracing::error!(message_id = %message.id, policy = %fault.policy, code = fault.code, "{fault}");
+        let cause = Cause::new(format!("policy-{}", fault.code), format!("the policy {} did not answer", fault.policy));
+        match facts.kind.on_policy_failure {
+            OnPolicyFailure::Hold => Verdict::Hold { cause },
+            OnPolicyFailure::Suppress => Verdict::Suppress { cause },
+            OnPolicyFailure::Send => {
+                let zone = self.zone_of(&facts.recipient);
+                let local = now.with_timezone(&zone).time();
+                let may_disturb = message.lane == Lane::Urgent
+                    || (message.priority == Priority::High && self.settings.guard.high_priority_may_disturb);
+                if may_disturb || !self.settings.guard.quiet_hours.contains(local) {
+                    Verdict::Send { why: cause }
+                } else {
+                    deferred(message, Some(now + TimeDelta::minutes(15)), cause)
+                }
+            }
+        }
+    }
+
+    /// Renders, commits the intent, calls, settles.
+    async fn send(
+        &self,
+        message: Message,
+        facts: Facts,
+        why: Cause,
+        record: Option<Recorded>,
+        now: DateTime<Utc>,
+    ) -> Result<(), HostError> {
+        let hold = |code: &str, text: &str| Verdict::Hold { cause: Cause::new(code, text) };
+        let Some(provider) = self.provider(message.test).cloned() else {
+            let verdict = hold("no-provider", "no account to send through is configured");
+            return self.conclude(message, verdict, record, now).await;
+        };
+        let (Some(sender), Some(phone)) = (self.settings.sender.clone(), facts.recipient.phone.clone()) else {
+            return self.conclude(message, hold("no-sender", "no sender is configured"), record, now).await;
+        };
+        let Some(payload) = &facts.opened.payload else {
+            let verdict = hold("forgotten", "what its text is made of was erased");
+            return self.conclude(message, verdict, record, now).await;
+        };
+        let (text, kept) = match self.render(&message, &facts, &payload.variables) {
+            Ok(rendered) => rendered,
+            Err(error) => {
+                let cause = Cause::new("not-rendered", error.to_string());
+                return self.conclude(message, Verdict::Hold { cause }, record, now).await;
+            }
+        };
+
+        let attempt = AttemptId::new(now, &mut *self.chance.lock());
+        let lease = Lease { host: self.id, until: now + LEASE };
+        let mut sending = Message {
+            state: message.state.clone().send(lease, attempt)?,
+            attempt: Some(attempt),
+            attempts: message.attempts + 1,
+            text: Some(self.text_facts(&text)),
+            ..message.clone()
+        };
+        let mut tx = self.store.begin().await?;
+        let new = NewAttempt {
+            id: attempt,
+            message: message.id,
+            host: self.id,
+            sender: sender.as_str(),
+            body: &text.text,
+            intent_at: now,
+        };
+        tx.insert_attempt(&new).await?;
+        if let Some(record) = &record {
+            self.keep_decision(&mut tx, About::Message(message.id), &message.recipient, record, now).await?;
+        }
+        let change =
+            Change { text: Some(&kept), phone: Some(&phone), ..Change::noted(why, Some(self.id), now) };
+        tx.move_message(&message, &mut sending, &change).await?;
+        tx.commit().await?;
+
+        // A process that was asleep since must not speak on a lease that others may have taken over.
+        if self.now() > lease.until - CALL_TIME {
+            return self.give_back(sending, attempt, self.now()).await;
+        }
+        let outgoing = Outgoing {
+            to: phone,
+            from: sender,
+            body: Secret::new(text.text),
+            status_callback: self.callbacks().map(|callbacks| callbacks.url(message.id, attempt)),
+            validity: (message.expires_at - now).to_std().ok(),
+        };
+        let outcome = provider.send(&outgoing).await;
+        self.settle(sending, attempt, outcome).await
+    }
+
+    /// The text as it goes out, and as it is kept: without its secrets.
+    pub(super) fn render_text(
+        &self,
+        message: &Message,
+        recipient: &Recipient,
+        variables: &BTreeMap<String, crate::domain::value::Value>,
+        redact_secrets: bool,
+    ) -> Result<Rendered, crate::render::RenderError> {
+        self.renderer.snapshot().render(&RenderRequest {
+            kind: &message.kind,
+            language: message.language.as_deref().unwrap_or_else(|| self.language_of(recipient)),
+            time_zone: self.zone_of(recipient),
+            discretion: recipient.preferences.discretion,
+            variables,
+            redact_secrets,
+        })
+    }
+
+    fn render(
+        &self,
+        message: &Message,
+        facts: &Facts,
+        variables: &BTreeMap<String, crate::domain::value::Value>,
+    ) -> Result<(Rendered, String), crate::render::RenderError> {
+        let text = self.render_text(message, &facts.recipient, variables, false)?;
+        let has_secrets = facts.kind.variables.values().any(|variable| variable.secret);
+        let kept = if has_secrets {
+            self.render_text(message, &facts.recipient, variables, true)?.text
+        } else {
+            text.text.clone()
+        };
+        Ok((text, kept))
+    }
+
+    /// A rendered text's figures, with its estimated price.
+    #[must_use]
+    pub(super) fn text_facts(&self, rendered: &Rendered) -> TextFacts {
+        TextFacts {
+            locale_asked: rendered.locale_asked.clone(),
+            locale_sent: rendered.locale_sent.clone(),
+            fallback: rendered.fallback.clone(),
+            encoding: rendered.segments.encoding,
+            segments: rendered.segments.parts,
+            cost_micros: self.settings.price_per_segment_micros * i64::from(rendered.segments.parts),
+        }
+    }
+
+    /// Commits what was decided without a call.
+    async fn conclude(
+        &self,
+        message: Message,
+        verdict: Verdict,
+        record: Option<Recorded>,
+        now: DateTime<Utc>,
+    ) -> Result<(), HostError> {
+        let mut tx = self.store.begin().await?;
+        let mut after = message.clone();
+        let note = match verdict {
+            Verdict::Send { why } => why,
+            Verdict::Defer { until, why } => {
+                after.state = after.state.plan_again()?;
+                after.due_at = until;
+                after.deferrals += 1;
+                why
+            }
+            Verdict::Suppress { cause } => {
+                after.state = after.state.suppress(cause.clone())?;
+                cause
+            }
+            Verdict::Hold { cause } => {
+                let before = tx.times_in_state(message.id, "held").await?;
+                let check_at = asked_again(before, now).map_or(message.expires_at, |at| at.min(message.expires_at));
+                after.state = after.state.hold(cause.clone(), Some(check_at))?;
+                cause
+            }
+            Verdict::Expire { cause } => {
+                after.state = after.state.expire(cause.clone())?;
+                cause
+            }
+        };
+        if let Some(record) = &record {
+            self.keep_decision(&mut tx, About::Message(message.id), &message.recipient, record, now).await?;
+        }
+        tx.move_message(&message, &mut after, &Change::noted(note, Some(self.id), now)).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+/// A deferral, held against the host's own bounds.
+fn deferred(message: &Message, until: Option<DateTime<Utc>>, why: Cause) -> Verdict {
+    match until {
+        Some(until) if until >= message.expires_at => Verdict::Expire { cause: why },
+        Some(until) if message.deferrals < MAX_DEFERRALS => Verdict::Defer { until, why },
+        Some(_) | None => {
+            let text = format!("deferred {} times, and the policy wants to defer it again", message.deferrals);
+            Verdict::Hold { cause: Cause::new("deferred-too-often", text) }
+        }
+    }
+}
+
+/// A held message is asked again after 1, 5 and 15 minutes, in case a file was mended; then a
+/// person must look, and it expires like the rest.
+fn asked_again(times_held: u32, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    [1, 5, 15].get(usize::try_from(times_held).ok()?).map(|minutes| now + TimeDelta::minutes(*minutes))
+}
+
+impl State {
+    /// Held for a person, with nothing left for the host to try before it expires.
+    #[must_use]
+    pub fn waits_for_a_person(&self, expires_at: DateTime<Utc>) -> bool {
+        matches!(self, Self::Held { retry_at, .. } if retry_at.is_none_or(|at| at >= expires_at))
+    }
+}

@@ -1,0 +1,104 @@
+//! Failures: after an attempt that surely failed, the policy says whether another follows. At most
+//! three retries, never past the message's expiry, and not when the policy does not answer.
+
+use super::context::{facts, message_facts, moment, unix_ms};
+use super::record::{About, Recorded};
+use super::{Host, HostError};
+use crate::domain::failure::ProviderError;
+use crate::domain::message::{Cause, MAX_ATTEMPTS, Message};
+use crate::domain::policy::{FailureQuestion, RetryDecision};
+use crate::store::{StoreError, Tx};
+use chrono::{DateTime, Utc};
+
+/// What follows a failure.
+#[derive(Clone, Debug)]
+pub(super) enum AfterFailure {
+    /// Another attempt.
+    Retry { at: DateTime<Utc>, why: Cause },
+    /// The end.
+    End { cause: Cause },
+}
+
+/// What follows, and the decision that says so, when a policy was asked.
+pub(super) struct FailureAnswer {
+    pub(super) verdict: AfterFailure,
+    record: Option<Recorded>,
+}
+
+impl Host {
+    /// Asks what follows a failed attempt. Commits nothing.
+    pub(super) async fn after_failure(
+        &self,
+        message: &Message,
+        error: &ProviderError,
+        now: DateTime<Utc>,
+    ) -> Result<FailureAnswer, HostError> {
+        let cause = cause_of(error);
+        let end = |cause| Ok(FailureAnswer { verdict: AfterFailure::End { cause }, record: None });
+        let Some(policy) = self.policies.for_type(&message.kind) else { return end(cause) };
+        if message.attempts >= MAX_ATTEMPTS || message.expires_at <= now {
+            return end(cause);
+        }
+        let mut tx = self.store.read().await?;
+        let Some(recipient) = tx.recipient(&message.recipient).await? else { return end(cause) };
+        let data = tx.open_message(message.id).await?.payload.map_or(serde_json::Value::Null, |p| p.data);
+        let opted_out = match &recipient.phone {
+            Some(phone) => tx.opted_out(phone).await?,
+            None => false,
+        };
+        drop(tx);
+        let question = FailureQuestion {
+            now: unix_ms(now),
+            message: message_facts(message),
+            to: self.person("to", &recipient, opted_out, now),
+            class: error.class,
+            provider_code: error.code.map_or_else(String::new, |code| code.to_string()),
+            may_have_arrived: error.may_have_arrived,
+            failed_at: unix_ms(now),
+            attempts_left: MAX_ATTEMPTS - message.attempts,
+            clinic: self.clinic_facts(Some(&message.kind), now),
+            facts: facts(&data),
+        };
+        let answered = match self.policies.on_failure(&policy, &question).await {
+            Ok(answered) => answered,
+            Err(fault) => {
+                tracing::error!(message_id = %message.id, policy = %fault.policy, code = fault.code, "{fault}");
+                return end(cause);
+            }
+        };
+        let (outcome, why, verdict) = match &answered.answer {
+            RetryDecision::Retry { until, why } => match moment(*until).filter(|at| *at < message.expires_at) {
+                Some(at) => ("retry", why, AfterFailure::Retry { at: at.max(now), why: why.into() }),
+                None => ("retry", why, AfterFailure::End { cause }),
+            },
+            RetryDecision::GiveUp { why } => ("give_up", why, AfterFailure::End { cause }),
+        };
+        let record = Recorded::new("on-failure", &question, &answered, outcome, why.into())?;
+        Ok(FailureAnswer { verdict, record: Some(record) })
+    }
+
+    /// Keeps the decision about a failure, in the unit of work that acts on it.
+    pub(super) async fn keep_failure(
+        &self,
+        tx: &mut Tx,
+        message: &Message,
+        answer: &FailureAnswer,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        match &answer.record {
+            Some(record) => {
+                self.keep_decision(tx, About::Message(message.id), &message.recipient, record, now).await
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// A provider's error as the reason of a message's end.
+pub(super) fn cause_of(error: &ProviderError) -> Cause {
+    let text = match error.code {
+        Some(code) => format!("{code}: {}", error.text),
+        None => error.text.clone(),
+    };
+    Cause::new(error.class.name(), text)
+}

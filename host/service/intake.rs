@@ -1,0 +1,498 @@
+//! Intake: what other systems post is checked, committed and only then acknowledged. A repeated
+//! request, by its idempotency key or by the version of its subject, is the same event.
+
+use super::{Caller, Host, HostError};
+use crate::domain::event::{Event, Subject, required_data};
+use crate::domain::id::{EventId, MessageId};
+use crate::domain::kind::TypeName;
+use crate::domain::language;
+use crate::domain::message::{Cause, Message};
+use crate::domain::phone::PhoneNumber;
+use crate::domain::recipient::{PersonUpdate, Recipient, Role};
+use crate::domain::value::Value;
+use crate::store::{EventState, NewEvent, Payload, Tx};
+use chrono::{DateTime, TimeDelta, Utc};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+/// A person as a caller names one.
+#[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "as in the API")]
+pub struct PostedPerson {
+    pub id: Option<String>,
+    pub role: Option<Role>,
+    pub phone: Option<String>,
+    pub region: Option<String>,
+    pub name: Option<String>,
+    pub language: Option<String>,
+    pub time_zone: Option<String>,
+}
+
+/// A fact as it is posted.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "as in the API")]
+pub struct PostedEvent {
+    pub event_type: String,
+    pub id: Option<String>,
+    pub subject: Subject,
+    pub occurred_at: Option<DateTime<Utc>>,
+    pub people: Vec<PostedPerson>,
+    pub data: serde_json::Map<String, serde_json::Value>,
+}
+
+/// One text as it is posted.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "as in the API")]
+pub struct PostedMessage {
+    pub kind: String,
+    pub to: PostedPerson,
+    pub variables: serde_json::Map<String, serde_json::Value>,
+    pub language: Option<String>,
+    pub send_at: Option<DateTime<Utc>>,
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// What is wrong with a field, and what was expected of it. Never repeats the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// JSON pointer: `/people/0/phone`.
+    pub pointer: String,
+    /// One sentence.
+    pub detail: String,
+}
+
+impl FieldError {
+    pub(super) fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), detail: detail.into() }
+    }
+}
+
+/// Why something posted was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// Fields are wrong.
+    #[error("the request has fields that are wrong")]
+    Fields(Vec<FieldError>),
+    /// The same idempotency key came with another request.
+    #[error("this Idempotency-Key was used with another request; use a new key for a new request")]
+    KeyReused,
+    /// A test key on a host without a sandbox.
+    #[error("this is a test key, and this host runs without the sandbox; use a live key or `tidings serve --sandbox`")]
+    NoSandbox,
+    /// Ours.
+    #[error("the request could not be committed")]
+    Host(#[from] HostError),
+}
+
+impl From<crate::store::StoreError> for IntakeError {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::Host(error.into())
+    }
+}
+
+/// What came of a posted event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted<T> {
+    /// The event or message.
+    pub id: T,
+    /// It had been posted before.
+    pub repeated: bool,
+}
+
+/// How far another system's clock may be ahead of ours.
+const AHEAD: TimeDelta = TimeDelta::minutes(5);
+
+impl Host {
+    /// Commits an event. Planning is a step of its own.
+    ///
+    /// # Errors
+    ///
+    /// Fields are wrong, the idempotency key belongs to another request, or the database failed.
+    pub async fn accept_event(
+        &self,
+        caller: &Caller,
+        idempotency_key: Option<&str>,
+        request: &[u8],
+        posted: PostedEvent,
+    ) -> Result<Accepted<EventId>, IntakeError> {
+        self.check_mode(caller)?;
+        let now = self.now();
+        let mut wrong = Vec::new();
+        self.check_event_type(&posted.event_type, &mut wrong);
+        check_subject(&posted.subject, &mut wrong);
+        if posted.occurred_at.is_some_and(|at| at > now + AHEAD) {
+            wrong.push(FieldError::new("/occurred_at", "is in the future; an event is something that has happened"));
+        }
+        let people = self.read_people(&posted.people, &mut wrong);
+
+        let mut tx = self.store.begin().await?;
+        let own_id = posted.id.as_ref().map(|id| format!("event:{id}"));
+        let key = idempotency_key.map(str::to_owned).or(own_id);
+        let request_hash = hash_request("events", request);
+        if let Some(id) = self.repeated(&mut tx, caller, key.as_deref(), &request_hash).await? {
+            return Ok(Accepted { id: EventId(id), repeated: true });
+        }
+        if let Some(known) = tx.event_of_version(&posted.subject, caller.test).await? {
+            self.remember(&mut tx, caller, key.as_deref(), &request_hash, known.event.id.0).await?;
+            tx.commit().await?;
+            return Ok(Accepted { id: known.event.id, repeated: true });
+        }
+
+        // What a later event leaves unsaid is as the one before it said.
+        let newest = tx.newest_version(&posted.subject, caller.test).await?;
+        let before = match newest {
+            Some((_, id)) => tx.event(id).await?.map(|stored| stored.event),
+            None => None,
+        };
+        let data = merged(before.as_ref().map(|event| &event.data), posted.data);
+        self.check_data(&posted.event_type, &data, &mut wrong);
+        let named: Vec<(String, Role)> =
+            people.iter().map(|(id, update)| (id.clone(), update.role.unwrap_or(Role::Patient))).collect();
+        let people_of_event = if named.is_empty() { before.map_or_else(Vec::new, |event| event.people) } else { named };
+        if people_of_event.is_empty() {
+            wrong.push(FieldError::new("/people", "names nobody, and no earlier event of this subject does"));
+        }
+        if !wrong.is_empty() {
+            return Err(IntakeError::Fields(wrong));
+        }
+
+        for (index, (id, update)) in people.iter().enumerate() {
+            if upsert(&mut tx, id, update, now).await?.is_none() {
+                wrong.push(FieldError::new(format!("/people/{index}/id"), "was erased and cannot be written to"));
+            }
+        }
+        if !wrong.is_empty() {
+            return Err(IntakeError::Fields(wrong));
+        }
+        let stale = newest.is_some_and(|(version, _)| version > posted.subject.version);
+        let event = Event {
+            id: EventId::new(now, &mut *self.chance.lock()),
+            event_type: posted.event_type,
+            subject: posted.subject,
+            occurred_at: posted.occurred_at.unwrap_or(now),
+            received_at: now,
+            people: people_of_event,
+            data,
+            test: caller.test,
+        };
+        let state = if stale { EventState::Stale } else { EventState::Accepted };
+        let added = tx.insert_event(NewEvent { event: &event, state }).await?;
+        if !added {
+            // Another request with the same version was faster, on another host.
+            drop(tx);
+            let mut tx = self.store.read().await?;
+            let known = tx.event_of_version(&event.subject, caller.test).await?.ok_or_else(|| {
+                HostError::from(crate::store::StoreError::Inconsistent {
+                    table: "events",
+                    id: event.id.to_string(),
+                    problem: "refused as a duplicate, and there is no other".to_owned(),
+                })
+            })?;
+            return Ok(Accepted { id: known.event.id, repeated: true });
+        }
+        self.remember(&mut tx, caller, key.as_deref(), &request_hash, event.id.0).await?;
+        tx.commit().await?;
+        tracing::info!(event_id = %event.id, event_type = %event.event_type, stale, "event accepted");
+        Ok(Accepted { id: event.id, repeated: false })
+    }
+
+    /// Commits one text.
+    ///
+    /// # Errors
+    ///
+    /// Fields are wrong, the idempotency key belongs to another request, or the database failed.
+    pub async fn accept_message(
+        &self,
+        caller: &Caller,
+        idempotency_key: Option<&str>,
+        request: &[u8],
+        posted: PostedMessage,
+    ) -> Result<Accepted<MessageId>, IntakeError> {
+        self.check_mode(caller)?;
+        let now = self.now();
+        let mut wrong = Vec::new();
+        let kind = self.kind(&TypeName(posted.kind.clone()));
+        if kind.is_none() {
+            let known = self.kind_names().join(", ");
+            wrong.push(FieldError::new("/type", format!("is no message type of this host; it has {known}")));
+        }
+        let person = self.read_person("/to", &posted.to, &mut wrong);
+        if let Some(tag) = &posted.language {
+            self.check_language("/language", tag, &mut wrong);
+        }
+        check_times(&posted, now, &mut wrong);
+        let (Some(kind), Some((id, update)), true) = (kind, person, wrong.is_empty()) else {
+            return Err(IntakeError::Fields(wrong));
+        };
+
+        let mut tx = self.store.begin().await?;
+        let request_hash = hash_request("messages", request);
+        if let Some(id) = self.repeated(&mut tx, caller, idempotency_key, &request_hash).await? {
+            return Ok(Accepted { id: MessageId(id), repeated: true });
+        }
+        let Some(recipient) = upsert(&mut tx, &id, &update, now).await? else {
+            return Err(IntakeError::Fields(vec![FieldError::new("/to/id", "was erased and cannot be written to")]));
+        };
+        if recipient.phone.is_none() {
+            return Err(IntakeError::Fields(vec![FieldError::new("/to/phone", "is needed: no number of this person is known")]));
+        }
+        let variables = self
+            .bind_variables(&kind, &serde_json::Value::Null, &recipient, &posted.variables)
+            .map_err(|errors| IntakeError::Fields(at_pointer("/variables", errors)))?;
+        let due_at = posted.send_at.unwrap_or(now);
+        let lifetime = TimeDelta::from_std(kind.expires_after).unwrap_or(TimeDelta::days(1));
+        let id = MessageId::new(now, &mut *self.chance.lock());
+        let why = Cause::new("posted", "posted directly through the API");
+        let message = Message {
+            lane: kind.lane,
+            priority: kind.priority,
+            planned_for: due_at,
+            due_at,
+            expires_at: posted.expires_at.unwrap_or(due_at + lifetime),
+            language: posted.language,
+            ..Message::new(id, kind.name, recipient.id, why, caller.test, now)
+        };
+        let data = serde_json::Value::Object(posted.variables);
+        tx.insert_message(&message, &Payload { variables, data }).await?;
+        self.remember(&mut tx, caller, idempotency_key, &request_hash, message.id.0).await?;
+        tx.commit().await?;
+        self.wake.notify_one();
+        Ok(Accepted { id: message.id, repeated: false })
+    }
+
+    /// The variables of a text: from the event's data, the person and the clinic, or as given.
+    pub(super) fn bind_variables(
+        &self,
+        kind: &crate::domain::kind::Kind,
+        data: &serde_json::Value,
+        recipient: &Recipient,
+        given: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<std::collections::BTreeMap<String, Value>, Vec<crate::render::VariableError>> {
+        let clinic = crate::render::ClinicWords {
+            name: self.settings.clinic.name.clone(),
+            phone: self.settings.clinic.phone.clone(),
+        };
+        crate::render::bindings(kind, data, &clinic, recipient.name.as_deref(), given)
+    }
+
+    fn check_mode(&self, caller: &Caller) -> Result<(), IntakeError> {
+        if caller.test && self.providers.test.is_none() { Err(IntakeError::NoSandbox) } else { Ok(()) }
+    }
+
+    fn check_event_type(&self, event_type: &str, wrong: &mut Vec<FieldError>) {
+        let known = self.event_types();
+        if !known.contains(event_type) {
+            let known: Vec<String> = known.into_iter().collect();
+            let detail = format!("is an event type that neither the host knows nor a policy plans; known are {}", known.join(", "));
+            wrong.push(FieldError::new("/type", detail));
+        }
+    }
+
+    /// Values that are there must be of the type that the templates which use them declare; what an
+    /// event of a known type cannot do without must be there.
+    fn check_data(&self, event_type: &str, data: &serde_json::Value, wrong: &mut Vec<FieldError>) {
+        for (name, value_type) in required_data(event_type) {
+            if data.get(name).is_none_or(serde_json::Value::is_null) {
+                let detail = format!("is needed by {event_type}; expected {}", value_type.expected());
+                wrong.push(FieldError::new(format!("/data/{name}"), detail));
+            }
+        }
+        let catalogue = self.renderer.snapshot();
+        let kinds = self.policies.for_event(event_type).into_iter().flat_map(|p| p.description.message_types.clone());
+        for kind in kinds {
+            let Some(kind) = catalogue.kind(&kind) else { continue };
+            for variable in kind.variables.values() {
+                let Some(name) = variable.from.as_deref().and_then(|from| from.strip_prefix("data.")) else { continue };
+                let pointer = format!("/data/{}", name.replace('.', "/"));
+                let Some(value) = data.pointer(&pointer["/data".len()..]) else { continue };
+                let known = wrong.iter().any(|error| error.pointer == pointer);
+                if let (false, false, Err(expected)) =
+                    (known, value.is_null(), Value::from_json(variable.value_type, value))
+                {
+                    wrong.push(FieldError::new(pointer, format!("is not what was expected: {expected}")));
+                }
+            }
+        }
+    }
+
+    pub(super) fn check_language(&self, pointer: &str, tag: &str, wrong: &mut Vec<FieldError>) {
+        if !language::is_well_formed(tag) || !self.renderer.snapshot().is_known_language(tag) {
+            wrong.push(FieldError::new(pointer, "is no language; expected a BCP 47 tag such as es or pt-BR"));
+        }
+    }
+
+    fn read_people(&self, posted: &[PostedPerson], wrong: &mut Vec<FieldError>) -> Vec<(String, PersonUpdate)> {
+        if posted.len() > 20 {
+            wrong.push(FieldError::new("/people", "names more than 20 people"));
+            return Vec::new();
+        }
+        let mut people: Vec<(String, PersonUpdate)> = Vec::new();
+        for (index, person) in posted.iter().enumerate() {
+            let pointer = format!("/people/{index}");
+            if person.id.is_none() {
+                wrong.push(FieldError::new(format!("{pointer}/id"), "is needed: the clinic's own id of the person"));
+            }
+            if let Some((id, update)) = self.read_person(&pointer, person, wrong) {
+                if people.iter().any(|(known, _)| *known == id) {
+                    wrong.push(FieldError::new(format!("{pointer}/id"), "is named twice"));
+                }
+                people.push((id, update));
+            }
+        }
+        people
+    }
+
+    /// Reads a person; one who is known by their phone alone gets an id that follows from it.
+    pub(super) fn read_person(
+        &self,
+        pointer: &str,
+        posted: &PostedPerson,
+        wrong: &mut Vec<FieldError>,
+    ) -> Option<(String, PersonUpdate)> {
+        let before = wrong.len();
+        let region = posted.region.as_deref().or(self.settings.clinic.region.as_deref());
+        let phone = posted.phone.as_deref().and_then(|text| {
+            PhoneNumber::parse(text, region)
+                .map_err(|error| wrong.push(FieldError::new(format!("{pointer}/phone"), error.to_string())))
+                .ok()
+        });
+        let time_zone = posted.time_zone.as_deref().and_then(|zone| {
+            let expected = "is no time zone; expected an IANA name such as America/New_York";
+            zone.parse().map_err(|_| wrong.push(FieldError::new(format!("{pointer}/time_zone"), expected))).ok()
+        });
+        if let Some(tag) = &posted.language {
+            self.check_language(&format!("{pointer}/language"), tag, wrong);
+        }
+        if posted.name.as_ref().is_some_and(|name| name.chars().count() > 100) {
+            wrong.push(FieldError::new(format!("{pointer}/name"), "is longer than 100 characters"));
+        }
+        let id = match (&posted.id, &phone) {
+            (Some(id), _) if id.is_empty() || id.len() > 128 || id.chars().any(char::is_control) => {
+                wrong.push(FieldError::new(format!("{pointer}/id"), "is not 1 to 128 characters long"));
+                None
+            }
+            (Some(id), _) => Some(id.clone()),
+            (None, Some(phone)) => {
+                let hash = self.store.keys().hash("phone", phone.e164());
+                Some(format!("phone-{}", crate::store::seal::hex(&hash[..8])))
+            }
+            (None, None) => {
+                if wrong.len() == before {
+                    wrong.push(FieldError::new(pointer, "needs an id, a phone, or both"));
+                }
+                None
+            }
+        };
+        let update = PersonUpdate {
+            phone,
+            name: posted.name.clone(),
+            language: posted.language.clone(),
+            time_zone,
+            role: posted.role,
+        };
+        if wrong.len() == before { id.map(|id| (id, update)) } else { None }
+    }
+
+    async fn repeated(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        key: Option<&str>,
+        request_hash: &[u8],
+    ) -> Result<Option<Uuid>, IntakeError> {
+        let Some(key) = key else { return Ok(None) };
+        match tx.remembered_request(caller.key, key).await? {
+            Some((hash, _)) if hash != request_hash => Err(IntakeError::KeyReused),
+            Some((_, id)) => Ok(Some(id)),
+            None => Ok(None),
+        }
+    }
+
+    async fn remember(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        key: Option<&str>,
+        request_hash: &[u8],
+        id: Uuid,
+    ) -> Result<(), IntakeError> {
+        if let Some(key) = key {
+            tx.remember_request(caller.key, key, request_hash, id, self.now()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Adds a person, or takes in what is newly said of one; `None` for one who was erased.
+pub(super) async fn upsert(
+    tx: &mut Tx,
+    id: &str,
+    update: &PersonUpdate,
+    now: DateTime<Utc>,
+) -> crate::store::Result<Option<Recipient>> {
+    match tx.recipient(id).await? {
+        Some(known) if tx.is_erased(id).await? => {
+            tracing::warn!(version = known.version, "a person who was erased is named again");
+            Ok(None)
+        }
+        Some(mut known) => {
+            if known.apply(update) {
+                known.updated_at = now;
+                tx.update_recipient(&known).await?;
+            }
+            Ok(Some(known))
+        }
+        None => {
+            let mut person = Recipient::new(id.to_owned(), update.role.unwrap_or(Role::Patient), now);
+            person.apply(update);
+            tx.insert_recipient(&person).await?;
+            Ok(Some(person))
+        }
+    }
+}
+
+pub(super) fn at_pointer(base: &str, errors: Vec<crate::render::VariableError>) -> Vec<FieldError> {
+    errors.into_iter().map(|error| FieldError::new(format!("{base}/{}", error.name), error.to_string())).collect()
+}
+
+fn check_subject(subject: &Subject, wrong: &mut Vec<FieldError>) {
+    for (name, text) in [("type", &subject.subject_type), ("id", &subject.id)] {
+        if text.is_empty() || text.len() > 128 || text.chars().any(char::is_control) {
+            wrong.push(FieldError::new(format!("/subject/{name}"), "is not 1 to 128 characters long"));
+        }
+    }
+    if subject.version < 0 {
+        wrong.push(FieldError::new("/subject/version", "is negative; versions count up from 0 or 1"));
+    }
+}
+
+fn check_times(posted: &PostedMessage, now: DateTime<Utc>, wrong: &mut Vec<FieldError>) {
+    let send_at = posted.send_at.unwrap_or(now);
+    // A minute of grace for a caller whose clock is behind.
+    if send_at < now - TimeDelta::minutes(1) {
+        wrong.push(FieldError::new("/send_at", "is in the past; leave it out to send at once"));
+    }
+    if send_at > now + TimeDelta::days(400) {
+        wrong.push(FieldError::new("/send_at", "is more than 400 days away"));
+    }
+    if posted.expires_at.is_some_and(|at| at <= now || at <= send_at) {
+        wrong.push(FieldError::new("/expires_at", "is not after the moment of sending"));
+    }
+}
+
+/// What is said now, over what was said before.
+fn merged(
+    before: Option<&serde_json::Value>,
+    now: serde_json::Map<String, serde_json::Value>,
+) -> serde_json::Value {
+    let mut data = match before {
+        Some(serde_json::Value::Object(members)) => members.clone(),
+        _ => serde_json::Map::new(),
+    };
+    data.extend(now);
+    serde_json::Value::Object(data)
+}
+
+fn hash_request(route: &str, body: &[u8]) -> Vec<u8> {
+    Sha256::new().chain_update(route).chain_update([0]).chain_update(body).finalize().to_vec()
+}

@@ -1,0 +1,139 @@
+//! API keys: made, checked, taken back. A key is shown once; the database keeps its SHA-256. The key
+//! itself is 160 random bits, so a plain hash is enough: there is nothing to guess.
+
+use super::{Host, HostError};
+use crate::domain::id::KeyId;
+use crate::domain::secret::Secret;
+use crate::store::{ApiKey, KeyMode, Store};
+use chrono::{DateTime, TimeDelta, Utc};
+use rand::{Rng, RngExt as _};
+use sha2::{Digest as _, Sha256};
+
+/// What a key may be allowed to do.
+pub const SCOPES: [&str; 6] =
+    ["events:write", "events:read", "messages:write", "messages:read", "recipients:write", "recipients:read"];
+
+/// Who calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Their key.
+    pub key: KeyId,
+    /// Its name, for logs.
+    pub name: String,
+    /// Whether it reaches the sandbox only.
+    pub test: bool,
+    /// What it may do.
+    pub scopes: Vec<String>,
+}
+
+/// The key does not open anything: wrong, expired and revoked keys are answered alike.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyRefused {
+    /// There is no such key, or not any more.
+    #[error("the API key is not valid")]
+    Invalid,
+    /// The database did not answer.
+    #[error("the key could not be checked")]
+    Host(#[from] HostError),
+}
+
+/// A key to make.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// For people.
+    pub name: String,
+    /// What it may reach.
+    pub mode: KeyMode,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// How long it lives; for ever when `None`.
+    pub expires_in: Option<TimeDelta>,
+}
+
+const ALPHABET: &[u8; 32] = b"abcdefghijkmnopqrstuvwxyz2345679";
+
+/// A key that is made and not kept yet.
+pub struct PreparedKey {
+    key: ApiKey,
+    text: Secret,
+}
+
+impl NewKey {
+    /// Makes the key.
+    pub fn prepare<R: Rng + ?Sized>(self, rng: &mut R, now: DateTime<Utc>) -> PreparedKey {
+        let body: String = (0..32).map(|_| char::from(ALPHABET[rng.random_range(0..32)])).collect();
+        let id = KeyId::new(now, rng);
+        self.with_body(id, &body, now)
+    }
+
+    /// The key that a sandbox prints at every start: the same each time, because it follows from
+    /// the home's own keys.
+    ///
+    /// # Errors
+    ///
+    /// The database does not take it.
+    pub async fn development(store: &Store, now: DateTime<Utc>) -> Result<Secret, HostError> {
+        let seed = store.keys().derive("development key");
+        let body: String = seed.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
+        let mut id = [0; 16];
+        id.copy_from_slice(&store.keys().derive("development key id")[..16]);
+        let id = uuid::Builder::from_random_bytes(id).into_uuid();
+        let new = Self {
+            name: "development".to_owned(),
+            mode: KeyMode::Test,
+            scopes: SCOPES.map(str::to_owned).to_vec(),
+            expires_in: None,
+        };
+        new.with_body(KeyId(id), &body, now).keep(store).await
+    }
+
+    fn with_body(self, id: KeyId, body: &str, now: DateTime<Utc>) -> PreparedKey {
+        let text = format!("tdg_{}_{body}", self.mode.name());
+        let key = ApiKey {
+            id,
+            name: self.name,
+            prefix: text.chars().take(13).collect(),
+            mode: self.mode,
+            scopes: self.scopes,
+            created_at: now,
+            expires_at: self.expires_in.map(|span| now + span),
+            revoked_at: None,
+        };
+        PreparedKey { key, text: Secret::new(text) }
+    }
+}
+
+impl PreparedKey {
+    /// Keeps the key's hash. The answer is the only time that the key is seen.
+    ///
+    /// # Errors
+    ///
+    /// The database does not take it.
+    pub async fn keep(self, store: &Store) -> Result<Secret, HostError> {
+        let mut tx = store.begin().await?;
+        tx.insert_api_key(&self.key, &hash(self.text.expose())).await?;
+        tx.commit().await?;
+        Ok(self.text)
+    }
+}
+
+impl Host {
+    /// Who holds this key. The look-up is by hash, so its time tells nothing of the keys there are.
+    ///
+    /// # Errors
+    ///
+    /// The key is not valid (any more), or could not be checked.
+    pub async fn caller(&self, key: &str) -> Result<Caller, KeyRefused> {
+        let mut tx = self.store.read().await.map_err(HostError::from)?;
+        let found = tx.api_key_by_hash(&hash(key)).await.map_err(HostError::from)?;
+        let now = self.now();
+        found
+            .filter(|key| key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now))
+            .map(|key| Caller { key: key.id, name: key.name, test: key.mode == KeyMode::Test, scopes: key.scopes })
+            .ok_or(KeyRefused::Invalid)
+    }
+}
+
+fn hash(key: &str) -> [u8; 32] {
+    Sha256::digest(key.as_bytes()).into()
+}

@@ -1,0 +1,236 @@
+//! What the host does: one file per verb. A [`Host`] is the whole machine, cheap to clone; its
+//! methods stand in the files of their verbs.
+//!
+//! The way of an event: [`intake`](Host::accept_event) commits it, [`plan`](Host::plan_event) asks
+//! the policies which messages follow, [`dispatch`](Host::tick) claims what is due, asks whether it
+//! goes out now, renders it, commits the intent and calls the provider; [`receipts`](Host::receive)
+//! and [`reconcile`](Host::sweep) bring it to its end.
+
+mod catalogue;
+mod context;
+mod dispatch;
+mod failure;
+mod intake;
+mod keys;
+mod people;
+mod plan;
+mod receipts;
+mod record;
+mod reconcile;
+mod replies;
+mod settle;
+mod story;
+
+pub use dispatch::Ticked;
+pub use intake::{Accepted, FieldError, IntakeError, PostedEvent, PostedMessage, PostedPerson};
+pub use keys::{Caller, KeyRefused, NewKey, PreparedKey, SCOPES};
+pub use people::{PersonError, PostedPreferences, PostedRecipient};
+pub use plan::{EventStory, Passed};
+pub use replies::Inbound;
+pub use receipts::{Receipt, Received};
+pub use story::{ActError, Story};
+
+use crate::clock::{Chance, Clock};
+use crate::domain::id::HostId;
+use crate::domain::message::Lane;
+use crate::domain::window::DailyWindow;
+use crate::policy::Policies;
+use crate::render::Renderer;
+use crate::store::{Store, StoreError};
+use crate::twilio::{Provider, Sender, callback::Callbacks};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio::sync::{Notify, Semaphore};
+
+/// What a clinic says of itself.
+#[derive(Clone, Debug)]
+pub struct Clinic {
+    /// As patients know it; it opens every text.
+    pub name: String,
+    /// Where patients call.
+    pub phone: Option<String>,
+    /// For people whose language is not known.
+    pub language: String,
+    /// For people whose zone is not known.
+    pub time_zone: Tz,
+    /// ISO 3166 alpha-2: how national numbers are read, and how dates look.
+    pub region: Option<String>,
+}
+
+/// The host's own rules; no policy is looser.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    /// Nobody is disturbed in these hours when a policy does not answer.
+    pub quiet_hours: DailyWindow,
+    /// Whether messages of high priority may be sent in quiet hours.
+    pub high_priority_may_disturb: bool,
+    /// Types that may be sent in quiet hours in any case.
+    pub may_disturb_types: BTreeSet<String>,
+    /// Countries (ISO 3166 alpha-2) that texts may go to; empty: all.
+    pub countries: BTreeSet<String>,
+}
+
+/// How many messages of each lane are on their way at once.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the lanes")]
+pub struct Permits {
+    pub urgent: usize,
+    pub normal: usize,
+    pub bulk: usize,
+}
+
+/// What the host is told at its start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The clinic.
+    pub clinic: Clinic,
+    /// The host's own rules.
+    pub guard: Guard,
+    /// Numbers and services texts are sent from.
+    pub sender: Option<Sender>,
+    /// Where the world reaches us; callbacks need it.
+    pub public_url: Option<String>,
+    /// Estimate, in millionths of the currency.
+    pub price_per_segment_micros: i64,
+    /// ISO 4217.
+    pub currency: String,
+    /// How many at once.
+    pub permits: Permits,
+}
+
+/// Whom we send through.
+#[derive(Clone)]
+pub struct Providers {
+    /// For live keys; `None` while no account is configured.
+    pub live: Option<Arc<dyn Provider>>,
+    /// For test keys: the sandbox.
+    pub test: Option<Arc<dyn Provider>>,
+}
+
+/// What a verb of the host can fail with, beyond what its own errors say.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The database.
+    #[error("the database did not do its part")]
+    Store(#[from] StoreError),
+    /// A record could not be written as JSON, or read back.
+    #[error("a record could not be written or read")]
+    Record(#[from] serde_json::Error),
+    /// A transition that life does not know: a fault of ours.
+    #[error("a message could not be moved")]
+    Transition(#[from] crate::domain::message::InvalidTransition),
+}
+
+/// The machine.
+#[derive(Clone)]
+pub struct Host(Arc<Inner>);
+
+/// What the machine is made of.
+pub struct Inner {
+    /// The database.
+    pub store: Store,
+    /// The clinic's rules.
+    pub policies: Policies,
+    /// The clinic's words.
+    pub renderer: Renderer,
+    /// The way out.
+    pub providers: Providers,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The random source.
+    pub chance: Chance,
+    /// This process.
+    pub id: HostId,
+    /// What it was told.
+    pub settings: Settings,
+    /// The addresses that the provider calls back; `None` without a public address.
+    callbacks: Option<Callbacks>,
+    /// Something is due.
+    wake: Notify,
+    permits: LanePermits,
+    /// No call is made before this moment: the account is refused as a whole, or rests.
+    paused: std::sync::Mutex<Option<DateTime<Utc>>>,
+}
+
+struct LanePermits {
+    urgent: Arc<Semaphore>,
+    normal: Arc<Semaphore>,
+    bulk: Arc<Semaphore>,
+}
+
+impl LanePermits {
+    fn of(&self, lane: Lane) -> &Arc<Semaphore> {
+        match lane {
+            Lane::Urgent => &self.urgent,
+            Lane::Normal => &self.normal,
+            Lane::Bulk => &self.bulk,
+        }
+    }
+}
+
+impl std::ops::Deref for Host {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Host {
+    /// Puts the machine together; nothing runs yet.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        policies: Policies,
+        renderer: Renderer,
+        providers: Providers,
+        clock: Arc<dyn Clock>,
+        chance: Chance,
+        settings: Settings,
+    ) -> Self {
+        let id = HostId::new(clock.now(), &mut *chance.lock());
+        let key = store.keys().derive("callback");
+        let callbacks = settings.public_url.as_deref().map(|base| Callbacks::new(base, &key));
+        let permits = LanePermits {
+            urgent: Arc::new(Semaphore::new(settings.permits.urgent)),
+            normal: Arc::new(Semaphore::new(settings.permits.normal)),
+            bulk: Arc::new(Semaphore::new(settings.permits.bulk)),
+        };
+        Self(Arc::new(Inner {
+            store,
+            policies,
+            renderer,
+            providers,
+            clock,
+            chance,
+            id,
+            settings,
+            callbacks,
+            wake: Notify::new(),
+            permits,
+            paused: std::sync::Mutex::new(None),
+        }))
+    }
+
+    /// This moment.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// The addresses that the provider calls back; `None` without a public address.
+    #[must_use]
+    pub fn callbacks(&self) -> Option<&Callbacks> {
+        self.callbacks.as_ref()
+    }
+
+    fn provider(&self, test: bool) -> Option<&Arc<dyn Provider>> {
+        if test { self.providers.test.as_ref() } else { self.providers.live.as_ref() }
+    }
+
+    fn uuid(&self) -> uuid::Uuid {
+        crate::domain::id::ConsentId::new(self.now(), &mut *self.chance.lock()).0
+    }
+}

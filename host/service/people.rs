@@ -1,0 +1,212 @@
+//! People: what is known of them and what they want.
+
+use super::intake::{FieldError, PostedPerson};
+use super::{Host, HostError};
+use crate::domain::message::Cause;
+use crate::domain::policy::Discretion;
+use crate::domain::recipient::{Preferences, Recipient, Role};
+use crate::domain::window::{Window, minute};
+use crate::store::{Change, StoreError};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A person as a caller writes one down.
+#[derive(Clone, Debug, Default)]
+pub struct PostedRecipient {
+    /// Who, where, in which language.
+    pub person: PostedPerson,
+    /// What they want; unsaid things stay as they are.
+    pub preferences: PostedPreferences,
+}
+
+/// What a person wants, as a caller writes it down.
+#[derive(Clone, Debug, Default)]
+pub struct PostedPreferences {
+    /// Message types, on or off.
+    pub types: BTreeMap<String, bool>,
+    /// `"mon-fri": ["09:00-12:00"]`; replaces the windows there were.
+    pub windows: Option<BTreeMap<String, Vec<String>>>,
+    /// How much a text may say.
+    pub discretion: Option<Discretion>,
+}
+
+/// Why a person could not be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum PersonError {
+    /// Fields are wrong.
+    #[error("the request has fields that are wrong")]
+    Fields(Vec<FieldError>),
+    /// Nobody is known by this id.
+    #[error("nobody is known by this id")]
+    Unknown,
+    /// Somebody else changed the person since.
+    #[error("the person was changed since; read them again and repeat the change")]
+    Changed,
+    /// Ours.
+    #[error("the person could not be changed")]
+    Host(#[from] HostError),
+}
+
+impl From<StoreError> for PersonError {
+    fn from(error: StoreError) -> Self {
+        Self::Host(error.into())
+    }
+}
+
+impl Host {
+    /// A person, and whether their phone has said stop.
+    ///
+    /// # Errors
+    ///
+    /// Nobody is known by this id, or the database failed.
+    pub async fn person_by_id(&self, id: &str) -> Result<(Recipient, bool), PersonError> {
+        let mut tx = self.store.read().await?;
+        let person = tx.recipient(id).await?.ok_or(PersonError::Unknown)?;
+        if tx.is_erased(id).await? {
+            return Err(PersonError::Unknown);
+        }
+        let opted_out = match &person.phone {
+            Some(phone) => tx.opted_out(phone).await?,
+            None => false,
+        };
+        Ok((person, opted_out))
+    }
+
+    /// Writes down a person, new or known. With `version`, only when that is still the version.
+    ///
+    /// # Errors
+    ///
+    /// Fields are wrong, somebody else was faster, or the database failed.
+    pub async fn put_person(
+        &self,
+        id: &str,
+        posted: PostedRecipient,
+        version: Option<i64>,
+        must_exist: bool,
+    ) -> Result<(Recipient, bool), PersonError> {
+        let now = self.now();
+        let mut wrong = Vec::new();
+        let person = PostedPerson { id: Some(id.to_owned()), ..posted.person };
+        let update = self.read_person("", &person, &mut wrong).map(|(_, update)| update);
+        let mut tx = self.store.begin().await?;
+        let known = tx.recipient(id).await?;
+        if tx.is_erased(id).await? || (must_exist && known.is_none()) {
+            return Err(PersonError::Unknown);
+        }
+        if version.is_some_and(|version| known.as_ref().is_none_or(|person| person.version != version)) {
+            return Err(PersonError::Changed);
+        }
+        let is_new = known.is_none();
+        let mut recipient =
+            known.unwrap_or_else(|| Recipient::new(id.to_owned(), person.role.unwrap_or(Role::Patient), now));
+        self.apply_preferences(&mut recipient.preferences, posted.preferences, &mut wrong);
+        let (Some(update), true) = (update, wrong.is_empty()) else { return Err(PersonError::Fields(wrong)) };
+        recipient.apply(&update);
+        recipient.updated_at = now;
+        if is_new {
+            tx.insert_recipient(&recipient).await?;
+        } else {
+            if !tx.update_recipient(&recipient).await? {
+                return Err(PersonError::Changed);
+            }
+            recipient.version += 1;
+        }
+        tx.commit().await?;
+        let fresh = self.person_by_id(id).await?;
+        Ok(fresh)
+    }
+
+    /// Erases a person: their key goes, what is queued for them ends, counts stay.
+    ///
+    /// # Errors
+    ///
+    /// Nobody is known by this id, or the database failed.
+    pub async fn erase_person(&self, id: &str) -> Result<(), PersonError> {
+        let now = self.now();
+        let mut tx = self.store.begin().await?;
+        for message in tx.unsent_to_recipient(id).await? {
+            let cause = Cause::new("erased", "the recipient was erased");
+            let mut after = message.clone();
+            after.state = after.state.cancel(cause.clone()).map_err(HostError::from)?;
+            tx.move_message(&message, &mut after, &Change::noted(cause, None, now)).await?;
+        }
+        if !tx.erase_recipient(id, now).await? {
+            return Err(PersonError::Unknown);
+        }
+        Ok(tx.commit().await?)
+    }
+
+    fn apply_preferences(&self, preferences: &mut Preferences, posted: PostedPreferences, wrong: &mut Vec<FieldError>) {
+        let known: BTreeSet<String> = self.kind_names().into_iter().collect();
+        for (kind, wanted) in posted.types {
+            if !known.contains(&kind) {
+                let names: Vec<&str> = known.iter().map(String::as_str).collect();
+                let detail = format!("is no message type of this host; it has {}", names.join(", "));
+                wrong.push(FieldError::new(format!("/preferences/types/{kind}"), detail));
+            } else if wanted {
+                preferences.switched_off.remove(&kind);
+            } else {
+                preferences.switched_off.insert(kind);
+            }
+        }
+        if let Some(windows) = posted.windows {
+            preferences.windows.clear();
+            for (days, stretches) in windows {
+                read_windows(&days, &stretches, &mut preferences.windows, wrong);
+            }
+            preferences.windows.sort();
+        }
+        if let Some(discretion) = posted.discretion {
+            preferences.discretion = discretion;
+        }
+    }
+}
+
+const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+/// Reads `"mon-fri": ["09:00-12:00", "17:00-20:00"]`.
+fn read_windows(days: &str, stretches: &[String], windows: &mut Vec<Window>, wrong: &mut Vec<FieldError>) {
+    let pointer = format!("/preferences/windows/{days}");
+    let day = |name: &str| DAYS.iter().position(|known| *known == name);
+    let (first, last) = days.split_once('-').unwrap_or((days, days));
+    let (Some(first), Some(last)) = (day(first), day(last)) else {
+        wrong.push(FieldError::new(pointer, "is no day or stretch of days; expected such as mon, sat or mon-fri"));
+        return;
+    };
+    if last < first {
+        wrong.push(FieldError::new(pointer, "ends before it begins; days run from mon to sun"));
+        return;
+    }
+    for stretch in stretches {
+        let bounds = stretch.split_once('-').map(|(from, to)| (minute(from), minute(to)));
+        let Some((Ok(from_minute), Ok(to_minute))) = bounds else {
+            wrong.push(FieldError::new(&pointer, "has a stretch that is none; expected such as 09:00-12:00"));
+            continue;
+        };
+        if from_minute >= to_minute {
+            wrong.push(FieldError::new(&pointer, "has a stretch that ends before it begins; write two for a night"));
+            continue;
+        }
+        for weekday in first..=last {
+            let weekday = u8::try_from(weekday + 1).unwrap_or(1);
+            windows.push(Window { weekday, from_minute, to_minute });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_written_by_days_and_stretches() {
+        let mut windows = Vec::new();
+        let mut wrong = Vec::new();
+        read_windows("mon-fri", &["09:00-12:00".to_owned()], &mut windows, &mut wrong);
+        assert_eq!((windows.len(), wrong.len()), (5, 0));
+        assert_eq!(windows[0], Window { weekday: 1, from_minute: 540, to_minute: 720 });
+        for (days, stretch) in [("someday", "09:00-12:00"), ("fri-mon", "09:00-12:00"), ("sat", "12:00-09:00")] {
+            read_windows(days, &[stretch.to_owned()], &mut windows, &mut wrong);
+        }
+        assert_eq!((windows.len(), wrong.len()), (5, 3));
+    }
+}

@@ -1,0 +1,198 @@
+//! Receipts: what the provider tells of an attempt, by its answer, a callback or when asked. Events
+//! are kept append-only, and the state of the attempt follows from the set of them, so that they may
+//! come in any order, repeatedly, and before our own call has returned.
+
+use super::failure::AfterFailure;
+use super::{Host, HostError};
+use crate::domain::failure::{ProviderError, ProviderStatus};
+use crate::domain::id::AttemptId;
+use crate::domain::message::{Cause, Message, State};
+use crate::domain::receipt::{Standing, is_conflict, standing};
+use crate::store::{AttemptOutcome, Change, ProviderEvent, ProviderEventSource, StoreError};
+use crate::twilio;
+use chrono::{DateTime, Utc};
+
+/// One thing the provider tells of an attempt.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// Our attempt.
+    pub attempt: AttemptId,
+    /// The provider's identifier.
+    pub sid: String,
+    /// Where it says the text stands.
+    pub status: ProviderStatus,
+    /// Its error code.
+    pub error_code: Option<u32>,
+    /// The carrier's date, as it came.
+    pub raw_date: Option<String>,
+    /// How we learned of it.
+    pub source: ProviderEventSource,
+}
+
+/// What became of a receipt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// Kept, and the state follows from it.
+    New,
+    /// It had been told before.
+    Repeated,
+    /// It is about no attempt of ours.
+    Unknown,
+}
+
+/// What a receipt does to the message.
+enum Effect {
+    Nothing,
+    Move(State),
+    Failed(ProviderError),
+}
+
+/// How often a receipt is judged anew because somebody else was moving the same message.
+const TRIES: u32 = 8;
+
+impl Host {
+    /// Finds the attempt that a callback without our tag is about, by the provider's identifier.
+    ///
+    /// # Errors
+    ///
+    /// The database failed.
+    pub async fn attempt_of_sid(&self, sid: &str) -> Result<Option<AttemptId>, HostError> {
+        let mut tx = self.store.read().await?;
+        Ok(tx.attempt_by_sid(sid).await?.map(|open| open.attempt.id))
+    }
+
+    /// Takes in what the provider tells.
+    ///
+    /// # Errors
+    ///
+    /// The database failed; the provider should tell it again.
+    pub async fn receive(&self, receipt: &Receipt) -> Result<Received, HostError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.try_receive(receipt).await {
+                Err(HostError::Store(StoreError::LeaseLost { .. })) if tries < TRIES => {}
+                other => return other,
+            }
+        }
+    }
+
+    async fn try_receive(&self, receipt: &Receipt) -> Result<Received, HostError> {
+        let now = self.now();
+        let mut tx = self.store.read().await?;
+        let Some(open) = tx.attempt(receipt.attempt).await? else { return Ok(Received::Unknown) };
+        let Some(message) = tx.message(open.attempt.message).await? else { return Ok(Received::Unknown) };
+        let events = tx.provider_events_of(message.id).await?;
+        drop(tx);
+        let event = ProviderEvent {
+            attempt: receipt.attempt,
+            message: message.id,
+            status: receipt.status,
+            error_code: receipt.error_code,
+            raw_date: receipt.raw_date.clone(),
+            source: receipt.source,
+            received_at: now,
+        };
+        let mut statuses: Vec<ProviderStatus> =
+            events.iter().filter(|known| known.attempt == receipt.attempt).map(|known| known.status).collect();
+        statuses.push(receipt.status);
+
+        let effect = effect(&message, receipt, &statuses);
+        let failed = match &effect {
+            Effect::Failed(error) => Some((error, self.after_failure(&message, error, now).await?)),
+            Effect::Nothing | Effect::Move(_) => None,
+        };
+
+        let mut tx = self.store.begin().await?;
+        let fresh = tx.insert_provider_event(self.uuid(), &event).await?;
+        if !fresh {
+            return Ok(Received::Repeated);
+        }
+        tx.settle_attempt(receipt.attempt, AttemptOutcome::Accepted, Some(&receipt.sid), None, now).await?;
+        if is_conflict(&statuses) {
+            tracing::warn!(message_id = %message.id, "the provider has told of two different ends");
+        }
+        let mut after = message.clone();
+        after.sid = Some(receipt.sid.clone());
+        let note = match (&effect, &failed) {
+            (Effect::Move(state), _) => {
+                let note = Cause::new(receipt.status.name(), format!("the provider says {}", receipt.status.name()));
+                after.state = state.clone();
+                Some(note)
+            }
+            (Effect::Failed(error), Some((_, answer))) => {
+                after.error_code = error.code.map(i64::from);
+                after.error_text = Some(error.text.clone());
+                self.note_stop(&mut tx, &message, error.code, now).await?;
+                self.keep_failure(&mut tx, &message, answer, now).await?;
+                Some(end_or_retry(&mut after, receipt.status, &answer.verdict)?)
+            }
+            (Effect::Failed(_) | Effect::Nothing, _) => None,
+        };
+        stamp(&mut after, now);
+        match note {
+            Some(note) => tx.move_message(&message, &mut after, &Change::noted(note, Some(self.id), now)).await?,
+            // The identifier is kept even when the state stays: a SID is never dropped.
+            None if message.sid.is_none() => tx.set_sid(message.id, &receipt.sid).await?,
+            None => {}
+        }
+        self.forget_secrets(&mut tx, &after).await?;
+        tx.commit().await?;
+        self.wake.notify_one();
+        Ok(Received::New)
+    }
+}
+
+/// What the set of events makes of the message.
+fn effect(message: &Message, receipt: &Receipt, statuses: &[ProviderStatus]) -> Effect {
+    let is_newest = message.attempt == Some(receipt.attempt);
+    let Some(standing) = standing(statuses.iter().copied()) else { return Effect::Nothing };
+    match (standing, &message.state) {
+        (Standing::Delivered, State::Delivered) => Effect::Nothing,
+        // A text that arrived has arrived, whichever attempt it was, and ends a pending retry.
+        (Standing::Delivered, _) => Effect::Move(State::Delivered),
+        (Standing::Accepted, State::Sending(..) | State::Unknown { .. }) if is_newest => Effect::Move(State::Accepted),
+        (Standing::Sent, State::Sending(..) | State::Unknown { .. } | State::Accepted) if is_newest => {
+            Effect::Move(State::Sent)
+        }
+        (
+            Standing::Undelivered | Standing::Failed,
+            State::Sending(..) | State::Unknown { .. } | State::Accepted | State::Sent,
+        ) if is_newest => Effect::Failed(twilio::errors::of_receipt(receipt.error_code, None)),
+        (Standing::Accepted | Standing::Sent | Standing::Undelivered | Standing::Failed, _) => Effect::Nothing,
+    }
+}
+
+fn end_or_retry(after: &mut Message, status: ProviderStatus, verdict: &AfterFailure) -> Result<Cause, HostError> {
+    Ok(match verdict {
+        AfterFailure::Retry { at, why } => {
+            after.state = after.state.clone().plan_again()?;
+            after.due_at = *at;
+            why.clone()
+        }
+        AfterFailure::End { cause } => {
+            after.state = match status {
+                ProviderStatus::Undelivered => State::Undelivered(cause.clone()),
+                ProviderStatus::Accepted
+                | ProviderStatus::Scheduled
+                | ProviderStatus::Queued
+                | ProviderStatus::Sending
+                | ProviderStatus::Sent
+                | ProviderStatus::Delivered
+                | ProviderStatus::Failed
+                | ProviderStatus::Canceled
+                | ProviderStatus::Read => State::Failed(cause.clone()),
+            };
+            cause.clone()
+        }
+    })
+}
+
+fn stamp(message: &mut Message, now: DateTime<Utc>) {
+    if matches!(message.state, State::Sent | State::Delivered) {
+        message.sent_at.get_or_insert(now);
+    }
+    if matches!(message.state, State::Delivered) {
+        message.delivered_at.get_or_insert(now);
+    }
+}

@@ -1,0 +1,220 @@
+//! Replies: an inbound text is kept once, however often it is delivered. STOP, START and HELP come
+//! before any policy; what else a text means is for the policy of the type that it seems to answer.
+
+use super::context::{facts, message_facts, unix_ms};
+use super::record::{About, Recorded};
+use super::{Host, HostError};
+use crate::domain::consent::{Choice, ConsentSource, Keyword, keyword};
+use crate::domain::id::{ConsentId, MessageId, ReplyId};
+use crate::domain::kind::TypeName;
+use crate::domain::message::{Cause, Message};
+use crate::domain::phone::PhoneNumber;
+use crate::domain::policy::{ReplyAction, ReplyQuestion};
+use crate::domain::recipient::Recipient;
+use crate::store::{Change, Payload, Reply, Tx};
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// A text that a phone sent us.
+#[derive(Clone, Debug)]
+pub struct Inbound {
+    /// The provider's identifier.
+    pub sid: String,
+    /// Who wrote.
+    pub from: PhoneNumber,
+    /// What was written.
+    pub text: String,
+    /// What the provider took it for, and has answered already (Twilio: Advanced Opt-Out).
+    pub handled: Option<Keyword>,
+    /// It came through the sandbox.
+    pub test: bool,
+}
+
+/// What a reply was taken to mean.
+struct Meaning {
+    word: &'static str,
+    text: String,
+    answered: Option<MessageId>,
+    record: Option<Recorded>,
+    answer: Option<TypeName>,
+    opt_out: bool,
+}
+
+impl Host {
+    /// Takes in a text. `false` when it had been delivered before.
+    ///
+    /// # Errors
+    ///
+    /// The database failed; the provider should deliver it again.
+    pub async fn accept_reply(&self, inbound: &Inbound) -> Result<bool, HostError> {
+        let now = self.now();
+        let mut tx = self.store.read().await?;
+        if tx.reply_known(&inbound.sid).await? {
+            return Ok(false);
+        }
+        let people = tx.recipients_by_phone(&inbound.from).await?;
+        drop(tx);
+        let person = people.into_iter().next();
+        let meaning = match inbound.handled.or_else(|| keyword(&inbound.text)) {
+            Some(word) => by_keyword(word, inbound.handled.is_some()),
+            None => self.ask_meaning(inbound, person.as_ref(), now).await?,
+        };
+
+        let mut tx = self.store.begin().await?;
+        let reply = Reply {
+            id: ReplyId::new(now, &mut *self.chance.lock()),
+            sid: &inbound.sid,
+            phone: &inbound.from,
+            recipient: person.as_ref().map(|person| person.id.as_str()),
+            text: &inbound.text,
+            message: meaning.answered,
+            meaning: meaning.word,
+            reason_text: &meaning.text,
+            received_at: now,
+        };
+        if !tx.insert_reply(&reply).await? {
+            return Ok(false);
+        }
+        let recipient = person.as_ref().map(|person| person.id.as_str());
+        let mut consent = None;
+        if meaning.opt_out {
+            consent = Some(Choice::OptOut);
+            self.suppress_unsent(&mut tx, &inbound.from, now).await?;
+        } else if meaning.word == "start" {
+            consent = Some(Choice::OptIn);
+        }
+        if let Some(choice) = consent {
+            let id = ConsentId::new(now, &mut *self.chance.lock());
+            tx.insert_consent(id, &inbound.from, recipient, choice, ConsentSource::Reply, now).await?;
+        }
+        if let (Some(record), Some(message), Some(person)) = (&meaning.record, meaning.answered, &person) {
+            self.keep_decision(&mut tx, About::Message(message), &person.id, record, now).await?;
+        }
+        if let (Some(kind), Some(person)) = (&meaning.answer, &person) {
+            self.plan_answer(&mut tx, kind, person, inbound.test, now).await?;
+        }
+        tx.commit().await?;
+        tracing::info!(meaning = meaning.word, "reply: {}", meaning.text);
+        self.wake.notify_one();
+        Ok(true)
+    }
+
+    /// Every queued text for the phone ends, also one that is claimed: its intent will find that the
+    /// row has changed.
+    async fn suppress_unsent(&self, tx: &mut Tx, phone: &PhoneNumber, now: DateTime<Utc>) -> Result<(), HostError> {
+        for message in tx.unsent_to_phone(phone).await? {
+            let cause = Cause::new("opted-out", "the phone has said stop");
+            let mut after = message.clone();
+            after.state = after.state.suppress(cause.clone())?;
+            tx.move_message(&message, &mut after, &Change::noted(cause, None, now)).await?;
+        }
+        Ok(())
+    }
+
+    async fn ask_meaning(
+        &self,
+        inbound: &Inbound,
+        person: Option<&Recipient>,
+        now: DateTime<Utc>,
+    ) -> Result<Meaning, HostError> {
+        let staff = |text: &str| Meaning::plain("hand_to_staff", text);
+        let Some(person) = person else { return Ok(staff("nobody is known by this phone")) };
+        let mut tx = self.store.read().await?;
+        let message = tx.newest_to_recipient(&person.id).await?;
+        let Some(message) = message else { return Ok(staff("it answers no text of ours")) };
+        let data = tx.open_message(message.id).await?.payload.map_or(serde_json::Value::Null, |p| p.data);
+        let opted_out = tx.opted_out(&inbound.from).await?;
+        drop(tx);
+        let Some(policy) = self.policies.for_type(&message.kind) else {
+            return Ok(staff("no policy decides for the type that it answers"));
+        };
+        let question = ReplyQuestion {
+            now: unix_ms(now),
+            received_at: unix_ms(now),
+            who: self.person("who", person, opted_out, now),
+            text: inbound.text.clone(),
+            in_reply_to: Some(message_facts(&message)),
+            clinic: self.clinic_facts(Some(&message.kind), now),
+            facts: facts(&data),
+        };
+        let answered = match self.policies.on_reply(&policy, &question).await {
+            Ok(answered) => answered,
+            Err(fault) => {
+                tracing::error!(message_id = %message.id, policy = %fault.policy, code = fault.code, "{fault}");
+                return Ok(Meaning { answered: Some(message.id), ..staff("the policy did not answer") });
+            }
+        };
+        let (word, why, answer) = match &answered.answer {
+            ReplyAction::Ignore { why } => ("ignore", why, None),
+            ReplyAction::Answer { message_type, why } => ("answer", why, Some(message_type.clone())),
+            ReplyAction::Request { name, why } => (request_word(name), why, None),
+            ReplyAction::HandToStaff { why } | ReplyAction::Custom { why, .. } => ("hand_to_staff", why, None),
+            ReplyAction::OptOut { why } => ("stop", why, Some(TypeName::from("reply-stopped"))),
+        };
+        let record = Recorded::new("on-reply", &question, &answered, word, why.into())?;
+        Ok(Meaning {
+            word,
+            text: why.text.clone(),
+            answered: Some(message.id),
+            record: Some(record),
+            answer,
+            opt_out: word == "stop",
+        })
+    }
+
+    /// An answer goes the way of every message: judged, rendered, recorded.
+    async fn plan_answer(
+        &self,
+        tx: &mut Tx,
+        kind: &TypeName,
+        person: &Recipient,
+        test: bool,
+        now: DateTime<Utc>,
+    ) -> Result<(), HostError> {
+        let Some(kind) = self.kind(kind) else { return Ok(()) };
+        let Ok(variables) = self.bind_variables(&kind, &serde_json::Value::Null, person, &serde_json::Map::new())
+        else {
+            tracing::error!(kind = %kind.name, "the answer's template needs variables that no reply gives");
+            return Ok(());
+        };
+        let lifetime = TimeDelta::from_std(kind.expires_after).unwrap_or(TimeDelta::hours(1));
+        let id = MessageId::new(now, &mut *self.chance.lock());
+        let why = Cause::new("reply", "answers a text from the phone");
+        let message = Message {
+            lane: kind.lane,
+            priority: kind.priority,
+            expires_at: now + lifetime,
+            ..Message::new(id, kind.name, person.id.clone(), why, test, now)
+        };
+        tx.insert_message(&message, &Payload { variables, data: serde_json::Value::Null }).await?;
+        Ok(())
+    }
+}
+
+impl Meaning {
+    fn plain(word: &'static str, text: &str) -> Self {
+        Self { word, text: text.to_owned(), answered: None, record: None, answer: None, opt_out: false }
+    }
+}
+
+/// `handled`: the provider has answered already, and a second answer would be one too many.
+fn by_keyword(word: Keyword, handled: bool) -> Meaning {
+    let (name, text, answer) = match word {
+        Keyword::Stop => ("stop", "the phone has said stop", "reply-stopped"),
+        Keyword::Start => ("start", "the phone has said start", "reply-started"),
+        Keyword::Help => ("help", "the phone asks for help", "reply-help"),
+    };
+    Meaning {
+        answer: (!handled).then(|| TypeName::from(answer)),
+        opt_out: word == Keyword::Stop,
+        ..Meaning::plain(name, text)
+    }
+}
+
+fn request_word(name: &str) -> &'static str {
+    match name {
+        "confirm" => "confirm",
+        "cancel" => "cancel",
+        "reschedule" => "reschedule",
+        _ => "request",
+    }
+}
