@@ -17,7 +17,8 @@ pub enum Standing {
 }
 
 /// Rank of a status: a higher one is later in life (Twilio: no order of callbacks is guaranteed).
-const fn rank(status: ProviderStatus) -> u8 {
+#[must_use]
+pub const fn rank(status: ProviderStatus) -> u8 {
     match status {
         ProviderStatus::Accepted | ProviderStatus::Scheduled | ProviderStatus::Queued | ProviderStatus::Sending => 0,
         ProviderStatus::Sent => 1,

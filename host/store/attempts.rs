@@ -3,6 +3,7 @@
 use super::{Result, Tx, inconsistent, moment, on, small};
 use crate::domain::failure::{ProviderError, ProviderStatus};
 use crate::domain::id::{AttemptId, HostId, MessageId};
+use crate::domain::receipt::rank;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -277,7 +278,8 @@ impl Tx {
         Ok(added == 1)
     }
 
-    /// What the provider told of a message, in the order in which we heard it.
+    /// What the provider told of a message, in the order in which we heard it; what was heard in the
+    /// same millisecond, in the order of life.
     ///
     /// # Errors
     ///
@@ -285,7 +287,8 @@ impl Tx {
     pub async fn provider_events_of(&mut self, message: MessageId) -> Result<Vec<ProviderEvent>> {
         type Row = (Uuid, Uuid, String, Option<i64>, Option<String>, String, i64);
         let rows: Vec<Row> = on!(self, |db| sqlx::query_as(EVENTS).bind(message.0).fetch_all(db).await)?;
-        rows.into_iter()
+        let events: Result<Vec<ProviderEvent>> = rows
+            .into_iter()
             .map(|(attempt, message, status, error_code, raw_date, source, received_at)| {
                 let id = attempt.to_string();
                 let wrong = |problem: &str| inconsistent("provider_events", &id, problem);
@@ -307,7 +310,10 @@ impl Tx {
                     received_at: moment(received_at, "provider_events", &id)?,
                 })
             })
-            .collect()
+            .collect();
+        let mut events = events?;
+        events.sort_by_key(|event| (event.received_at, rank(event.status)));
+        Ok(events)
     }
 }
 

@@ -1,0 +1,143 @@
+//! The checklist: one test a row. Each is true of the whole product, through a real socket, on both
+//! databases.
+
+mod support;
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use support::{ANA, VISIT, booked};
+
+/// `state` and the provider's words, in order, of the message with this type and key.
+async fn message_of(host: &support::TestHost, kind: &str, key: &str) -> Value {
+    let list = host.get(&format!("/api/v1/messages?type={kind}&limit=200")).await;
+    let found = list["items"].as_array().unwrap().iter().find(|m| m["key"].as_str().unwrap_or_default() == key);
+    let id = found.unwrap_or_else(|| panic!("no {kind} {key} in {list}"))["id"].as_str().unwrap().to_owned();
+    host.story(&id).await
+}
+
+fn statuses(story: &Value) -> Vec<&str> {
+    story["provider_events"].as_array().unwrap().iter().map(|e| e["status"].as_str().unwrap()).collect()
+}
+
+for_each_database! {
+    async fn row_02_an_appointment_reminder_is_sent(start: Start) {
+        let host = start.host().await;
+        host.event(booked(1, VISIT)).await;
+        host.run().await;
+        host.run_after(TimeDelta::days(8) + TimeDelta::hours(4) + TimeDelta::minutes(30)).await;
+
+        let texts = host.texts_to(ANA);
+        assert_eq!(texts.len(), 2, "the confirmation and the 24-hour reminder: {texts:?}");
+        assert!(texts[1].contains("3 de diciembre") && texts[1].contains("2:30"), "{}", texts[1]);
+        let story = message_of(&host, "appointment-reminder", "24h").await;
+        assert_eq!((&story["state"], &story["text"]["body"]), (&json!("delivered"), &json!(texts[1])));
+    }
+
+    async fn row_03_a_confirmation_is_sent_at_once(start: Start) {
+        let host = start.host().await;
+        let answer = host.event(booked(1, VISIT)).await;
+        let due: Vec<&str> = answer["messages"].as_array().unwrap().iter().map(|m| m["due_at"].as_str().unwrap()).collect();
+        assert_eq!(due[0], "2026-11-24T15:00:00Z");
+        host.run().await;
+        assert_eq!(host.texts_to(ANA).len(), 1);
+        assert_eq!(message_of(&host, "appointment-confirmation", "confirmation").await["status"], "DELIVERED");
+    }
+
+    async fn row_04_international_numbers_work(start: Start) {
+        let host = start.host().await;
+        for (region, phone, e164) in [
+            ("GB", "07400 123456", "+447400123456"),
+            ("FR", "06 12 34 56 78", "+33612345678"),
+            ("BD", "01812-345678", "+8801812345678"),
+            ("BR", "(11) 96123-4567", "+5511961234567"),
+        ] {
+            let to = json!({"id": region, "phone": phone, "region": region, "language": "en"});
+            let id = host.message(json!({"type": "prescription-ready", "to": to})).await;
+            host.run().await;
+            assert_eq!(host.texts_to(e164).len(), 1, "{region}");
+            assert_eq!(host.story(&id).await["status"], "DELIVERED", "{region}");
+        }
+    }
+
+    async fn row_05_status_callbacks_are_received(start: Start) {
+        let host = start.host().await;
+        host.event(booked(1, VISIT)).await;
+        host.run().await;
+        let story = message_of(&host, "appointment-confirmation", "confirmation").await;
+        let sources: Vec<&str> =
+            story["provider_events"].as_array().unwrap().iter().map(|e| e["source"].as_str().unwrap()).collect();
+        assert_eq!(sources, ["answer", "callback", "callback"]);
+    }
+
+    async fn row_06_delivery_is_tracked(start: Start) {
+        let host = start.host().await;
+        host.event(booked(1, VISIT)).await;
+        host.run().await;
+        let story = message_of(&host, "appointment-confirmation", "confirmation").await;
+        assert_eq!(statuses(&story), ["queued", "sent", "delivered"]);
+        assert!(story["sent_at"].is_string() && story["delivered_at"].is_string() && story["sid"].is_string());
+        let journal: Vec<&str> = story["journal"].as_array().unwrap().iter().map(|l| l["to"].as_str().unwrap()).collect();
+        // A callback may be faster than the answer to the call itself: then `accepted` is passed by.
+        assert_eq!(journal[..3], ["planned", "claimed", "sending"]);
+        assert_eq!(journal.last(), Some(&"delivered"));
+    }
+
+    async fn row_13_preferences_are_saved_and_each_type_can_be_switched_off(start: Start) {
+        let host = start.host().await;
+        let types = host.host.kind_names();
+        for name in types.iter().filter(|name| !name.starts_with("reply-")) {
+            let (status, answer) = host
+                .request("PUT", &format!("/api/v1/recipients/off-{name}"), Some(&json!({
+                    "phone": ANA, "language": "en", "preferences": {"types": {name: false}}
+                })))
+                .await;
+            assert_eq!((status, &answer["preferences"]["types"][name]), (200, &json!(false)), "{answer}");
+            let variables = match name.as_str() {
+                "otp" => json!({"code": "482913"}),
+                "urgent-alert" => json!({"text": "The clinic is closed today."}),
+                "payment-reminder" => json!({"amount": {"amount": "25.50", "currency": "USD"}}),
+                name if name.starts_with("appointment") || name == "cancellation-alert" => json!({"starts_at": VISIT}),
+                _ => json!({}),
+            };
+            let to = json!({"id": format!("off-{name}")});
+            let id = host.message(json!({"type": name, "to": to, "variables": variables})).await;
+            host.run().await;
+            let story = host.story(&id).await;
+            assert_eq!((&story["state"], &story["reason"]["code"]), (&json!("suppressed"), &json!("switched-off")), "{name}");
+        }
+        assert_eq!(host.sandbox.texts().len(), 0);
+        let kept = host.get("/api/v1/recipients/off-otp/preferences").await;
+        assert_eq!((&kept["types"]["otp"], &kept["types"]["follow-up"]), (&json!(false), &json!(true)));
+    }
+
+    async fn row_14_every_text_is_logged_with_its_status(start: Start) {
+        let host = start.host().await;
+        host.event(booked(1, VISIT)).await;
+        host.message(json!({"type": "prescription-ready", "to": {"id": "bo", "phone": "+15005550112", "language": "en"}})).await;
+        host.run().await;
+        let of = async |query: &str| host.get(&format!("/api/v1/messages?{query}")).await["items"].as_array().unwrap().len();
+        assert_eq!(of("recipient=ana").await, 3);
+        assert_eq!(of("recipient=ana&state=delivered").await, 1);
+        assert_eq!(of("type=appointment-reminder&state=planned").await, 2);
+        assert_eq!(of("recipient=bo&state=undelivered").await, 1);
+        let story = message_of(&host, "prescription-ready", "").await;
+        assert_eq!((&story["status"], &story["error_code"]), (&json!("UNDELIVERED"), &json!(30007)));
+        assert!(story["error_text"].is_string());
+    }
+
+    async fn row_16_reminders_are_scheduled_24_hours_and_1_hour_before(start: Start) {
+        let host = start.host().await;
+        let answer = host.event(booked(1, VISIT)).await;
+        let planned: Vec<(&str, &str)> = answer["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|m| (m["key"].as_str().unwrap(), m["due_at"].as_str().unwrap()))
+            .collect();
+        assert_eq!(planned, [
+            ("confirmation", "2026-11-24T15:00:00Z"),
+            ("24h", "2026-12-02T19:30:00Z"),
+            ("1h", "2026-12-03T18:30:00Z"),
+        ]);
+    }
+}

@@ -1,0 +1,303 @@
+//! A whole host for tests: real database, real policies, real HTTP; only Twilio is the sandbox. Time
+//! stands still until a test moves it, and nothing happens but in `run`.
+#![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses its own part")]
+
+pub(crate) mod postgres;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use tidings::clock::{Chance, Clock, ManualClock};
+use tidings::config::Config;
+use tidings::domain::phone::PhoneNumber;
+use tidings::http::{self, HttpSettings};
+use tidings::policy::{Cache, Policies};
+use tidings::render::Renderer;
+use tidings::sandbox::{Sandbox, SandboxSettings};
+use tidings::service::{Host, NewKey, Providers, SCOPES};
+use tidings::store::seal::Keyring;
+use tidings::store::{KeyMode, Store};
+use tidings::twilio::{Provider, TwilioClient, TwilioSettings};
+use tokio::net::TcpListener;
+use tokio::sync::OnceCell;
+
+/// Writes one body as a test on SQLite and a test on PostgreSQL.
+#[macro_export]
+macro_rules! for_each_database {
+    ($($(#[$meta:meta])* async fn $name:ident($start:ident: Start) $body:block)*) => {
+        $($(#[$meta])* async fn $name($start: $crate::support::Start) $body)*
+
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name($crate::support::Start::sqlite()).await;
+            })*
+        }
+
+        mod postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                match $crate::support::Start::postgres(stringify!($name)) {
+                    Some(start) => super::$name(start).await,
+                    None => $crate::support::postgres::skip_aloud(stringify!($name)),
+                }
+            })*
+        }
+    };
+}
+
+/// Where a test keeps its data, and how its host is told to behave.
+pub(crate) struct Start {
+    database_url: Option<String>,
+    pub(crate) folder: Folder,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) config: Config,
+    pub(crate) sandbox: SandboxSettings,
+    pub(crate) home: PathBuf,
+}
+
+/// A folder of its own, gone with the test.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("tidings-test-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Tuesday, 24 November 2026, 10:00 in New York: daytime for everybody in these tests.
+pub(crate) fn tuesday_morning() -> DateTime<Utc> {
+    "2026-11-24T15:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+impl Start {
+    pub(crate) fn sqlite() -> Self {
+        Self::on(None)
+    }
+
+    pub(crate) fn postgres(name: &str) -> Option<Self> {
+        postgres::url_for_new_database(name).map(|url| Self::on(Some(url)))
+    }
+
+    fn on(database_url: Option<String>) -> Self {
+        Self {
+            database_url,
+            folder: Folder::new(),
+            clock: Arc::new(ManualClock::at(tuesday_morning())),
+            config: Config::default(),
+            sandbox: SandboxSettings::immediate(),
+            home: repository().to_owned(),
+        }
+    }
+
+    pub(crate) async fn store(&self) -> Store {
+        let keys = Keyring::new([7; 32], [9; 32], Chance::seeded(11));
+        let store = match &self.database_url {
+            Some(url) => Store::open_postgres(url, keys).await.unwrap(),
+            None => Store::open_sqlite(&self.folder.path().join("tidings.db"), keys).await.unwrap(),
+        };
+        store.migrate().await.unwrap();
+        store
+    }
+
+    /// Starts everything.
+    pub(crate) async fn host(mut self) -> TestHost {
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        self.config.server.public_url = Some(base.clone());
+        self.sandbox.inbound_url = Some(format!("{base}/webhooks/twilio/inbound"));
+        let sandbox = Sandbox::start(self.sandbox.clone(), clock.clone(), Chance::from_machine()).await.unwrap();
+        let given = &self.config.twilio;
+        self.config.twilio = TwilioSettings {
+            account_sid: sandbox.account_sid().to_owned(),
+            auth_token: sandbox.auth_token().clone(),
+            phone_number: given.phone_number.clone().or(Some("+15005550006".to_owned())),
+            base_url: sandbox.base_url(),
+            timeout: given.timeout,
+            ..TwilioSettings::default()
+        };
+        let client: Arc<dyn Provider> = Arc::new(TwilioClient::new(&self.config.twilio).unwrap());
+        let store = self.store().await;
+        let host = Host::new(
+            store.clone(),
+            self.policies().await,
+            Renderer::load(&self.home, &self.config.render()).unwrap(),
+            Providers { live: Some(client.clone()), test: Some(client) },
+            clock.clone(),
+            Chance::from_machine(),
+            self.config.settings(),
+        );
+        host.begin().await.unwrap();
+        let settings = HttpSettings {
+            verifier: Some(self.config.twilio.verifier()),
+            body_limit: self.config.server.body_limit,
+        };
+        let router = http::router(host.clone(), settings).merge(sandbox.phone_page());
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let new = NewKey {
+            name: "test".to_owned(),
+            mode: KeyMode::Test,
+            scopes: SCOPES.map(str::to_owned).to_vec(),
+            expires_in: None,
+        };
+        let key = new.prepare(&mut *Chance::from_machine().lock(), clock.now()).keep(&store).await.unwrap();
+        TestHost {
+            host,
+            sandbox,
+            clock: self.clock.clone(),
+            base,
+            key: key.expose().to_owned(),
+            client: reqwest_client(),
+            start: self,
+        }
+    }
+
+    /// The policies of the home; those of the repository are loaded once for all tests of a binary.
+    async fn policies(&self) -> Policies {
+        static BUNDLED: OnceCell<Policies> = OnceCell::const_new();
+        let folder = self.home.join("plugins");
+        let cache = Cache::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"), [3; 32]);
+        let limits = self.config.policy.clone();
+        let load = || async move { Policies::load(&folder, &cache, &limits).await.unwrap().0 };
+        if self.home == repository() { BUNDLED.get_or_init(load).await.clone() } else { load().await }
+    }
+}
+
+/// The sandbox and the host are the only ones to talk to: no proxy, no TLS.
+pub(crate) fn reqwest_client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+/// A running host.
+pub(crate) struct TestHost {
+    pub(crate) host: Host,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) base: String,
+    pub(crate) key: String,
+    pub(crate) client: reqwest::Client,
+    pub(crate) start: Start,
+}
+
+/// An answer: status and JSON.
+pub(crate) type Answer = (u16, Value);
+
+impl TestHost {
+    pub(crate) async fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.key);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        let text = answer.text().await.unwrap();
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let (status, body) = self.request("GET", path, None).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.request("POST", path, Some(&body)).await
+    }
+
+    /// Posts an event that must be taken, and answers what came of it.
+    pub(crate) async fn event(&self, body: Value) -> Value {
+        let (status, answer) = self.post("/api/v1/events", body).await;
+        assert_eq!(status, 202, "{answer}");
+        answer
+    }
+
+    /// Posts a text that must be taken, and answers its id.
+    pub(crate) async fn message(&self, body: Value) -> String {
+        let (status, answer) = self.post("/api/v1/messages", body).await;
+        assert_eq!(status, 202, "{answer}");
+        answer["id"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn story(&self, id: &str) -> Value {
+        self.get(&format!("/api/v1/messages/{id}")).await
+    }
+
+    /// Sends what is due and waits for what the sandbox tells, until nothing more happens.
+    pub(crate) async fn run(&self) {
+        loop {
+            let ticked = self.host.tick().await.unwrap();
+            self.sandbox.until_quiet().await;
+            if ticked.claimed == 0 {
+                break;
+            }
+        }
+    }
+
+    /// Moves the time and does what is due then.
+    pub(crate) async fn run_after(&self, span: TimeDelta) {
+        self.clock.advance(span);
+        self.host.sweep().await.unwrap();
+        self.run().await;
+    }
+
+    /// The words that reached a phone, in order.
+    pub(crate) fn texts_to(&self, phone: &str) -> Vec<String> {
+        self.sandbox.texts_to(phone).into_iter().map(|text| text.body).collect()
+    }
+
+    /// The messages of an answer or list: type, key and state of each.
+    pub(crate) async fn states(&self) -> Vec<(String, String, String)> {
+        let list = self.get("/api/v1/messages?limit=200").await;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let mut states: Vec<_> = list["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|m| (text(&m["type"]), text(&m["key"]), text(&m["state"])))
+            .collect();
+        states.sort();
+        states
+    }
+}
+
+pub(crate) const ANA: &str = "+12025550143";
+
+/// Ana books a visit: 3 December 2026, 14:30 in New York, nine days after the tests' Tuesday.
+pub(crate) fn booked(version: i64, starts_at: &str) -> Value {
+    json!({
+        "type": "appointment.booked",
+        "subject": {"type": "appointment", "id": "9", "version": version},
+        "people": [{"id": "ana", "role": "patient", "phone": ANA, "language": "es", "time_zone": "America/New_York"}],
+        "data": {"starts_at": starts_at, "location": "12 Main St"}
+    })
+}
+
+/// Nine days after the tests' Tuesday.
+pub(crate) const VISIT: &str = "2026-12-03T14:30:00-05:00";
+
+pub(crate) fn phone(e164: &str) -> PhoneNumber {
+    PhoneNumber::parse(e164, None).unwrap()
+}
