@@ -15,6 +15,9 @@ pub(super) enum Plugin {
     Build {
         /// Folders below plugins/; all of them when left out.
         names: Vec<String>,
+        /// Write the policies into this folder instead of plugins/.
+        #[arg(long)]
+        out: Option<PathBuf>,
     },
 }
 
@@ -27,7 +30,10 @@ impl Plugin {
     #[expect(clippy::unused_async, reason = "stands beside commands that wait")]
     pub(super) async fn run(self, home: &Path, environment: &BTreeMap<String, String>) -> Result<(), CliError> {
         match self {
-            Self::Build { names } => build(home, &names, &toolchain(environment)?),
+            Self::Build { names, out } => {
+                let out = out.unwrap_or_else(|| home.join("plugins"));
+                build(home, &names, &out, &toolchain(environment)?)
+            }
         }
     }
 }
@@ -42,9 +48,9 @@ fn toolchain(environment: &BTreeMap<String, String>) -> Result<BTreeMap<String, 
     Ok(text.lines().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
 }
 
-fn build(home: &Path, names: &[String], toolchain: &BTreeMap<String, String>) -> Result<(), CliError> {
+fn build(home: &Path, names: &[String], out: &Path, toolchain: &BTreeMap<String, String>) -> Result<(), CliError> {
     let names = if names.is_empty() { all(home)? } else { names.to_vec() };
-    let compiler = compiler(toolchain)?;
+    let compiler = rustc(toolchain, &["--version"])?;
     for name in names {
         let folder = home.join("plugins").join(&name);
         let package = package_name(&folder)?;
@@ -54,7 +60,7 @@ fn build(home: &Path, names: &[String], toolchain: &BTreeMap<String, String>) ->
         let provenance = Provenance { sources, compiler: compiler.clone() };
         let component = componentize(&core, &provenance)
             .map_err(|error| CliError::failed(format!("{name} is no policy"), error))?;
-        let file = home.join("plugins").join(format!("{name}.wasm"));
+        let file = out.join(format!("{name}.wasm"));
         replace(&file, &component)?;
         println!("{}  {} KB", file.display(), component.len() / 1024);
     }
@@ -86,10 +92,11 @@ fn package_name(folder: &Path) -> Result<String, CliError> {
     name.map(str::to_owned).ok_or_else(|| CliError::plain(format!("{} names no package", file.display())))
 }
 
-fn compiler(toolchain: &BTreeMap<String, String>) -> Result<String, CliError> {
+/// What the compiler says of itself.
+fn rustc(toolchain: &BTreeMap<String, String>, question: &[&str]) -> Result<String, CliError> {
     let rustc = toolchain.get("RUSTC").map_or("rustc", String::as_str);
     let output = Command::new(rustc)
-        .arg("--version")
+        .args(question)
         .output()
         .map_err(|error| CliError::failed("rustc cannot be run; install Rust from rustup.rs", error))?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
@@ -100,10 +107,11 @@ fn compiler(toolchain: &BTreeMap<String, String>) -> Result<String, CliError> {
 fn compile(home: &Path, package: &str, toolchain: &BTreeMap<String, String>) -> Result<Vec<u8>, CliError> {
     let target_dir = home.join("target/plugins");
     let root = home.canonicalize().map_err(|error| CliError::failed("the home cannot be read", error))?;
-    let mut flags = vec![format!("--remap-path-prefix={}=tidings", root.display())];
-    if let Some(cargo_home) = cargo_home() {
-        flags.push(format!("--remap-path-prefix={}=cargo", cargo_home.display()));
-    }
+    let sysroot = rustc(toolchain, &["--print", "sysroot"])?;
+    let mut places = vec![(root, "tidings"), (PathBuf::from(sysroot), "rust")];
+    places.extend(registries().into_iter().map(|folder| (folder, "registry")));
+    let flags: Vec<String> =
+        places.iter().map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display())).collect();
     let status = Command::new("cargo")
         .args(["rustc", "--quiet", "--profile", "plugin", "--target", TARGET, "--crate-type", "cdylib", "-p", package])
         .arg("--target-dir")
@@ -123,11 +131,14 @@ fn compile(home: &Path, package: &str, toolchain: &BTreeMap<String, String>) -> 
     std::fs::read(&file).map_err(|error| CliError::failed(format!("{} was not made", file.display()), error))
 }
 
+/// The folders in which cargo keeps the sources of packages.
 #[expect(clippy::disallowed_methods, reason = "where cargo keeps sources is cargo's word, passed on to rustc")]
-fn cargo_home() -> Option<PathBuf> {
-    std::env::var_os("CARGO_HOME")
+fn registries() -> Vec<PathBuf> {
+    let cargo_home = std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")))
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
+    let sources = cargo_home.and_then(|folder| std::fs::read_dir(folder.join("registry/src")).ok());
+    sources.into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
 /// Written beside and renamed: a running host never sees half a file.

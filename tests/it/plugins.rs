@@ -1,1 +1,224 @@
-//! To be written.
+//! The committed policies belong to their source, and answer as it does.
+
+use crate::support::postgres::required;
+use crate::support::{Folder, repository};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tidings::domain::calendar::to_local;
+use tidings::domain::event::KNOWN_EVENTS;
+use tidings::domain::failure::FailureClass;
+use tidings::domain::kind::TypeName;
+use tidings::domain::message::Priority;
+use tidings::domain::policy::{
+    ClinicFacts, DecideQuestion, Discretion, Fact, FactValue, FailureQuestion, MessageFacts, Person,
+    PlanQuestion, ReplyQuestion, UnixMs,
+};
+use tidings::domain::recipient::Role;
+use tidings::policy::build::{read_provenance, source_hash};
+use tidings::policy::{Cache, Limits, Policies};
+
+/// The folders of the bundled policies' crates.
+fn crates() -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(repository().join("plugins"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("Cargo.toml").is_file() && !path.ends_with("sdk"))
+        .collect();
+    folders.sort();
+    folders
+}
+
+#[test]
+fn every_committed_policy_was_built_from_the_source_beside_it() {
+    let crates = crates();
+    assert_eq!(crates.len(), 8);
+    for folder in crates {
+        let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
+        let file = repository().join("plugins").join(format!("{name}.wasm"));
+        let provenance = read_provenance(&std::fs::read(&file).unwrap()).unwrap_or_else(|| {
+            panic!("{name}.wasm says nothing of its source; run `cargo run -- plugin build {name}`")
+        });
+        let now = source_hash(repository(), &folder, &provenance.compiler).unwrap();
+        assert_eq!(provenance.sources, now, "{name} has changed; run `cargo run -- plugin build {name}`");
+    }
+}
+
+/// A compiler for policies: the file that names it, or rustup's own target.
+fn has_toolchain() -> bool {
+    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output();
+    let own = sysroot.is_ok_and(|output| {
+        let sysroot = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        Path::new(&sysroot).join("lib/rustlib/wasm32-unknown-unknown").is_dir()
+    });
+    own || std::env::var_os("TIDINGS_WASM_ENV").is_some_and(|file| !file.is_empty())
+}
+
+async fn load(folder: &Path) -> Policies {
+    let cache = Cache::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"), [3; 32]);
+    Policies::load(folder, &cache, &Limits::default()).await.unwrap().0
+}
+
+fn ms(at: DateTime<Utc>) -> UnixMs {
+    UnixMs::try_from(at.timestamp_millis()).unwrap()
+}
+
+/// A week in which clocks change, hour by hour, is enough to see a rule that differs.
+fn moments() -> impl Iterator<Item = DateTime<Utc>> {
+    let start: DateTime<Utc> = "2027-03-12T00:30:00Z".parse().unwrap();
+    (0..5 * 24).map(move |hour| start + TimeDelta::hours(hour))
+}
+
+fn person(now: DateTime<Utc>, role: Role, zone: chrono_tz::Tz) -> Person {
+    Person {
+        reference: format!("{}-1", role.name()),
+        role,
+        language: "es".to_owned(),
+        time_zone: zone.name().to_owned(),
+        local: to_local(now, zone),
+        discretion: Discretion::Standard,
+        windows: Vec::new(),
+        switched_off: Vec::new(),
+        opted_out: false,
+    }
+}
+
+fn clinic(now: DateTime<Utc>) -> ClinicFacts {
+    let zone = chrono_tz::America::New_York;
+    ClinicFacts {
+        time_zone: zone.name().to_owned(),
+        local: to_local(now, zone),
+        high_priority_may_disturb: false,
+    }
+}
+
+fn facts(now: DateTime<Utc>) -> Vec<Fact> {
+    [30, 60 * 26]
+        .iter()
+        .zip(["data.starts_at", "data.due_at"])
+        .map(|(minutes, key)| Fact {
+            key: key.to_owned(),
+            value: FactValue::Moment(ms(now + TimeDelta::minutes(*minutes))),
+        })
+        .collect()
+}
+
+fn message(now: DateTime<Utc>, kind: &TypeName, key: &str) -> MessageFacts {
+    MessageFacts {
+        id: "message".to_owned(),
+        message_type: kind.clone(),
+        priority: Priority::High,
+        key: key.to_owned(),
+        planned_for: ms(now),
+        expires_at: ms(now + TimeDelta::hours(20)),
+        occurrence: Some(ms(now + TimeDelta::hours(24))),
+        deferrals: 0,
+        attempts: 1,
+    }
+}
+
+/// Everything that the policies of a folder answer, in words.
+async fn answers(policies: &Policies) -> Vec<String> {
+    let zone = chrono_tz::America::New_York;
+    let mut answers = Vec::new();
+    for policy in policies.all() {
+        let kind = policy.description.message_types[0].clone();
+        for now in moments() {
+            for event in KNOWN_EVENTS {
+                let question = PlanQuestion {
+                    id: "event".to_owned(),
+                    event_type: event.to_owned(),
+                    subject_type: "subject".to_owned(),
+                    subject_version: 1,
+                    occurred_at: ms(now),
+                    now: ms(now),
+                    people: vec![
+                        person(now, Role::Patient, zone),
+                        person(now, Role::Doctor, chrono_tz::Asia::Dhaka),
+                    ],
+                    clinic: clinic(now),
+                    facts: facts(now),
+                };
+                answers.push(format!("{:?}", policies.plan(&policy, &question).await.map(|a| a.answer)));
+            }
+            let question = DecideQuestion {
+                now: ms(now),
+                message: message(now, &kind, "24h"),
+                to: person(now, Role::Patient, zone),
+                recent: Vec::new(),
+                clinic: clinic(now),
+                facts: facts(now),
+            };
+            answers.push(format!("{:?}", policies.decide(&policy, &question).await.map(|a| a.answer)));
+        }
+        let now = moments().next().unwrap();
+        for class in [
+            FailureClass::Unreachable,
+            FailureClass::Congested,
+            FailureClass::Filtered,
+            FailureClass::Unknown,
+        ] {
+            let question = FailureQuestion {
+                now: ms(now),
+                message: message(now, &kind, "1h"),
+                to: person(now, Role::Patient, zone),
+                class,
+                provider_code: "30003".to_owned(),
+                may_have_arrived: false,
+                failed_at: ms(now),
+                attempts_left: 3,
+                clinic: clinic(now),
+                facts: facts(now),
+            };
+            answers.push(format!("{:?}", policies.on_failure(&policy, &question).await.map(|a| a.answer)));
+        }
+        for text in ["C", "r", "cancel", "stop", "what?"] {
+            let question = ReplyQuestion {
+                now: ms(now),
+                received_at: ms(now),
+                who: person(now, Role::Patient, zone),
+                text: text.to_owned(),
+                in_reply_to: Some(message(now, &kind, "24h")),
+                clinic: clinic(now),
+                facts: facts(now),
+            };
+            answers.push(format!("{:?}", policies.on_reply(&policy, &question).await.map(|a| a.answer)));
+        }
+    }
+    answers
+}
+
+#[tokio::test]
+async fn a_rebuilt_policy_answers_as_the_committed_one_does() {
+    if !has_toolchain() {
+        assert!(
+            !required("wasm"),
+            "a toolchain for wasm is required and there is none: see .ci/wasm-toolchain"
+        );
+        eprintln!("skipped: rebuilding the policies: no toolchain for wasm32-unknown-unknown");
+        return;
+    }
+    let folder = Folder::new();
+    let built = Command::new(env!("CARGO_BIN_EXE_tidings"))
+        .args([
+            "--home",
+            repository().to_str().unwrap(),
+            "plugin",
+            "build",
+            "--out",
+            folder.path().to_str().unwrap(),
+        ])
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    for entry in std::fs::read_dir(repository().join("plugins")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    let committed = answers(&load(&repository().join("plugins")).await).await;
+    let rebuilt = answers(&load(folder.path()).await).await;
+    assert!(committed.iter().filter(|answer| answer.starts_with("Ok")).count() > 1000);
+    assert_eq!(committed, rebuilt);
+}
