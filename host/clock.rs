@@ -73,7 +73,6 @@ impl Chance {
     }
 
     /// The source itself, for as long as the guard lives. Never hold it across an `await`.
-    #[must_use]
     pub fn lock(&self) -> MutexGuard<'_, StdRng> {
         lock(&self.0)
     }

@@ -196,7 +196,9 @@ impl Config {
             let before = text.get(..at).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
             let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+            // What stands behind a misspelt key may be a secret.
             let shown = text.lines().nth(line - 1).unwrap_or_default();
+            let shown = shown.split_once('=').map_or(shown, |(key, _)| key.trim_end());
             let caret = " ".repeat(column - 1);
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             ConfigError::Wrong {
@@ -260,6 +262,9 @@ impl Config {
         }
         if self.lanes.urgent == 0 || self.lanes.normal == 0 || self.lanes.bulk == 0 {
             return wrong("lanes", "closes a lane; each needs at least 1");
+        }
+        if self.twilio.timeout > std::time::Duration::from_secs(30) {
+            return wrong("twilio.timeout", "is longer than 30s; a slow call would be taken for a dead host");
         }
         if let Some(url) = &self.database.url
             && !url.expose().starts_with("postgres://")

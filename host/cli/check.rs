@@ -18,7 +18,7 @@ pub(super) async fn run(home: &Path, environment: &BTreeMap<String, String>) -> 
     for report in reports {
         match report {
             LoadReport::Live(loaded) => {
-                let types: Vec<&str> = loaded.description.message_types.iter().map(|t| t.as_str()).collect();
+                let types: Vec<&str> = loaded.description.message_types.iter().map(crate::domain::kind::TypeName::as_str).collect();
                 println!("policy         {} {} for {}", loaded.description.name, loaded.description.version, types.join(" "));
             }
             LoadReport::Off { file } => println!("policy         {} is off", file.display()),

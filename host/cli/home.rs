@@ -51,12 +51,25 @@ impl Home {
         Ok(Self { folder: folder.to_owned(), config, chance, keys })
     }
 
-    /// Opens the database.
+    /// Opens the database, beside a host that may be running.
     pub(super) async fn store(&self) -> Result<Store, HomeError> {
         Ok(match &self.config.database.url {
             Some(url) => Store::open_postgres(url.expose(), self.keys.clone()).await?,
-            None => Store::open_sqlite(&self.folder.join(".tidings/tidings.db"), self.keys.clone()).await?,
+            None => Store::open_sqlite(&self.database_file(), self.keys.clone()).await?,
         })
+    }
+
+    /// Opens the database for the host itself.
+    pub(super) async fn store_of_host(&self) -> Result<Store, HomeError> {
+        let mut store = self.store().await?;
+        if self.config.database.url.is_none() {
+            store.lock_sqlite(&self.database_file())?;
+        }
+        Ok(store)
+    }
+
+    fn database_file(&self) -> PathBuf {
+        self.folder.join(".tidings/tidings.db")
     }
 
     /// Loads the clinic's rules.

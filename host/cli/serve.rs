@@ -48,7 +48,7 @@ impl Serve {
             home.config.server.public_url = Some(format!("http://{address}"));
         }
 
-        let store = home.store().await?;
+        let store = home.store_of_host().await?;
         store.migrate().await.map_err(HomeError::from)?;
         let renderer = home.renderer()?;
         for fault in renderer.snapshot().faults() {
@@ -78,7 +78,7 @@ impl Serve {
         if let Some(sandbox) = sandbox {
             sandbox.shut_down().await;
         }
-        host.store.close().await;
+        host.store.clone().close().await;
         Ok(())
     }
 
@@ -118,21 +118,22 @@ impl Serve {
         };
         let verifier = home.config.twilio.verifier();
         let client: Arc<dyn Provider> = Arc::new(TwilioClient::new(&home.config.twilio).map_err(unusable)?);
-        Ok((Providers { live: Some(Arc::clone(&client)), test: Some(client) }, verifier, Some(sandbox)))
+        Ok((Providers { live: None, test: Some(client) }, verifier, Some(sandbox)))
     }
 }
 
-/// Serves and works until a signal comes; then no more requests, no more claims, and calls that are
-/// out are waited for.
+/// Serves and works until a signal comes; then no more claims, calls that are out are waited for, and
+/// last the door is closed.
 async fn until_stopped(host: &Host, listener: TcpListener, router: axum::Router) {
     let (stop, stopped) = watch::channel(false);
+    let (close, closed) = watch::channel(false);
     let wait = |mut stopped: watch::Receiver<bool>| async move {
         let _ = stopped.wait_for(|stopped| *stopped).await;
     };
     let served = tokio::spawn({
-        let stop = wait(stopped.clone());
+        let closed = wait(closed);
         async move {
-            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
+            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(closed).await {
                 tracing::error!(error = &error as &dyn std::error::Error, "serving ended");
             }
         }
@@ -149,8 +150,11 @@ async fn until_stopped(host: &Host, listener: TcpListener, router: axum::Router)
     tracing::info!("stopping: no more is claimed, calls that are out are waited for");
     stop.send_replace(true);
     let _ = tokio::join!(dispatching, keeping);
-    // Callbacks of the last calls may still come in while the calls are waited for.
-    served.abort();
+    // Only now: callbacks of the last calls came in while the calls were waited for.
+    close.send_replace(true);
+    if tokio::time::timeout(LAST_REQUESTS, served).await.is_err() {
+        tracing::warn!("requests were still open at the end of the shutdown");
+    }
 }
 
 async fn signal() {
@@ -188,6 +192,9 @@ fn log_policies(reports: &[LoadReport]) {
         }
     }
 }
+
+/// How long requests that are being answered are waited for at the end.
+const LAST_REQUESTS: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Zones of which it is always daytime in one: the first text should not wait for the morning.
 const ZONES: [Tz; 5] = [

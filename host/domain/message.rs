@@ -121,6 +121,23 @@ pub enum State {
     Expired(Cause),
 }
 
+/// Every state's word beside the one that other systems use, in the order of life.
+pub const STATUSES: [(&str, &str); 13] = [
+    ("planned", "PENDING"),
+    ("claimed", "PENDING"),
+    ("sending", "PENDING"),
+    ("accepted", "QUEUED"),
+    ("sent", "SENT"),
+    ("delivered", "DELIVERED"),
+    ("undelivered", "UNDELIVERED"),
+    ("failed", "FAILED"),
+    ("unknown", "UNKNOWN"),
+    ("suppressed", "SUPPRESSED"),
+    ("held", "HELD"),
+    ("canceled", "CANCELED"),
+    ("expired", "EXPIRED"),
+];
+
 /// A transition that life does not know.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot {action} a message that is {state}")]
@@ -405,6 +422,9 @@ pub struct Message {
     pub sent_at: Option<DateTime<Utc>>,
     /// When it arrived.
     pub delivered_at: Option<DateTime<Utc>>,
+    /// The subject has moved on since it was given to the provider: it is not sent again, and the same
+    /// moment of the subject may be planned anew.
+    pub superseded: bool,
     /// The newest call for it.
     pub attempt: Option<AttemptId>,
     /// When it was planned.
@@ -444,6 +464,7 @@ impl Message {
             error_text: None,
             sent_at: None,
             delivered_at: None,
+            superseded: false,
             attempt: None,
             created_at: now,
             updated_at: now,
@@ -457,3 +478,57 @@ pub const MAX_ATTEMPTS: u32 = 4;
 
 /// How often a policy may defer one message.
 pub const MAX_DEFERRALS: u32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cause() -> Cause {
+        Cause::new("code", "text")
+    }
+
+    /// One of each state, in the order of life.
+    fn every_state() -> Vec<State> {
+        let now = DateTime::<Utc>::UNIX_EPOCH;
+        let lease = Lease { host: HostId(uuid::Uuid::nil()), until: now };
+        vec![
+            State::Planned,
+            State::Claimed(lease),
+            State::Sending(lease, AttemptId(uuid::Uuid::nil())),
+            State::Accepted,
+            State::Sent,
+            State::Delivered,
+            State::Undelivered(cause()),
+            State::Failed(cause()),
+            State::Unknown { check_at: now },
+            State::Suppressed(cause()),
+            State::Held { cause: cause(), retry_at: None },
+            State::Canceled(cause()),
+            State::Expired(cause()),
+        ]
+    }
+
+    #[test]
+    fn every_state_has_its_two_words() {
+        let words: Vec<(&str, &str)> = every_state().iter().map(|state| (state.name(), state.status())).collect();
+        assert_eq!(words, STATUSES);
+    }
+
+    #[test]
+    fn what_may_have_been_sent_is_neither_taken_back_nor_suppressed() {
+        for state in every_state() {
+            let unsent = matches!(state, State::Planned | State::Claimed(_) | State::Held { .. });
+            assert_eq!(state.clone().cancel(cause()).is_ok(), unsent, "cancel {state}");
+            assert_eq!(state.clone().suppress(cause()).is_ok(), unsent, "suppress {state}");
+            assert_eq!(state.clone().hold(cause(), None).is_ok(), unsent, "hold {state}");
+        }
+    }
+
+    #[test]
+    fn a_final_state_is_left_by_no_transition() {
+        for state in every_state().into_iter().filter(State::is_final) {
+            assert!(state.clone().plan_again().is_err() && state.clone().accept().is_err(), "{state}");
+            assert!(state.clone().fail(cause()).is_err() && state.clone().expire(cause()).is_err(), "{state}");
+        }
+    }
+}

@@ -19,7 +19,7 @@ pub enum Line {
     Mobile,
     /// Cannot be told from the number, as in North America.
     MobileOrFixed,
-    /// Another kind that may receive texts: VoIP, personal numbers.
+    /// Another kind that may receive texts: voice over IP, personal numbers.
     Other,
 }
 
@@ -92,6 +92,20 @@ impl PhoneNumber {
             country: number.country().id().map(|id| id.as_ref().to_owned()),
             line,
         })
+    }
+
+    /// A number that was checked before it was kept. Number plans change; what was a good number once
+    /// must stay readable.
+    #[must_use]
+    pub fn kept(e164: String) -> Self {
+        let parsed = phonenumber::parse(None, &e164).ok();
+        let line = parsed.as_ref().map_or(Line::Other, |number| match number.number_type(&DATABASE) {
+            Type::Mobile => Line::Mobile,
+            Type::FixedLineOrMobile => Line::MobileOrFixed,
+            _ => Line::Other,
+        });
+        let country = parsed.and_then(|number| number.country().id().map(|id| id.as_ref().to_owned()));
+        Self { e164, country, line }
     }
 
     /// The number itself. Read it where it is sent or sealed, and nowhere else.

@@ -57,12 +57,11 @@ pub fn septets(character: char) -> Option<u32> {
 #[must_use]
 pub fn count(text: &str) -> Segments {
     let gsm7: Option<Vec<u32>> = text.chars().map(septets).collect();
-    match gsm7 {
-        Some(costs) => counted(Encoding::Gsm7, &costs, 160, 153),
-        None => {
-            let costs: Vec<u32> = text.chars().map(|c| if c.len_utf16() == 2 { 2 } else { 1 }).collect();
-            counted(Encoding::Ucs2, &costs, 70, 67)
-        }
+    if let Some(costs) = gsm7 {
+        counted(Encoding::Gsm7, &costs, 160, 153)
+    } else {
+        let costs: Vec<u32> = text.chars().map(|c| if c.len_utf16() == 2 { 2 } else { 1 }).collect();
+        counted(Encoding::Ucs2, &costs, 70, 67)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Times of the day and week: when somebody likes to be reached, and when nobody does.
 
-use chrono::NaiveTime;
+use super::calendar::{FoldRule, GapRule, from_local};
+use chrono::{DateTime, NaiveTime, Utc};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -54,10 +56,17 @@ impl DailyWindow {
         }
     }
 
-    /// The wall-clock time at which it opens.
+    /// When it ends, for a moment that is inside; `None` for one that is not.
     #[must_use]
-    pub fn opens(self) -> NaiveTime {
-        NaiveTime::from_num_seconds_from_midnight_opt(u32::from(self.from_minute) * 60, 0).unwrap_or_default()
+    pub fn end_after(self, now: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
+        let local = now.with_timezone(&zone).naive_local();
+        if !self.contains(local.time()) {
+            return None;
+        }
+        let minutes = u32::from(self.to_minute % 1440);
+        let end = NaiveTime::from_num_seconds_from_midnight_opt(minutes * 60, 0).unwrap_or_default();
+        let day = if end > local.time() { local.date() } else { local.date().succ_opt()? };
+        from_local(day.and_time(end), zone, GapRule::After, FoldRule::Earlier)
     }
 }
 
@@ -103,6 +112,17 @@ mod tests {
         assert!(night.contains(at(23, 0)) && night.contains(at(7, 59)) && night.contains(at(21, 0)));
         assert!(!night.contains(at(8, 0)) && !night.contains(at(20, 59)));
         assert_eq!(night.to_string(), "21:00-08:00");
+    }
+
+    #[test]
+    fn a_night_ends_in_the_morning_of_the_zone_it_is_in() {
+        let night = DailyWindow::parse("21:00-08:00").unwrap();
+        let zone = Tz::America__New_York;
+        let end = |at: &str| night.end_after(at.parse().unwrap(), zone).map(|end| end.to_rfc3339());
+        // 23:00 on the evening before the clocks go forward.
+        assert_eq!(end("2027-03-14T04:00:00Z").as_deref(), Some("2027-03-14T12:00:00+00:00"));
+        assert_eq!(end("2026-11-24T12:59:00Z").as_deref(), Some("2026-11-24T13:00:00+00:00"));
+        assert_eq!(end("2026-11-24T13:00:00Z"), None);
     }
 
     #[test]

@@ -68,23 +68,19 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
         .collect()
 }
 
-/// serde repeats what it found: `invalid type: string "+1202…", expected …`. A value may be personal,
-/// so only its type stays; names of fields are the caller's own words and stay too.
+/// serde repeats what it found: `invalid type: string "+1202…", expected …`. A value may be personal, so
+/// only what was expected stays; names of fields are the caller's own words and stay too.
 fn clean(text: &str) -> String {
     let text = text.rsplit_once(" at line ").map_or(text, |(text, _)| text);
-    let mut cleaned = String::with_capacity(text.len());
-    let mut quoted = false;
-    for character in text.chars() {
-        if character == '"' {
-            quoted = !quoted;
-            if quoted {
-                cleaned.push('…');
-            }
-        } else if !quoted {
-            cleaned.push(character);
+    let repeats = ["invalid type", "invalid value", "invalid length", "unknown variant"];
+    match text.rsplit_once(", expected ") {
+        Some((_, expected)) => {
+            let is_value = repeats.iter().any(|start| text.starts_with(start));
+            if is_value { format!("is not what was expected: {expected}") } else { text.to_owned() }
         }
+        // A text of our own, or of chrono and its like: none of them repeats what it read.
+        None => text.to_owned(),
     }
-    cleaned
 }
 
 /// The `Idempotency-Key` of a request.
@@ -115,6 +111,8 @@ mod tests {
     fn a_wrong_field_is_named_and_its_value_is_not_repeated() {
         let problem = format!("{:?}", read::<Body>(br#"{"people": ["+12025550143"]}"#).unwrap_err());
         assert!(problem.contains("/people/0") && !problem.contains("12025550143"), "{problem}");
+        let problem = format!("{:?}", read::<Body>(br#"{"people": [-12025550143]}"#).unwrap_err());
+        assert!(!problem.contains("12025550143"), "{problem}");
         let problem = format!("{:?}", read::<Body>(br#"{"peple": []}"#).unwrap_err());
         assert!(problem.contains("unknown field `peple`"), "{problem}");
     }

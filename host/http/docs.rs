@@ -59,11 +59,11 @@ async fn page() -> Html<&'static str> {
 }
 
 async fn problems() -> Html<String> {
-    let items: String = TITLES
+    let items: Vec<String> = TITLES
         .iter()
         .map(|(code, title, _)| format!("<li><a href=\"/docs/problems/{code}\">{code}</a>: {title}</li>"))
         .collect();
-    Html(framed("Problems", &format!("<ul>{items}</ul>")))
+    Html(framed("Problems", &format!("<ul>{}</ul>", items.concat())))
 }
 
 async fn problem(Path(code): Path<String>) -> Result<Html<String>, Problem> {

@@ -7,6 +7,7 @@ use super::events::NewPerson;
 use super::problem::Problem;
 use super::views::{MessageView, StoryView};
 use crate::domain::id::MessageId;
+use crate::domain::message::STATUSES;
 use crate::domain::phone::PhoneNumber;
 use crate::service::PostedMessage;
 use crate::store::MessageFilter;
@@ -78,7 +79,7 @@ pub(super) async fn post(
         expires_at: new.expires_at,
     };
     let accepted = api.accept_message(&caller, idempotency.as_deref(), &body.bytes, posted).await?;
-    let story = story(&api, accepted.id).await?;
+    let story = story(&api, accepted.id, caller.test).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(MessageView::new(&story.message, &api.settings.currency, None))))
 }
 
@@ -97,6 +98,8 @@ pub(super) struct Search {
     kind: Option<String>,
     /// The host's own word, such as `delivered` or `held`.
     state: Option<String>,
+    /// The word that other systems use, such as `DELIVERED` or `PENDING`.
+    status: Option<String>,
     /// Planned at or after.
     since: Option<DateTime<Utc>>,
     /// Planned before.
@@ -117,7 +120,7 @@ pub(super) async fn list(
     key: Key,
     search: Result<Query<Search>, QueryRejection>,
 ) -> Result<axum::Json<MessageList>, Problem> {
-    key.with("messages:read")?;
+    let caller = key.with("messages:read")?;
     let Query(search) = search.map_err(|rejection| Problem::field("query", rejection.body_text()))?;
     let limit = search.limit.unwrap_or(50);
     if !(1..=200).contains(&limit) {
@@ -130,10 +133,11 @@ pub(super) async fn list(
         .transpose()
         .map_err(|error| Problem::field("phone", error.to_string()))?;
     let filter = MessageFilter {
+        test: caller.test,
         recipient: search.recipient,
         phone,
         kind: search.kind,
-        state: search.state,
+        states: states(search.state.as_deref(), search.status.as_deref())?,
         since: search.since,
         until: search.until,
         after: search.cursor.as_deref().map(read_cursor).transpose()?,
@@ -146,6 +150,31 @@ pub(super) async fn list(
     let currency = &api.settings.currency;
     let items = page.messages.iter().map(|message| MessageView::new(message, currency, None)).collect();
     Ok(axum::Json(MessageList { items, next_cursor }))
+}
+
+/// The states that both words allow.
+fn states(state: Option<&str>, status: Option<&str>) -> Result<Vec<&'static str>, Problem> {
+    let unknown = |field: &str, words: Vec<&str>| {
+        let mut words = words;
+        words.dedup();
+        Problem::field(field, format!("is none of {}", words.join(", ")))
+    };
+    if state.is_some_and(|state| STATUSES.iter().all(|(known, _)| *known != state)) {
+        return Err(unknown("state", STATUSES.iter().map(|(state, _)| *state).collect()));
+    }
+    if status.is_some_and(|status| STATUSES.iter().all(|(_, known)| *known != status)) {
+        return Err(unknown("status", STATUSES.iter().map(|(_, status)| *status).collect()));
+    }
+    if state.is_none() && status.is_none() {
+        return Ok(Vec::new());
+    }
+    let both = STATUSES
+        .iter()
+        .filter(|(known, _)| state.is_none_or(|state| *known == state))
+        .filter(|(_, known)| status.is_none_or(|status| *known == status))
+        .map(|(known, _)| *known);
+    let both: Vec<&str> = both.collect();
+    if both.is_empty() { Err(Problem::field("state", "and `status` exclude each other")) } else { Ok(both) }
 }
 
 fn read_cursor(cursor: &str) -> Result<(DateTime<Utc>, uuid::Uuid), Problem> {
@@ -170,8 +199,8 @@ pub(super) async fn get(
     key: Key,
     Path(id): Path<String>,
 ) -> Result<axum::Json<StoryView>, Problem> {
-    key.with("messages:read")?;
-    let story = story(&api, read_id(&id)?).await?;
+    let caller = key.with("messages:read")?;
+    let story = story(&api, read_id(&id)?, caller.test).await?;
     Ok(axum::Json(StoryView::new(story, &api.settings.currency)))
 }
 
@@ -187,8 +216,8 @@ pub(super) async fn cancel(
     key: Key,
     Path(id): Path<String>,
 ) -> Result<axum::Json<MessageView>, Problem> {
-    key.with("messages:write")?;
-    let message = api.cancel(read_id(&id)?).await?;
+    let caller = key.with("messages:write")?;
+    let message = api.cancel(read_id(&id)?, caller.test).await?;
     Ok(axum::Json(MessageView::new(&message, &api.settings.currency, None)))
 }
 
@@ -204,8 +233,8 @@ pub(super) async fn retry(
     key: Key,
     Path(id): Path<String>,
 ) -> Result<axum::Json<MessageView>, Problem> {
-    key.with("messages:write")?;
-    let message = api.release(read_id(&id)?).await?;
+    let caller = key.with("messages:write")?;
+    let message = api.release(read_id(&id)?, caller.test).await?;
     Ok(axum::Json(MessageView::new(&message, &api.settings.currency, None)))
 }
 
@@ -213,6 +242,6 @@ fn read_id(id: &str) -> Result<MessageId, Problem> {
     id.parse().map_err(|_| Problem::not_found("there is no message of this id"))
 }
 
-async fn story(api: &Api, id: MessageId) -> Result<crate::service::Story, Problem> {
-    api.story(id).await?.ok_or_else(|| Problem::not_found("there is no message of this id"))
+async fn story(api: &Api, id: MessageId, test: bool) -> Result<crate::service::Story, Problem> {
+    api.story(id, test).await?.ok_or_else(|| Problem::not_found("there is no message of this id"))
 }

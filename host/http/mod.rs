@@ -56,7 +56,6 @@ pub struct HttpSettings {
 }
 
 /// The routes of the API, the webhooks, the documents and the health checks.
-#[must_use]
 pub fn router(host: Host, settings: HttpSettings) -> Router {
     let (router, openapi) = OpenApiRouter::with_openapi(docs::ApiDoc::openapi())
         .routes(routes!(events::post))
@@ -82,9 +81,9 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
             Problem::plain(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "this address does not take this method; see /docs")
         })
         .with_state(api)
-        .layer(middleware::from_fn(problem::name_the_limits))
         .layer(DefaultBodyLimit::max(settings.body_limit))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT))
+        .layer(middleware::from_fn(problem::name_the_limits))
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::X_CONTENT_TYPE_OPTIONS,

@@ -77,13 +77,13 @@ impl Problem {
     /// A fault of ours: the chain goes to the log, once, and the caller learns that it is ours.
     pub(crate) fn ours(error: &(dyn Error + 'static)) -> Self {
         tracing::error!(error, "a request failed");
-        let detail = "the host failed; nothing of this request was taken, and it may be repeated";
+        let detail = "the host failed; repeat the request with the same Idempotency-Key, which is taken once at the most";
         Self::plain(StatusCode::INTERNAL_SERVER_ERROR, "host-failed", detail)
     }
 }
 
 /// The titles of all problem types, by the last word of their address.
-pub(crate) const TITLES: [(&str, &str, &str); 13] = [
+pub(crate) const TITLES: [(&str, &str, &str); 14] = [
     ("invalid-request", "The request cannot be used as it is", "Each entry of `errors` names a field by its JSON pointer, what is wrong with it and what was expected. Nothing was taken; mend the fields and send the request again."),
     ("malformed-body", "The body is not JSON of the expected shape", "The body is not JSON, or a field is missing, unknown or of another type. `detail` says where. Nothing was taken."),
     ("unsupported-media-type", "The body is of the wrong type", "Send `Content-Type: application/json`, and webhooks as `application/x-www-form-urlencoded`."),
@@ -93,9 +93,10 @@ pub(crate) const TITLES: [(&str, &str, &str); 13] = [
     ("not-found", "There is nothing here", "No such address, or nothing with this id."),
     ("method-not-allowed", "The address does not take this method", "See `/docs` for the methods of each address."),
     ("idempotency-key-reused", "The idempotency key belongs to another request", "An `Idempotency-Key` is bound to the body it was first used with. Use a new key for a new request."),
+    ("version-taken", "The version belongs to another event", "A version of a subject is one event. Give every change of the subject a version of its own, counting up."),
     ("too-late", "It is too late for that", "The message has gone too far: what may have been sent cannot be taken back, and only a held message can be released."),
     ("changed", "It was changed meanwhile", "Somebody else changed it since the version in `If-Match`. Read it again and repeat the change."),
-    ("host-failed", "The host failed", "A fault of the host, written in its log. Nothing of the request was taken unless the answer says so; it may be repeated, best with an `Idempotency-Key`."),
+    ("host-failed", "The host failed", "A fault of the host, written in its log. Repeat the request with the same `Idempotency-Key`: it is taken once at the most."),
     ("timeout", "It took too long", "The host gave the request up. Repeat it with the same `Idempotency-Key`."),
 ];
 
@@ -134,7 +135,7 @@ impl From<IntakeError> for Problem {
             IntakeError::KeyReused => {
                 Self::plain(StatusCode::CONFLICT, "idempotency-key-reused", error.to_string())
             }
-            IntakeError::NoSandbox => Self::forbidden(error.to_string()),
+            IntakeError::VersionTaken => Self::plain(StatusCode::CONFLICT, "version-taken", error.to_string()),
             IntakeError::Host(error) => error.into(),
         }
     }
@@ -165,6 +166,7 @@ impl From<KeyRefused> for Problem {
     fn from(error: KeyRefused) -> Self {
         match error {
             KeyRefused::Invalid => Self::unauthorized(error.to_string()),
+            KeyRefused::WrongMode(_) => Self::forbidden(error.to_string()),
             KeyRefused::Host(error) => error.into(),
         }
     }

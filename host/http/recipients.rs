@@ -158,6 +158,7 @@ impl From<RecipientBody> for PostedRecipient {
                 time_zone: body.time_zone,
             },
             preferences: body.preferences.map(Into::into).unwrap_or_default(),
+            preferences_at: "/preferences",
         }
     }
 }

@@ -100,7 +100,8 @@ pub(super) struct MessageView {
     occurrence: Option<DateTime<Utc>>,
     due_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
-    attempts: u32,
+    /// Calls that count: one first attempt and at most three retries.
+    attempts_made: u32,
     deferrals: u32,
     text: Option<TextView>,
     /// Twilio's identifier.
@@ -133,7 +134,7 @@ impl MessageView {
             occurrence: message.occurrence,
             due_at: message.due_at,
             expires_at: message.expires_at,
-            attempts: message.attempts,
+            attempts_made: message.attempts,
             deferrals: message.deferrals,
             text: message.text.as_ref().map(|text| TextView {
                 body,
@@ -317,7 +318,7 @@ pub(super) struct StoryView {
     phone: Option<String>,
     event: Option<EventBrief>,
     decisions: Vec<DecisionView>,
-    attempt_list: Vec<AttemptView>,
+    attempts: Vec<AttemptView>,
     provider_events: Vec<ProviderEventView>,
     journal: Vec<JournalView>,
 }
@@ -335,7 +336,7 @@ impl StoryView {
                 data: event.data,
             }),
             decisions: story.decisions.into_iter().map(Into::into).collect(),
-            attempt_list: story.attempts.into_iter().map(Into::into).collect(),
+            attempts: story.attempts.into_iter().map(Into::into).collect(),
             provider_events: story.provider_events.into_iter().map(Into::into).collect(),
             journal: story.journal.into_iter().map(Into::into).collect(),
         }

@@ -4,14 +4,14 @@
 use super::context::moment;
 use super::record::{About, Recorded};
 use super::{Host, HostError};
-use crate::domain::id::AttemptId;
+use crate::domain::id::{AttemptId, MessageId};
 use crate::domain::kind::{Kind, OnPolicyFailure};
 use crate::domain::message::{Cause, Lane, Lease, MAX_DEFERRALS, Message, Priority, State, TextFacts};
 use crate::domain::policy::{Decision, PolicyFault};
 use crate::domain::recipient::Recipient;
 use crate::domain::secret::Secret;
 use crate::render::{RenderRequest, Rendered};
-use crate::store::{Change, Claim, NewAttempt, Opened, StoreError};
+use crate::store::{Change, Claim, Modes, NewAttempt, Opened, StoreError};
 use crate::twilio::Outgoing;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
@@ -24,6 +24,9 @@ const LEASE: TimeDelta = TimeDelta::seconds(60);
 
 /// No call is begun when less than this is left of the lease: the process was asleep.
 const CALL_TIME: TimeDelta = TimeDelta::seconds(40);
+
+/// The scope of the answers to STOP, START and HELP.
+pub(super) const SERVICE: &str = "service";
 
 /// How long a shutdown waits for calls that are out.
 const DRAIN: std::time::Duration = std::time::Duration::from_secs(20);
@@ -95,9 +98,8 @@ impl Host {
 
     async fn claim_due(&self, tasks: &mut JoinSet<()>) -> Result<usize, HostError> {
         let now = self.now();
-        if self.is_paused(now) {
-            return Ok(0);
-        }
+        let modes = Modes::new(self.providers.live.is_some(), self.providers.test.is_some());
+        let (Some(modes), None) = (modes, self.paused_until(now)) else { return Ok(0) };
         let mut claimed = 0;
         for lane in Lane::ALL {
             let permits = self.permits.of(lane);
@@ -105,14 +107,14 @@ impl Host {
             let Ok(limit @ 1..) = u32::try_from(free) else { continue };
             let lease = Lease { host: self.id, until: now + LEASE };
             let mut tx = self.store.begin().await?;
-            let messages = tx.claim_messages(&Claim { lane, now, limit, lease }).await?;
+            let messages = tx.claim_messages(&Claim { lane, modes, now, limit, lease }).await?;
             tx.commit().await?;
             claimed += messages.len();
             for message in messages {
                 let Ok(permit) = permits.clone().try_acquire_owned() else { continue };
                 let host = self.clone();
                 tasks.spawn(async move {
-                    host.process(message).await;
+                    Box::pin(host.process(message)).await;
                     drop(permit);
                     host.wake.notify_one();
                 });
@@ -121,11 +123,16 @@ impl Host {
         Ok(claimed)
     }
 
+    /// A lane without free permits is woken when one is given back, and a rest by its end; their due rows
+    /// are no reason to look.
     async fn time_to_next(&self) -> std::time::Duration {
+        if self.paused_until(self.now()).is_some() {
+            return POLL;
+        }
         let next = async {
             let mut tx = self.store.read().await?;
             let mut next: Option<DateTime<Utc>> = None;
-            for lane in Lane::ALL {
+            for lane in Lane::ALL.into_iter().filter(|lane| self.permits.of(*lane).available_permits() > 0) {
                 next = match (next, tx.next_due(lane).await?) {
                     (Some(a), Some(b)) => Some(a.min(b)),
                     (a, b) => a.or(b),
@@ -133,7 +140,6 @@ impl Host {
             }
             Ok::<_, StoreError>(next)
         };
-        // A lane without free permits is woken when one is given back, not by its due rows.
         let floor = std::time::Duration::from_millis(20);
         match next.await {
             Ok(Some(due)) => (due - self.now()).to_std().unwrap_or(floor).clamp(floor, POLL),
@@ -149,8 +155,35 @@ impl Host {
             Err(HostError::Store(StoreError::LeaseLost { .. })) => {
                 tracing::info!(message_id = %id, "somebody else changed the message; nothing was sent");
             }
-            // The lease runs out and the message is taken up again.
-            Err(error) => tracing::error!(message_id = %id, error = &error as &dyn std::error::Error, "message failed"),
+            Err(error) => {
+                tracing::error!(message_id = %id, error = &error as &dyn std::error::Error, "a message could not be sent");
+                self.hold_faulty(id).await;
+            }
+        }
+    }
+
+    /// What cannot be processed is not tried for ever. When not even that can be written, the lease runs
+    /// out and the message is taken up again.
+    async fn hold_faulty(&self, id: MessageId) {
+        let now = self.now();
+        let held = async {
+            let mut tx = self.store.read().await?;
+            let message = tx.message(id).await?;
+            drop(tx);
+            match message.filter(|message| matches!(message.state, State::Claimed(_))) {
+                Some(message) if message.expires_at <= now => {
+                    let cause = Cause::new("expired", "its use was over before it could be sent");
+                    self.conclude(message, Verdict::Expire { cause }, None, now).await
+                }
+                Some(message) => {
+                    let cause = Cause::new("host-failed", "the host could not process it; its log says why");
+                    self.conclude(message, Verdict::Hold { cause }, None, now).await
+                }
+                None => Ok(()),
+            }
+        };
+        if let Err(error) = held.await {
+            tracing::error!(message_id = %id, error = &error as &dyn std::error::Error, "it could not be held either");
         }
     }
 
@@ -178,7 +211,10 @@ impl Host {
         drop(tx);
 
         let (verdict, record) = match self.policies.for_type(&message.kind) {
-            None => (Verdict::Send { why: Cause::new("no-policy", "no policy decides for this type") }, None),
+            None => {
+                let why = Cause::new("no-policy", "no policy decides for this type");
+                (self.unless_quiet(&message, &facts, why, now), None)
+            }
             Some(policy) => match self.policies.decide(&policy, &question).await {
                 Ok(answered) => {
                     let (outcome, why, verdict) = match &answered.answer {
@@ -208,7 +244,7 @@ impl Host {
             return Some(Verdict::Expire { cause });
         }
         // The answers to STOP, START and HELP are what the law asks for, whatever was switched off.
-        let is_service = facts.kind.scope == "service";
+        let is_service = facts.kind.scope == SERVICE;
         if facts.opted_out && !is_service {
             return suppress("opted-out", "the phone has said stop");
         }
@@ -228,22 +264,25 @@ impl Host {
 
     /// The policy did not answer: the type says what then, and the host's own quiet hours hold.
     fn without_policy(&self, message: &Message, facts: &Facts, fault: &PolicyFault, now: DateTime<Utc>) -> Verdict {
-        tracing::error!(message_id = %message.id, policy = %fault.policy, code = fault.code, "{fault}");
+        // The text of a fault may quote what the policy was told: it stays out of the log.
+        tracing::error!(message_id = %message.id, policy = %fault.policy, code = fault.code, "a policy did not answer");
         let cause = Cause::new(format!("policy-{}", fault.code), format!("the policy {} did not answer", fault.policy));
         match facts.kind.on_policy_failure {
             OnPolicyFailure::Hold => Verdict::Hold { cause },
             OnPolicyFailure::Suppress => Verdict::Suppress { cause },
-            OnPolicyFailure::Send => {
-                let zone = self.zone_of(&facts.recipient);
-                let local = now.with_timezone(&zone).time();
-                let may_disturb = message.lane == Lane::Urgent
-                    || (message.priority == Priority::High && self.settings.guard.high_priority_may_disturb);
-                if may_disturb || !self.settings.guard.quiet_hours.contains(local) {
-                    Verdict::Send { why: cause }
-                } else {
-                    deferred(message, Some(now + TimeDelta::minutes(15)), cause)
-                }
-            }
+            OnPolicyFailure::Send => self.unless_quiet(message, facts, cause, now),
+        }
+    }
+
+    /// Sent, but for the host's own quiet hours, which hold where no policy speaks.
+    fn unless_quiet(&self, message: &Message, facts: &Facts, why: Cause, now: DateTime<Utc>) -> Verdict {
+        let guard = &self.settings.guard;
+        let may_disturb = facts.kind.scope == SERVICE
+            || guard.may_disturb_types.contains(message.kind.as_str())
+            || (message.priority == Priority::High && guard.high_priority_may_disturb);
+        match guard.quiet_hours.end_after(now, self.zone_of(&facts.recipient)) {
+            Some(end) if !may_disturb => deferred(message, Some(end), why),
+            Some(_) | None => Verdict::Send { why },
         }
     }
 
@@ -283,9 +322,20 @@ impl Host {
             attempt: Some(attempt),
             attempts: message.attempts + 1,
             text: Some(self.text_facts(&text)),
+            sid: None,
+            error_code: None,
+            error_text: None,
             ..message.clone()
         };
         let mut tx = self.store.begin().await?;
+        // What was judged must still be so at the moment of sending.
+        let current = tx.recipient(&message.recipient).await?.map(|recipient| recipient.version);
+        if current != Some(facts.recipient.version) || tx.opted_out(&phone).await? != facts.opted_out {
+            let mut again = Message { state: message.state.clone().plan_again()?, due_at: now, ..message.clone() };
+            let note = Cause::new("judged-again", "the recipient was changed while the message was judged");
+            tx.move_message(&message, &mut again, &Change::noted(note, Some(self.id), now)).await?;
+            return Ok(tx.commit().await?);
+        }
         let new = NewAttempt {
             id: attempt,
             message: message.id,
@@ -305,7 +355,7 @@ impl Host {
 
         // A process that was asleep since must not speak on a lease that others may have taken over.
         if self.now() > lease.until - CALL_TIME {
-            return self.give_back(sending, attempt, self.now()).await;
+            return self.give_back(attempt).await;
         }
         let outgoing = Outgoing {
             to: phone,
@@ -315,7 +365,7 @@ impl Host {
             validity: (message.expires_at - now).to_std().ok(),
         };
         let outcome = provider.send(&outgoing).await;
-        self.settle(sending, attempt, outcome).await
+        self.settle(&sending, attempt, &outcome).await
     }
 
     /// The text as it goes out, and as it is kept: without its secrets.

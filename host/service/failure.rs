@@ -41,6 +41,9 @@ impl Host {
         }
         let mut tx = self.store.read().await?;
         let Some(recipient) = tx.recipient(&message.recipient).await? else { return end(cause) };
+        if tx.is_erased(&message.recipient).await? {
+            return end(cause);
+        }
         let data = tx.open_message(message.id).await?.payload.map_or(serde_json::Value::Null, |p| p.data);
         let opted_out = match &recipient.phone {
             Some(phone) => tx.opted_out(phone).await?,
@@ -62,7 +65,7 @@ impl Host {
         let answered = match self.policies.on_failure(&policy, &question).await {
             Ok(answered) => answered,
             Err(fault) => {
-                tracing::error!(message_id = %message.id, policy = %fault.policy, code = fault.code, "{fault}");
+                tracing::error!(message_id = %message.id, policy = %fault.policy, code = fault.code, "a policy did not answer");
                 return end(cause);
             }
         };

@@ -76,9 +76,9 @@ pub enum IntakeError {
     /// The same idempotency key came with another request.
     #[error("this Idempotency-Key was used with another request; use a new key for a new request")]
     KeyReused,
-    /// A test key on a host without a sandbox.
-    #[error("this is a test key, and this host runs without the sandbox; use a live key or `tidings serve --sandbox`")]
-    NoSandbox,
+    /// This version of the subject was posted as another type of event.
+    #[error("this version of the subject was posted as another type of event; every change needs a version of its own")]
+    VersionTaken,
     /// Ours.
     #[error("the request could not be committed")]
     Host(#[from] HostError),
@@ -99,6 +99,12 @@ pub struct Accepted<T> {
     pub repeated: bool,
 }
 
+/// Why a person cannot be named.
+const ERASED: &str = "was erased and cannot be written to";
+
+/// How often a person is written anew because another request was faster.
+const UPSERT_TRIES: u32 = 5;
+
 /// How far another system's clock may be ahead of ours.
 const AHEAD: TimeDelta = TimeDelta::minutes(5);
 
@@ -115,24 +121,28 @@ impl Host {
         request: &[u8],
         posted: PostedEvent,
     ) -> Result<Accepted<EventId>, IntakeError> {
-        self.check_mode(caller)?;
         let now = self.now();
+        let own_id = posted.id.as_ref().map(|id| format!("event:{id}"));
+        let key = idempotency_key.map(str::to_owned).or(own_id);
+        let request_hash = hash_request("events", request);
+        // A repeated request is answered as it was, whatever has become of its moments since.
+        if let Some(id) = self.repeated(caller, key.as_deref(), &request_hash).await? {
+            return Ok(Accepted { id: EventId(id), repeated: true });
+        }
         let mut wrong = Vec::new();
         self.check_event_type(&posted.event_type, &mut wrong);
         check_subject(&posted.subject, &mut wrong);
+        check_id("/id", posted.id.as_deref(), &mut wrong);
         if posted.occurred_at.is_some_and(|at| at > now + AHEAD) {
             wrong.push(FieldError::new("/occurred_at", "is in the future; an event is something that has happened"));
         }
         let people = self.read_people(&posted.people, &mut wrong);
 
         let mut tx = self.store.begin().await?;
-        let own_id = posted.id.as_ref().map(|id| format!("event:{id}"));
-        let key = idempotency_key.map(str::to_owned).or(own_id);
-        let request_hash = hash_request("events", request);
-        if let Some(id) = self.repeated(&mut tx, caller, key.as_deref(), &request_hash).await? {
-            return Ok(Accepted { id: EventId(id), repeated: true });
-        }
         if let Some(known) = tx.event_of_version(&posted.subject, caller.test).await? {
+            if known.event.event_type != posted.event_type {
+                return Err(IntakeError::VersionTaken);
+            }
             self.remember(&mut tx, caller, key.as_deref(), &request_hash, known.event.id.0).await?;
             tx.commit().await?;
             return Ok(Accepted { id: known.event.id, repeated: true });
@@ -146,25 +156,31 @@ impl Host {
         };
         let data = merged(before.as_ref().map(|event| &event.data), posted.data);
         self.check_data(&posted.event_type, &data, &mut wrong);
-        let named: Vec<(String, Role)> =
-            people.iter().map(|(id, update)| (id.clone(), update.role.unwrap_or(Role::Patient))).collect();
-        let people_of_event = if named.is_empty() { before.map_or_else(Vec::new, |event| event.people) } else { named };
-        if people_of_event.is_empty() {
+        let is_stale = newest.is_some_and(|(version, _)| version > posted.subject.version);
+        let mut people_of_event = before.map_or_else(Vec::new, |event| event.people);
+        if people.is_empty() && people_of_event.is_empty() {
             wrong.push(FieldError::new("/people", "names nobody, and no earlier event of this subject does"));
         }
         if !wrong.is_empty() {
             return Err(IntakeError::Fields(wrong));
         }
 
+        if !people.is_empty() {
+            people_of_event.clear();
+        }
         for (index, (id, update)) in people.iter().enumerate() {
-            if upsert(&mut tx, id, update, now).await?.is_none() {
-                wrong.push(FieldError::new(format!("/people/{index}/id"), "was erased and cannot be written to"));
+            // What a stale event says of people is stale too: it only makes known who was not.
+            let nothing = PersonUpdate::default();
+            let is_known = tx.recipient(id).await?.is_some();
+            let update = if is_stale && is_known { &nothing } else { update };
+            match upsert(&mut tx, id, update, now).await? {
+                Some(person) => people_of_event.push((id.clone(), update.role.unwrap_or(person.role))),
+                None => wrong.push(FieldError::new(format!("/people/{index}/id"), ERASED)),
             }
         }
         if !wrong.is_empty() {
             return Err(IntakeError::Fields(wrong));
         }
-        let stale = newest.is_some_and(|(version, _)| version > posted.subject.version);
         let event = Event {
             id: EventId::new(now, &mut *self.chance.lock()),
             event_type: posted.event_type,
@@ -175,7 +191,7 @@ impl Host {
             data,
             test: caller.test,
         };
-        let state = if stale { EventState::Stale } else { EventState::Accepted };
+        let state = if is_stale { EventState::Stale } else { EventState::Accepted };
         let added = tx.insert_event(NewEvent { event: &event, state }).await?;
         if !added {
             // Another request with the same version was faster, on another host.
@@ -190,9 +206,13 @@ impl Host {
             })?;
             return Ok(Accepted { id: known.event.id, repeated: true });
         }
-        self.remember(&mut tx, caller, key.as_deref(), &request_hash, event.id.0).await?;
+        if !self.remember(&mut tx, caller, key.as_deref(), &request_hash, event.id.0).await? {
+            drop(tx);
+            let id = self.repeated(caller, key.as_deref(), &request_hash).await?.unwrap_or(event.id.0);
+            return Ok(Accepted { id: EventId(id), repeated: true });
+        }
         tx.commit().await?;
-        tracing::info!(event_id = %event.id, event_type = %event.event_type, stale, "event accepted");
+        tracing::info!(event_id = %event.id, event_type = %event.event_type, stale = is_stale, "event accepted");
         Ok(Accepted { id: event.id, repeated: false })
     }
 
@@ -208,8 +228,11 @@ impl Host {
         request: &[u8],
         posted: PostedMessage,
     ) -> Result<Accepted<MessageId>, IntakeError> {
-        self.check_mode(caller)?;
         let now = self.now();
+        let request_hash = hash_request("messages", request);
+        if let Some(id) = self.repeated(caller, idempotency_key, &request_hash).await? {
+            return Ok(Accepted { id: MessageId(id), repeated: true });
+        }
         let mut wrong = Vec::new();
         let kind = self.kind(&TypeName(posted.kind.clone()));
         if kind.is_none() {
@@ -226,12 +249,8 @@ impl Host {
         };
 
         let mut tx = self.store.begin().await?;
-        let request_hash = hash_request("messages", request);
-        if let Some(id) = self.repeated(&mut tx, caller, idempotency_key, &request_hash).await? {
-            return Ok(Accepted { id: MessageId(id), repeated: true });
-        }
         let Some(recipient) = upsert(&mut tx, &id, &update, now).await? else {
-            return Err(IntakeError::Fields(vec![FieldError::new("/to/id", "was erased and cannot be written to")]));
+            return Err(IntakeError::Fields(vec![FieldError::new("/to/id", ERASED)]));
         };
         if recipient.phone.is_none() {
             return Err(IntakeError::Fields(vec![FieldError::new("/to/phone", "is needed: no number of this person is known")]));
@@ -250,11 +269,17 @@ impl Host {
             due_at,
             expires_at: posted.expires_at.unwrap_or(due_at + lifetime),
             language: posted.language,
-            ..Message::new(id, kind.name, recipient.id, why, caller.test, now)
+            ..Message::new(id, kind.name.clone(), recipient.id, why, caller.test, now)
         };
-        let data = serde_json::Value::Object(posted.variables);
+        let is_secret = |name: &String| kind.variables.get(name).is_some_and(|variable| variable.secret);
+        let told = posted.variables.into_iter().filter(|(name, _)| !is_secret(name)).collect();
+        let data = serde_json::Value::Object(told);
         tx.insert_message(&message, &Payload { variables, data }).await?;
-        self.remember(&mut tx, caller, idempotency_key, &request_hash, message.id.0).await?;
+        if !self.remember(&mut tx, caller, idempotency_key, &request_hash, message.id.0).await? {
+            drop(tx);
+            let id = self.repeated(caller, idempotency_key, &request_hash).await?.unwrap_or(message.id.0);
+            return Ok(Accepted { id: MessageId(id), repeated: true });
+        }
         tx.commit().await?;
         self.wake.notify_one();
         Ok(Accepted { id: message.id, repeated: false })
@@ -273,10 +298,6 @@ impl Host {
             phone: self.settings.clinic.phone.clone(),
         };
         crate::render::bindings(kind, data, &clinic, recipient.name.as_deref(), given)
-    }
-
-    fn check_mode(&self, caller: &Caller) -> Result<(), IntakeError> {
-        if caller.test && self.providers.test.is_none() { Err(IntakeError::NoSandbox) } else { Ok(()) }
     }
 
     fn check_event_type(&self, event_type: &str, wrong: &mut Vec<FieldError>) {
@@ -366,11 +387,8 @@ impl Host {
         if posted.name.as_ref().is_some_and(|name| name.chars().count() > 100) {
             wrong.push(FieldError::new(format!("{pointer}/name"), "is longer than 100 characters"));
         }
+        check_id(&format!("{pointer}/id"), posted.id.as_deref(), wrong);
         let id = match (&posted.id, &phone) {
-            (Some(id), _) if id.is_empty() || id.len() > 128 || id.chars().any(char::is_control) => {
-                wrong.push(FieldError::new(format!("{pointer}/id"), "is not 1 to 128 characters long"));
-                None
-            }
             (Some(id), _) => Some(id.clone()),
             (None, Some(phone)) => {
                 let hash = self.store.keys().hash("phone", phone.e164());
@@ -393,14 +411,15 @@ impl Host {
         if wrong.len() == before { id.map(|id| (id, update)) } else { None }
     }
 
+    /// What came of the request that was made under this key before.
     async fn repeated(
         &self,
-        tx: &mut Tx,
         caller: &Caller,
         key: Option<&str>,
         request_hash: &[u8],
     ) -> Result<Option<Uuid>, IntakeError> {
         let Some(key) = key else { return Ok(None) };
+        let mut tx = self.store.read().await?;
         match tx.remembered_request(caller.key, key).await? {
             Some((hash, _)) if hash != request_hash => Err(IntakeError::KeyReused),
             Some((_, id)) => Ok(Some(id)),
@@ -408,6 +427,7 @@ impl Host {
         }
     }
 
+    /// `false` when the same key came with another request meanwhile: this one must not be committed.
     async fn remember(
         &self,
         tx: &mut Tx,
@@ -415,11 +435,11 @@ impl Host {
         key: Option<&str>,
         request_hash: &[u8],
         id: Uuid,
-    ) -> Result<(), IntakeError> {
-        if let Some(key) = key {
-            tx.remember_request(caller.key, key, request_hash, id, self.now()).await?;
+    ) -> Result<bool, IntakeError> {
+        match key {
+            Some(key) => Ok(tx.remember_request(caller.key, key, request_hash, id, self.now()).await?),
+            None => Ok(true),
         }
-        Ok(())
     }
 }
 
@@ -430,25 +450,34 @@ pub(super) async fn upsert(
     update: &PersonUpdate,
     now: DateTime<Utc>,
 ) -> crate::store::Result<Option<Recipient>> {
-    match tx.recipient(id).await? {
-        Some(known) if tx.is_erased(id).await? => {
-            tracing::warn!(version = known.version, "a person who was erased is named again");
-            Ok(None)
-        }
-        Some(mut known) => {
-            if known.apply(update) {
+    // Two requests may name a person at once: the later one takes in what the earlier one wrote.
+    for _ in 0..UPSERT_TRIES {
+        match tx.recipient(id).await? {
+            Some(_) if tx.is_erased(id).await? => return Ok(None),
+            Some(mut known) => {
+                if !known.apply(update) {
+                    return Ok(Some(known));
+                }
                 known.updated_at = now;
-                tx.update_recipient(&known).await?;
+                if tx.update_recipient(&known).await? {
+                    known.version += 1;
+                    return Ok(Some(known));
+                }
             }
-            Ok(Some(known))
-        }
-        None => {
-            let mut person = Recipient::new(id.to_owned(), update.role.unwrap_or(Role::Patient), now);
-            person.apply(update);
-            tx.insert_recipient(&person).await?;
-            Ok(Some(person))
+            None => {
+                let mut person = Recipient::new(id.to_owned(), update.role.unwrap_or(Role::Patient), now);
+                person.apply(update);
+                if tx.insert_recipient(&person).await? {
+                    return Ok(Some(person));
+                }
+            }
         }
     }
+    Err(crate::store::StoreError::Inconsistent {
+        table: "recipients",
+        id: "a person".to_owned(),
+        problem: "changed too often at once".to_owned(),
+    })
 }
 
 pub(super) fn at_pointer(base: &str, errors: Vec<crate::render::VariableError>) -> Vec<FieldError> {
@@ -456,13 +485,16 @@ pub(super) fn at_pointer(base: &str, errors: Vec<crate::render::VariableError>) 
 }
 
 fn check_subject(subject: &Subject, wrong: &mut Vec<FieldError>) {
-    for (name, text) in [("type", &subject.subject_type), ("id", &subject.id)] {
-        if text.is_empty() || text.len() > 128 || text.chars().any(char::is_control) {
-            wrong.push(FieldError::new(format!("/subject/{name}"), "is not 1 to 128 characters long"));
-        }
-    }
+    check_id("/subject/type", Some(&subject.subject_type), wrong);
+    check_id("/subject/id", Some(&subject.id), wrong);
     if subject.version < 0 {
         wrong.push(FieldError::new("/subject/version", "is negative; versions count up from 0 or 1"));
+    }
+}
+
+fn check_id(pointer: &str, id: Option<&str>, wrong: &mut Vec<FieldError>) {
+    if id.is_some_and(|id| id.is_empty() || id.len() > 128 || id.chars().any(char::is_control)) {
+        wrong.push(FieldError::new(pointer, "is not 1 to 128 characters long"));
     }
 }
 

@@ -32,6 +32,9 @@ pub enum KeyRefused {
     /// There is no such key, or not any more.
     #[error("the API key is not valid")]
     Invalid,
+    /// A test key on a host without the sandbox, or a live one without an account.
+    #[error("{0}")]
+    WrongMode(&'static str),
     /// The database did not answer.
     #[error("the key could not be checked")]
     Host(#[from] HostError),
@@ -127,10 +130,15 @@ impl Host {
         let mut tx = self.store.read().await.map_err(HostError::from)?;
         let found = tx.api_key_by_hash(&hash(key)).await.map_err(HostError::from)?;
         let now = self.now();
-        found
+        let key = found
             .filter(|key| key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now))
-            .map(|key| Caller { key: key.id, name: key.name, test: key.mode == KeyMode::Test, scopes: key.scopes })
-            .ok_or(KeyRefused::Invalid)
+            .ok_or(KeyRefused::Invalid)?;
+        let test = key.mode == KeyMode::Test;
+        match self.provider(test) {
+            Some(_) => Ok(Caller { key: key.id, name: key.name, test, scopes: key.scopes }),
+            None if test => Err(KeyRefused::WrongMode("this is a test key, and this host runs without the sandbox")),
+            None => Err(KeyRefused::WrongMode("this is a live key, and this host runs in the sandbox; use a test key")),
+        }
     }
 }
 

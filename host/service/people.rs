@@ -16,6 +16,8 @@ pub struct PostedRecipient {
     pub person: PostedPerson,
     /// What they want; unsaid things stay as they are.
     pub preferences: PostedPreferences,
+    /// Where the preferences stand in the request: `/preferences`, or empty.
+    pub preferences_at: &'static str,
 }
 
 /// What a person wants, as a caller writes it down.
@@ -98,21 +100,18 @@ impl Host {
         let is_new = known.is_none();
         let mut recipient =
             known.unwrap_or_else(|| Recipient::new(id.to_owned(), person.role.unwrap_or(Role::Patient), now));
-        self.apply_preferences(&mut recipient.preferences, posted.preferences, &mut wrong);
+        let at = posted.preferences_at;
+        self.apply_preferences(at, &mut recipient.preferences, posted.preferences, &mut wrong);
         let (Some(update), true) = (update, wrong.is_empty()) else { return Err(PersonError::Fields(wrong)) };
         recipient.apply(&update);
         recipient.updated_at = now;
-        if is_new {
-            tx.insert_recipient(&recipient).await?;
-        } else {
-            if !tx.update_recipient(&recipient).await? {
-                return Err(PersonError::Changed);
-            }
-            recipient.version += 1;
+        let written =
+            if is_new { tx.insert_recipient(&recipient).await? } else { tx.update_recipient(&recipient).await? };
+        if !written {
+            return Err(PersonError::Changed);
         }
         tx.commit().await?;
-        let fresh = self.person_by_id(id).await?;
-        Ok(fresh)
+        self.person_by_id(id).await
     }
 
     /// Erases a person: their key goes, what is queued for them ends, counts stay.
@@ -135,13 +134,13 @@ impl Host {
         Ok(tx.commit().await?)
     }
 
-    fn apply_preferences(&self, preferences: &mut Preferences, posted: PostedPreferences, wrong: &mut Vec<FieldError>) {
+    fn apply_preferences(&self, at: &str, preferences: &mut Preferences, posted: PostedPreferences, wrong: &mut Vec<FieldError>) {
         let known: BTreeSet<String> = self.kind_names().into_iter().collect();
         for (kind, wanted) in posted.types {
             if !known.contains(&kind) {
                 let names: Vec<&str> = known.iter().map(String::as_str).collect();
                 let detail = format!("is no message type of this host; it has {}", names.join(", "));
-                wrong.push(FieldError::new(format!("/preferences/types/{kind}"), detail));
+                wrong.push(FieldError::new(format!("{at}/types/{kind}"), detail));
             } else if wanted {
                 preferences.switched_off.remove(&kind);
             } else {
@@ -151,7 +150,7 @@ impl Host {
         if let Some(windows) = posted.windows {
             preferences.windows.clear();
             for (days, stretches) in windows {
-                read_windows(&days, &stretches, &mut preferences.windows, wrong);
+                read_windows(&format!("{at}/windows"), &days, &stretches, &mut preferences.windows, wrong);
             }
             preferences.windows.sort();
         }
@@ -164,8 +163,8 @@ impl Host {
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// Reads `"mon-fri": ["09:00-12:00", "17:00-20:00"]`.
-fn read_windows(days: &str, stretches: &[String], windows: &mut Vec<Window>, wrong: &mut Vec<FieldError>) {
-    let pointer = format!("/preferences/windows/{days}");
+fn read_windows(at: &str, days: &str, stretches: &[String], windows: &mut Vec<Window>, wrong: &mut Vec<FieldError>) {
+    let pointer = format!("{at}/{days}");
     let day = |name: &str| DAYS.iter().position(|known| *known == name);
     let (first, last) = days.split_once('-').unwrap_or((days, days));
     let (Some(first), Some(last)) = (day(first), day(last)) else {
@@ -201,11 +200,11 @@ mod tests {
     fn windows_are_written_by_days_and_stretches() {
         let mut windows = Vec::new();
         let mut wrong = Vec::new();
-        read_windows("mon-fri", &["09:00-12:00".to_owned()], &mut windows, &mut wrong);
+        read_windows("/windows", "mon-fri", &["09:00-12:00".to_owned()], &mut windows, &mut wrong);
         assert_eq!((windows.len(), wrong.len()), (5, 0));
         assert_eq!(windows[0], Window { weekday: 1, from_minute: 540, to_minute: 720 });
         for (days, stretch) in [("someday", "09:00-12:00"), ("fri-mon", "09:00-12:00"), ("sat", "12:00-09:00")] {
-            read_windows(days, &[stretch.to_owned()], &mut windows, &mut wrong);
+            read_windows("/windows", days, &[stretch.to_owned()], &mut windows, &mut wrong);
         }
         assert_eq!((windows.len(), wrong.len()), (5, 3));
     }

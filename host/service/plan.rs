@@ -9,7 +9,7 @@ use crate::domain::event::Event;
 use crate::domain::id::{EventId, MessageId};
 use crate::domain::kind::TypeName;
 use crate::domain::message::{Cause, Message, State};
-use crate::domain::policy::{Fact, FactValue, Plan, PlanQuestion, PolicyFault, Reason, UnixMs};
+use crate::domain::policy::{Fact, FactValue, Plan, PlanQuestion, Reason, UnixMs};
 use crate::domain::recipient::Recipient;
 use crate::store::{Change, EventState, Payload, StoredEvent, Tx};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -66,8 +66,20 @@ struct Wanted {
     why: Reason,
 }
 
-/// Events older than this are not planned any more: the fault has lasted too long for their texts
-/// to be what anybody expects.
+/// What the policies have answered.
+#[derive(Default)]
+struct Answers {
+    /// The types whose policies have answered.
+    asked: BTreeSet<TypeName>,
+    wanted: Vec<Wanted>,
+    outcome: Outcome,
+    records: Vec<Recorded>,
+    /// Nobody has to be asked again.
+    complete: bool,
+}
+
+/// A policy that does not answer is asked again for so long; then its messages are what nobody expects
+/// any more.
 const GIVE_UP: TimeDelta = TimeDelta::days(1);
 
 impl Host {
@@ -93,51 +105,50 @@ impl Host {
         }
         drop(tx);
 
+        if people.is_empty() {
+            let outcome = Outcome::default();
+            let mut tx = self.store.begin().await?;
+            tx.event_planned(event.id, &serde_json::to_value(&outcome)?, now).await?;
+            tracing::info!(event_id = %event.id, "everybody whom the event concerns was erased");
+            return Ok(tx.commit().await?);
+        }
         let question = self.plan_question(&event, &people, now);
-        let policies = self.policies.for_event(&event.event_type);
-        let mut asked = BTreeSet::new();
-        let mut wanted = Vec::new();
-        let mut outcome = Outcome::default();
-        let mut records = Vec::new();
-        for policy in policies {
-            asked.extend(policy.description.message_types.iter().cloned());
+        let mut answers = Answers { complete: true, ..Answers::default() };
+        for policy in self.policies.for_event(&event.event_type) {
+            let own_types = || policy.description.message_types.iter().cloned();
             match self.policies.plan(&policy, &question).await {
                 Ok(answered) => {
-                    let text = format!("{} messages planned", answered.answer.messages.len());
-                    let why = Cause::new("planned", text);
-                    records.push(Recorded::new("plan", &question, &answered, "plan", why)?);
-                    sort_in(answered.answer, &people, &mut wanted, &mut outcome);
+                    answers.asked.extend(own_types());
+                    let why = Cause::new("planned", format!("messages planned: {}", answered.answer.messages.len()));
+                    answers.records.push(Recorded::new("plan", &question, &answered, "plan", why)?);
+                    sort_in(answered.answer, &people, &mut answers);
                 }
-                Err(fault) if event.received_at + GIVE_UP > now => {
-                    log_fault(&event, &fault);
-                    return Ok(());
-                }
+                // The others' messages are planned all the same; this one is asked again.
                 Err(fault) => {
-                    log_fault(&event, &fault);
-                    for kind in &policy.description.message_types {
-                        outcome.passed_over.push(Passed {
-                            kind: kind.clone(),
-                            key: String::new(),
-                            recipient: String::new(),
-                            reason: Cause::new(fault.code, "the policy did not answer for a day"),
-                        });
-                    }
+                    tracing::error!(event_id = %event.id, policy = %fault.policy, code = fault.code, "planning waits");
+                    answers.complete &= event.received_at + GIVE_UP <= now;
+                    answers.outcome.passed_over.extend(own_types().map(|kind| Passed {
+                        kind,
+                        key: String::new(),
+                        recipient: String::new(),
+                        reason: Cause::new(format!("policy-{}", fault.code), "the policy did not answer"),
+                    }));
                 }
             }
         }
-        self.commit_plan(&event, &asked, wanted, outcome, &records, now).await?;
+        self.commit_plan(&event, answers, now).await?;
         self.wake.notify_one();
         Ok(())
     }
 
-    /// An event and what followed from it.
+    /// An event of live keys, or of test keys, and what followed from it.
     ///
     /// # Errors
     ///
     /// The database failed.
-    pub async fn event_story(&self, id: EventId) -> Result<Option<EventStory>, HostError> {
+    pub async fn event_story(&self, id: EventId, test: bool) -> Result<Option<EventStory>, HostError> {
         let mut tx = self.store.read().await?;
-        let Some(stored) = tx.event(id).await? else { return Ok(None) };
+        let Some(stored) = tx.event(id).await?.filter(|stored| stored.event.test == test) else { return Ok(None) };
         let outcome: Outcome = stored.outcome.map(serde_json::from_value).transpose()?.unwrap_or_default();
         Ok(Some(EventStory {
             messages: tx.messages_of_event(id).await?,
@@ -172,15 +183,8 @@ impl Host {
         }
     }
 
-    async fn commit_plan(
-        &self,
-        event: &Event,
-        asked: &BTreeSet<TypeName>,
-        wanted: Vec<Wanted>,
-        mut outcome: Outcome,
-        records: &[Recorded],
-        now: DateTime<Utc>,
-    ) -> Result<(), HostError> {
+    async fn commit_plan(&self, event: &Event, answers: Answers, now: DateTime<Utc>) -> Result<(), HostError> {
+        let Answers { asked, wanted, mut outcome, records, complete } = answers;
         let mut tx = self.store.begin().await?;
         let newest = tx.lock_subject(&event.subject, event.test).await?;
         if newest.is_some_and(|version| version > event.subject.version) {
@@ -193,24 +197,50 @@ impl Host {
             self.plan_one(&mut tx, event, want, &mut existing, &mut outcome, now).await?;
         }
         let moments = moments(&event.data);
-        for message in existing.iter().filter(|message| asked.contains(&message.kind) && is_unsent(message)) {
-            // Its moment has come and it merely waits: for this occurrence, it still holds.
-            let still_current = message.occurrence.is_some_and(|at| moments.contains(&unix_ms(at)));
-            if still_current && message.planned_for <= now && was_passed_over(&outcome, message) {
-                continue;
+        for message in existing.into_iter().filter(|message| asked.contains(&message.kind)) {
+            // Its moment has come: for this occurrence it still holds, with what is known now.
+            let still_current = message.occurrence.is_some_and(|at| moments.contains(&unix_ms(at)))
+                && message.planned_for <= now
+                && was_passed_over(&outcome, &message);
+            if still_current {
+                self.refresh(&mut tx, event, &message, now).await?;
+            } else {
+                leave_behind(&mut tx, event, &message, &mut outcome, now).await?;
             }
-            let text = format!("{} of version {} says that it no longer holds", event.event_type, event.subject.version);
-            let cause = Cause::new("no-longer-holds", text);
-            let mut after = Message { state: message.state.clone().cancel(cause.clone())?, ..message.clone() };
-            tx.move_message(message, &mut after, &Change::noted(cause, None, now)).await?;
-            outcome.canceled.push(message.id);
         }
         let owner = event.people.first().map_or("", |(id, _)| id.as_str());
-        for record in records {
+        for record in &records {
             self.keep_decision(&mut tx, About::Event(event.id), owner, record, now).await?;
         }
-        tx.event_planned(event.id, &serde_json::to_value(&outcome)?, now).await?;
+        if complete {
+            tx.event_planned(event.id, &serde_json::to_value(&outcome)?, now).await?;
+        }
         Ok(tx.commit().await?)
+    }
+
+    /// A message that waits keeps its moment and gets the words of the newer version.
+    async fn refresh(
+        &self,
+        tx: &mut Tx,
+        event: &Event,
+        message: &Message,
+        now: DateTime<Utc>,
+    ) -> Result<(), HostError> {
+        let (Some(kind), Some(recipient)) = (self.kind(&message.kind), tx.recipient(&message.recipient).await?) else {
+            return Ok(());
+        };
+        let bound = self.bind_variables(&kind, &event.data, &recipient, &serde_json::Map::new());
+        let (Ok(variables), true) = (bound, is_unsent(message)) else { return Ok(()) };
+        let payload = Payload { variables, data: event.data.clone() };
+        let mut after = Message {
+            state: State::Planned,
+            event: Some(event.id),
+            subject: Some(event.subject.clone()),
+            ..message.clone()
+        };
+        let note = Cause::new("kept", said(event, "keeps it"));
+        let change = Change { payload: Some(&payload), ..Change::noted(note, None, now) };
+        Ok(tx.move_message(message, &mut after, &change).await?)
     }
 
     /// Takes out of `existing` what it finds there; what is left over no longer holds.
@@ -260,10 +290,9 @@ impl Host {
                     deferrals: 0,
                     ..message.clone()
                 };
-                let (code, verb) = if message.due_at == due_at { ("kept", "keeps") } else { ("moved", "moves") };
-                let text = format!("{} of version {} {verb} it", event.event_type, event.subject.version);
-                let change =
-                    Change { payload: Some(&payload), ..Change::noted(Cause::new(code, text), None, now) };
+                let (code, verb) = if message.due_at == due_at { ("kept", "keeps it") } else { ("moved", "moves it") };
+                let note = Cause::new(code, said(event, verb));
+                let change = Change { payload: Some(&payload), ..Change::noted(note, None, now) };
                 tx.move_message(&message, &mut after, &change).await?;
                 if code == "moved" {
                     outcome.moved.push(message.id);
@@ -321,7 +350,38 @@ fn reference(index: usize) -> String {
     format!("person-{}", index + 1)
 }
 
-fn sort_in(plan: Plan, people: &[(Recipient, bool)], wanted: &mut Vec<Wanted>, outcome: &mut Outcome) {
+/// `appointment.canceled of version 3 takes it back`
+fn said(event: &Event, verb: &str) -> String {
+    format!("{} of version {} {verb}", event.event_type, event.subject.version)
+}
+
+/// What no longer holds: unsent, it is taken back; on its way, it is not sent again, and the same
+/// moment of the subject may be planned anew.
+async fn leave_behind(
+    tx: &mut Tx,
+    event: &Event,
+    message: &Message,
+    outcome: &mut Outcome,
+    now: DateTime<Utc>,
+) -> Result<(), HostError> {
+    let mut after = message.clone();
+    let note = if is_unsent(message) {
+        let cause = Cause::new("no-longer-holds", said(event, "takes it back"));
+        after.state = after.state.cancel(cause.clone())?;
+        outcome.canceled.push(message.id);
+        cause
+    } else {
+        if !message.state.is_final() {
+            after.expires_at = message.expires_at.min(now);
+        }
+        after.superseded = true;
+        Cause::new("superseded", said(event, "leaves it behind"))
+    };
+    Ok(tx.move_message(message, &mut after, &Change::noted(note, None, now)).await?)
+}
+
+fn sort_in(plan: Plan, people: &[(Recipient, bool)], answers: &mut Answers) {
+    let Answers { wanted, outcome, .. } = answers;
     let person = |to: &str| {
         people.iter().enumerate().find(|(index, _)| reference(*index) == to).map(|(_, (recipient, _))| recipient)
     };
@@ -362,8 +422,4 @@ fn was_passed_over(outcome: &Outcome, message: &Message) -> bool {
         .passed_over
         .iter()
         .any(|p| p.kind == message.kind && p.key == message.key && p.recipient == message.recipient)
-}
-
-fn log_fault(event: &Event, fault: &PolicyFault) {
-    tracing::error!(event_id = %event.id, policy = %fault.policy, code = fault.code, "planning waits: {fault}");
 }

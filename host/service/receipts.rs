@@ -8,7 +8,7 @@ use crate::domain::failure::{ProviderError, ProviderStatus};
 use crate::domain::id::AttemptId;
 use crate::domain::message::{Cause, Message, State};
 use crate::domain::receipt::{Standing, is_conflict, standing};
-use crate::store::{AttemptOutcome, Change, ProviderEvent, ProviderEventSource, StoreError};
+use crate::store::{Attempt, AttemptOutcome, Change, ProviderEvent, ProviderEventSource, StoreError};
 use crate::twilio;
 use chrono::{DateTime, Utc};
 
@@ -97,7 +97,7 @@ impl Host {
             events.iter().filter(|known| known.attempt == receipt.attempt).map(|known| known.status).collect();
         statuses.push(receipt.status);
 
-        let effect = effect(&message, receipt, &statuses);
+        let effect = effect(&message, &open.attempt, &statuses, receipt.error_code);
         let failed = match &effect {
             Effect::Failed(error) => Some((error, self.after_failure(&message, error, now).await?)),
             Effect::Nothing | Effect::Move(_) => None,
@@ -123,13 +123,15 @@ impl Host {
             (Effect::Failed(error), Some((_, answer))) => {
                 after.error_code = error.code.map(i64::from);
                 after.error_text = Some(error.text.clone());
-                self.note_stop(&mut tx, &message, error.code, now).await?;
+                self.note_stop(&mut tx, receipt.attempt, error.code).await?;
                 self.keep_failure(&mut tx, &message, answer, now).await?;
                 Some(end_or_retry(&mut after, receipt.status, &answer.verdict)?)
             }
             (Effect::Failed(_) | Effect::Nothing, _) => None,
         };
         stamp(&mut after, now);
+        // It was taken back and arrived all the same; another may have been planned in its place.
+        after.superseded |= matches!(message.state, State::Canceled(_));
         match note {
             Some(note) => tx.move_message(&message, &mut after, &Change::noted(note, Some(self.id), now)).await?,
             // The identifier is kept even when the state stays: a SID is never dropped.
@@ -144,13 +146,27 @@ impl Host {
 }
 
 /// What the set of events makes of the message.
-fn effect(message: &Message, receipt: &Receipt, statuses: &[ProviderStatus]) -> Effect {
-    let is_newest = message.attempt == Some(receipt.attempt);
+fn effect(message: &Message, attempt: &Attempt, statuses: &[ProviderStatus], error_code: Option<u32>) -> Effect {
+    let is_newest = message.attempt == Some(attempt.id);
+    // We took it for unsent, and the provider has it after all.
+    let was_taken_for_unsent = is_newest
+        && matches!(
+            attempt.outcome,
+            Some(AttemptOutcome::Absent | AttemptOutcome::NotNow | AttemptOutcome::NotReached)
+        );
     let Some(standing) = standing(statuses.iter().copied()) else { return Effect::Nothing };
     match (standing, &message.state) {
         (Standing::Delivered, State::Delivered) => Effect::Nothing,
         // A text that arrived has arrived, whichever attempt it was, and ends a pending retry.
         (Standing::Delivered, _) => Effect::Move(State::Delivered),
+        (Standing::Accepted, State::Planned | State::Claimed(_) | State::Held { .. }) if was_taken_for_unsent => {
+            Effect::Move(State::Accepted)
+        }
+        (Standing::Sent, State::Planned | State::Claimed(_) | State::Held { .. }) if was_taken_for_unsent => {
+            Effect::Move(State::Sent)
+        }
+        // Of two different ends the worse one stands.
+        (Standing::Failed, State::Undelivered(cause)) if is_newest => Effect::Move(State::Failed(cause.clone())),
         (Standing::Accepted, State::Sending(..) | State::Unknown { .. }) if is_newest => Effect::Move(State::Accepted),
         (Standing::Sent, State::Sending(..) | State::Unknown { .. } | State::Accepted) if is_newest => {
             Effect::Move(State::Sent)
@@ -158,7 +174,7 @@ fn effect(message: &Message, receipt: &Receipt, statuses: &[ProviderStatus]) -> 
         (
             Standing::Undelivered | Standing::Failed,
             State::Sending(..) | State::Unknown { .. } | State::Accepted | State::Sent,
-        ) if is_newest => Effect::Failed(twilio::errors::of_receipt(receipt.error_code, None)),
+        ) if is_newest => Effect::Failed(twilio::errors::of_receipt(error_code, None)),
         (Standing::Accepted | Standing::Sent | Standing::Undelivered | Standing::Failed, _) => Effect::Nothing,
     }
 }

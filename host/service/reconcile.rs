@@ -6,9 +6,10 @@ use super::{Host, HostError};
 use crate::domain::failure::ListedText;
 use crate::domain::kind::OnUnknown;
 use crate::domain::message::{Cause, MAX_ATTEMPTS, Message, State};
-use crate::store::{AttemptOutcome, Change, OpenAttempt, ProviderEventSource, StoreError};
+use crate::store::{AttemptOutcome, Change, Modes, OpenAttempt, ProviderEventSource, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::future::Future;
+use tokio::task::JoinSet;
 
 /// How often a host says that it is alive, and looks around.
 const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -22,22 +23,54 @@ const CLOCKS: TimeDelta = TimeDelta::seconds(60);
 /// An event is planned by the request that posted it; one that is older was interrupted.
 const PLANNING: TimeDelta = TimeDelta::seconds(10);
 
+/// Look-ups at the provider at once.
+const LOOK_UPS: usize = 8;
+
+/// How long after its use is over a text that nobody can tell of is still looked for.
+const GIVE_UP: TimeDelta = TimeDelta::hours(6);
+
+/// What a look-up came to.
+enum Found {
+    Text(ListedText),
+    Absent,
+    CannotTell,
+}
+
 /// So many rows in one round.
 const BATCH: u32 = 200;
 
 impl Host {
-    /// Says that this process is alive, and takes up what others left, until `stop` resolves.
+    /// Says that this process is alive, and takes up what others left, until `stop` resolves. The
+    /// heartbeat waits for nothing: a host that looks up texts at a slow provider is not dead.
     pub async fn keep_house(&self, stop: impl Future<Output = ()>) {
-        tokio::pin!(stop);
-        loop {
-            if let Err(error) = self.sweep().await {
-                tracing::error!(error = &error as &dyn std::error::Error, "sweeping failed");
+        let alive = async {
+            loop {
+                if let Err(error) = self.heartbeat().await {
+                    tracing::error!(error = &error as &dyn std::error::Error, "the heartbeat failed");
+                }
+                tokio::time::sleep(HEARTBEAT).await;
             }
-            tokio::select! {
-                () = &mut stop => break,
-                () = tokio::time::sleep(HEARTBEAT) => {}
+        };
+        let sweeping = async {
+            loop {
+                if let Err(error) = self.sweep().await {
+                    tracing::error!(error = &error as &dyn std::error::Error, "sweeping failed");
+                }
+                tokio::time::sleep(HEARTBEAT).await;
             }
+        };
+        tokio::select! {
+            () = stop => {}
+            ((), ()) = async { tokio::join!(alive, sweeping) } => {}
         }
+    }
+
+    async fn heartbeat(&self) -> Result<(), HostError> {
+        let now = self.now();
+        let mut tx = self.store.begin().await?;
+        tx.host_seen(self.id, now).await?;
+        tx.forget_dead_hosts(now).await?;
+        Ok(tx.commit().await?)
     }
 
     /// This process begins. On SQLite, where one process has the file, whoever else is written down
@@ -73,18 +106,18 @@ impl Host {
     ///
     /// The database failed.
     pub async fn sweep(&self) -> Result<(), HostError> {
+        self.heartbeat().await?;
         let now = self.now();
-        let mut tx = self.store.begin().await?;
-        tx.host_seen(self.id, now).await?;
-        tx.forget_dead_hosts(now).await?;
-        tx.commit().await?;
         self.take_over(now).await?;
         self.check(now).await?;
         let mut tx = self.store.read().await?;
         let events = tx.events_to_plan(now - PLANNING).await?;
         drop(tx);
         for event in events {
-            self.plan_event(event).await?;
+            // One that cannot be planned must not keep the others waiting.
+            if let Err(error) = self.plan_event(event).await {
+                tracing::error!(event_id = %event, error = &error as &dyn std::error::Error, "planning waits");
+            }
         }
         Ok(())
     }
@@ -99,6 +132,10 @@ impl Host {
             let note = if let State::Sending(..) = message.state {
                 after.state = after.state.lose_sight(now + super::settle::LOOK_UP_AFTER)?;
                 Cause::new("outcome-unknown", "the host that was sending it is gone")
+            } else if message.expires_at <= now {
+                let cause = Cause::new("expired", "its use was over before it could be sent");
+                after.state = after.state.expire(cause.clone())?;
+                cause
             } else {
                 after.state = after.state.plan_again()?;
                 Cause::new("taken-over", "the host that had claimed it is gone; it was not sent")
@@ -111,44 +148,55 @@ impl Host {
 
     async fn check(&self, now: DateTime<Utc>) -> Result<(), HostError> {
         let mut tx = self.store.read().await?;
-        let due = tx.messages_to_check(now, BATCH).await?;
+        let modes = Modes::new(self.providers.live.is_some(), self.providers.test.is_some());
+        let Some(modes) = modes else { return Ok(()) };
+        let due = tx.messages_to_check(now, modes, BATCH).await?;
         drop(tx);
+        let mut look_ups = JoinSet::new();
         for message in due {
-            match &message.state {
-                State::Held { .. } if message.expires_at <= now => {
-                    let cause = Cause::new("expired", "its use was over while it was held");
-                    let mut after = message.clone();
-                    after.state = after.state.expire(cause.clone())?;
-                    self.move_unless_lost(&message, after, cause, now).await?;
+            if let State::Unknown { .. } = message.state {
+                // Several at once, for each may wait for the provider.
+                if look_ups.len() >= LOOK_UPS {
+                    look_ups.join_next().await;
                 }
-                State::Held { .. } => {
-                    let mut after = message.clone();
-                    after.state = after.state.plan_again()?;
-                    after.due_at = now;
-                    let note = Cause::new("asked-again", "the host tries once more");
-                    self.move_unless_lost(&message, after, note, now).await?;
-                    self.wake.notify_one();
-                }
-                State::Unknown { .. } => self.look_up(&message, now).await?,
-                State::Planned
-                | State::Claimed(_)
-                | State::Sending(..)
-                | State::Accepted
-                | State::Sent
-                | State::Delivered
-                | State::Undelivered(_)
-                | State::Failed(_)
-                | State::Suppressed(_)
-                | State::Canceled(_)
-                | State::Expired(_) => {}
+                let host = self.clone();
+                look_ups.spawn(async move { host.look_up_or_say_why(&message, now).await });
+            } else if let Err(error) = self.check_held(&message, now).await {
+                tracing::error!(message_id = %message.id, error = &error as &dyn std::error::Error, "held on");
             }
         }
+        while look_ups.join_next().await.is_some() {}
+        Ok(())
+    }
+
+    async fn look_up_or_say_why(&self, message: &Message, now: DateTime<Utc>) {
+        if let Err(error) = self.look_up(message, now).await {
+            tracing::error!(message_id = %message.id, error = &error as &dyn std::error::Error, "look-up failed");
+        }
+    }
+
+    /// A held message is asked again, or has lost its use.
+    async fn check_held(&self, message: &Message, now: DateTime<Utc>) -> Result<(), HostError> {
+        if !matches!(message.state, State::Held { .. }) {
+            return Ok(());
+        }
+        let mut after = message.clone();
+        let note = if message.expires_at <= now {
+            let cause = Cause::new("expired", "its use was over while it was held");
+            after.state = after.state.expire(cause.clone())?;
+            cause
+        } else {
+            after.state = after.state.plan_again()?;
+            after.due_at = now;
+            Cause::new("asked-again", "the host tries once more")
+        };
+        self.move_unless_lost(message, after, note, now).await?;
+        self.wake.notify_one();
         Ok(())
     }
 
     /// Looks for a text at the provider. Found: it was accepted. Absent twice: it was not sent.
     async fn look_up(&self, message: &Message, now: DateTime<Utc>) -> Result<(), HostError> {
-        let again = |at: DateTime<Utc>| State::Unknown { check_at: at };
         let mut tx = self.store.read().await?;
         let open = match message.attempt {
             Some(attempt) => tx.attempt(attempt).await?,
@@ -162,20 +210,24 @@ impl Host {
             after.state = after.state.fail(cause.clone())?;
             return self.move_unless_lost(message, after, cause, now).await;
         };
+        let text = tx.open_message(message.id).await?.text;
         drop(tx);
+        if message.expires_at + GIVE_UP < now {
+            let cause = Cause::new("outcome_unknown", "the provider could not tell for hours whether it was sent");
+            let mut after = message.clone();
+            after.state = after.state.fail(cause.clone())?;
+            return self.move_unless_lost(message, after, cause, now).await;
+        }
         let since = open.attempt.intent_at - CLOCKS;
-        let listed = match provider.list(&phone, since).await {
-            Ok(listed) => listed,
+        let found = match provider.list(&phone, since).await {
+            Ok(listed) => self.find(&open, text.as_deref(), listed).await?,
             Err(error) => {
                 tracing::warn!(message_id = %message.id, error = &error as &dyn std::error::Error, "look-up failed");
-                let mut after = message.clone();
-                after.state = again(now + SEEN_TWICE);
-                let note = Cause::new("look-up-failed", "the provider could not be asked; asked again");
-                return self.move_unless_lost(message, after, note, now).await;
+                Found::CannotTell
             }
         };
-        match self.find(&open, listed).await? {
-            Some(text) => {
+        match found {
+            Found::Text(text) => {
                 let receipt = Receipt {
                     attempt: open.attempt.id,
                     sid: text.sid,
@@ -186,25 +238,45 @@ impl Host {
                 };
                 self.receive(&receipt).await.map(drop)
             }
-            None => self.absent(message, &open, now).await,
+            Found::CannotTell => {
+                let mut after = message.clone();
+                after.state = State::Unknown { check_at: now + SEEN_TWICE };
+                let note = Cause::new("cannot-tell", "the provider cannot tell whether it was sent; asked again");
+                self.move_unless_lost(message, after, note, now).await
+            }
+            Found::Absent => self.absent(message, &open, now).await,
         }
     }
 
-    /// The oldest listed text with the same words whose identifier we do not know yet.
-    async fn find(&self, open: &OpenAttempt, listed: Vec<ListedText>) -> Result<Option<ListedText>, HostError> {
-        let mut candidates: Vec<ListedText> = listed
-            .into_iter()
-            .filter(|text| text.outbound && text.created_at >= open.attempt.intent_at - CLOCKS)
-            .filter(|text| self.store.keys().hash("body", &text.body) == open.body_hash)
-            .collect();
-        candidates.sort_by_key(|text| text.created_at);
+    /// Looks through what the provider lists: the oldest text with our words whose identifier we do not
+    /// know yet. A provider that changes texts (a trial account's prefix, redaction) may list ours with
+    /// other words: while there is one that nobody has claimed, absence is not proven.
+    async fn find(
+        &self,
+        open: &OpenAttempt,
+        text: Option<&str>,
+        listed: Vec<ListedText>,
+    ) -> Result<Found, HostError> {
+        let since = open.attempt.intent_at - CLOCKS;
+        let mut free = Vec::new();
         let mut tx = self.store.read().await?;
-        for candidate in candidates {
+        for candidate in listed.into_iter().filter(|listed| listed.outbound && listed.created_at >= since) {
             if tx.attempt_by_sid(&candidate.sid).await?.is_none() {
-                return Ok(Some(candidate));
+                free.push(candidate);
             }
         }
-        Ok(None)
+        drop(tx);
+        free.sort_by_key(|candidate| candidate.created_at);
+        let is_ours = |candidate: &ListedText| {
+            self.store.keys().hash("body", &candidate.body) == open.body_hash
+                || text.is_some_and(|text| candidate.body.ends_with(text))
+        };
+        let cannot_tell = !free.is_empty();
+        Ok(match free.into_iter().find(is_ours) {
+            Some(candidate) => Found::Text(candidate),
+            None if cannot_tell => Found::CannotTell,
+            None => Found::Absent,
+        })
     }
 
     async fn absent(&self, message: &Message, open: &OpenAttempt, now: DateTime<Utc>) -> Result<(), HostError> {

@@ -2,6 +2,7 @@
 //! before any policy; what else a text means is for the policy of the type that it seems to answer.
 
 use super::context::{facts, message_facts, unix_ms};
+use super::dispatch::SERVICE;
 use super::record::{About, Recorded};
 use super::{Host, HostError};
 use crate::domain::consent::{Choice, ConsentSource, Keyword, keyword};
@@ -11,7 +12,7 @@ use crate::domain::message::{Cause, Message};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::policy::{ReplyAction, ReplyQuestion};
 use crate::domain::recipient::Recipient;
-use crate::store::{Change, Payload, Reply, Tx};
+use crate::store::{Payload, Reply, Tx};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// A text that a phone sent us.
@@ -32,7 +33,8 @@ pub struct Inbound {
 /// What a reply was taken to mean.
 struct Meaning {
     word: &'static str,
-    text: String,
+    /// Stable, for staff; what a policy says beyond it may quote the reply, and stays in its decision.
+    code: String,
     answered: Option<MessageId>,
     record: Option<Recorded>,
     answer: Option<TypeName>,
@@ -68,20 +70,18 @@ impl Host {
             text: &inbound.text,
             message: meaning.answered,
             meaning: meaning.word,
-            reason_text: &meaning.text,
+            reason_code: &meaning.code,
             received_at: now,
         };
         if !tx.insert_reply(&reply).await? {
             return Ok(false);
         }
         let recipient = person.as_ref().map(|person| person.id.as_str());
-        let mut consent = None;
-        if meaning.opt_out {
-            consent = Some(Choice::OptOut);
-            self.suppress_unsent(&mut tx, &inbound.from, now).await?;
-        } else if meaning.word == "start" {
-            consent = Some(Choice::OptIn);
-        }
+        let consent = match meaning.word {
+            _ if meaning.opt_out => Some(Choice::OptOut),
+            "start" => Some(Choice::OptIn),
+            _ => None,
+        };
         if let Some(choice) = consent {
             let id = ConsentId::new(now, &mut *self.chance.lock());
             tx.insert_consent(id, &inbound.from, recipient, choice, ConsentSource::Reply, now).await?;
@@ -93,19 +93,31 @@ impl Host {
             self.plan_answer(&mut tx, kind, person, inbound.test, now).await?;
         }
         tx.commit().await?;
-        tracing::info!(meaning = meaning.word, "reply: {}", meaning.text);
+        // From here on nothing is sent: every message is judged by the ledger at its moment. What waits
+        // is ended at once, so that it need not wait for its moment to be explained.
+        if meaning.opt_out {
+            self.suppress_unsent(&inbound.from, now).await?;
+        }
+        tracing::info!(meaning = meaning.word, "a reply was taken in");
         self.wake.notify_one();
         Ok(true)
     }
 
     /// Every queued text for the phone ends, also one that is claimed: its intent will find that the
     /// row has changed.
-    async fn suppress_unsent(&self, tx: &mut Tx, phone: &PhoneNumber, now: DateTime<Utc>) -> Result<(), HostError> {
-        for message in tx.unsent_to_phone(phone).await? {
+    async fn suppress_unsent(&self, phone: &PhoneNumber, now: DateTime<Utc>) -> Result<(), HostError> {
+        let mut tx = self.store.read().await?;
+        let unsent = tx.unsent_to_phone(phone).await?;
+        drop(tx);
+        for message in unsent {
+            // The answer to STOP itself is what the law asks for.
+            if self.kind(&message.kind).is_some_and(|kind| kind.scope == SERVICE) {
+                continue;
+            }
             let cause = Cause::new("opted-out", "the phone has said stop");
             let mut after = message.clone();
             after.state = after.state.suppress(cause.clone())?;
-            tx.move_message(&message, &mut after, &Change::noted(cause, None, now)).await?;
+            self.move_unless_lost(&message, after, cause, now).await?;
         }
         Ok(())
     }
@@ -116,16 +128,16 @@ impl Host {
         person: Option<&Recipient>,
         now: DateTime<Utc>,
     ) -> Result<Meaning, HostError> {
-        let staff = |text: &str| Meaning::plain("hand_to_staff", text);
-        let Some(person) = person else { return Ok(staff("nobody is known by this phone")) };
+        let staff = |code: &str| Meaning::plain("hand_to_staff", code);
+        let Some(person) = person else { return Ok(staff("unknown-phone")) };
         let mut tx = self.store.read().await?;
         let message = tx.newest_to_recipient(&person.id).await?;
-        let Some(message) = message else { return Ok(staff("it answers no text of ours")) };
+        let Some(message) = message else { return Ok(staff("answers-nothing")) };
         let data = tx.open_message(message.id).await?.payload.map_or(serde_json::Value::Null, |p| p.data);
         let opted_out = tx.opted_out(&inbound.from).await?;
         drop(tx);
         let Some(policy) = self.policies.for_type(&message.kind) else {
-            return Ok(staff("no policy decides for the type that it answers"));
+            return Ok(staff("no-policy"));
         };
         let question = ReplyQuestion {
             now: unix_ms(now),
@@ -139,8 +151,8 @@ impl Host {
         let answered = match self.policies.on_reply(&policy, &question).await {
             Ok(answered) => answered,
             Err(fault) => {
-                tracing::error!(message_id = %message.id, policy = %fault.policy, code = fault.code, "{fault}");
-                return Ok(Meaning { answered: Some(message.id), ..staff("the policy did not answer") });
+                tracing::error!(message_id = %message.id, policy = %fault.policy, code = fault.code, "a policy did not answer");
+                return Ok(Meaning { answered: Some(message.id), ..staff("policy-fault") });
             }
         };
         let (word, why, answer) = match &answered.answer {
@@ -153,7 +165,7 @@ impl Host {
         let record = Recorded::new("on-reply", &question, &answered, word, why.into())?;
         Ok(Meaning {
             word,
-            text: why.text.clone(),
+            code: why.code.clone(),
             answered: Some(message.id),
             record: Some(record),
             answer,
@@ -191,22 +203,22 @@ impl Host {
 }
 
 impl Meaning {
-    fn plain(word: &'static str, text: &str) -> Self {
-        Self { word, text: text.to_owned(), answered: None, record: None, answer: None, opt_out: false }
+    fn plain(word: &'static str, code: &str) -> Self {
+        Self { word, code: code.to_owned(), answered: None, record: None, answer: None, opt_out: false }
     }
 }
 
 /// `handled`: the provider has answered already, and a second answer would be one too many.
 fn by_keyword(word: Keyword, handled: bool) -> Meaning {
-    let (name, text, answer) = match word {
-        Keyword::Stop => ("stop", "the phone has said stop", "reply-stopped"),
-        Keyword::Start => ("start", "the phone has said start", "reply-started"),
-        Keyword::Help => ("help", "the phone asks for help", "reply-help"),
+    let (name, answer) = match word {
+        Keyword::Stop => ("stop", "reply-stopped"),
+        Keyword::Start => ("start", "reply-started"),
+        Keyword::Help => ("help", "reply-help"),
     };
     Meaning {
         answer: (!handled).then(|| TypeName::from(answer)),
         opt_out: word == Keyword::Stop,
-        ..Meaning::plain(name, text)
+        ..Meaning::plain(name, "keyword")
     }
 }
 

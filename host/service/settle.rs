@@ -7,7 +7,7 @@ use super::{Host, HostError};
 use crate::domain::consent::{Choice, ConsentSource};
 use crate::domain::failure::{ProviderError, SendOutcome};
 use crate::domain::id::{AttemptId, ConsentId};
-use crate::domain::message::{Cause, Message};
+use crate::domain::message::{Cause, Message, State};
 use crate::store::{AttemptOutcome, Change, ProviderEventSource, StoreError, Tx};
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::RngExt as _;
@@ -24,20 +24,53 @@ const ACCOUNT_REST: TimeDelta = TimeDelta::minutes(5);
 /// Twilio's code for a phone that has said stop to it.
 const STOPPED_AT_PROVIDER: u32 = 21610;
 
+/// How often an answer is judged anew because somebody else was moving the same message.
+const TRIES: u32 = 8;
+
+/// How an attempt ended that was not accepted.
+#[derive(Clone, Copy)]
+enum End {
+    /// It surely was not sent, and asking again would not help: the policy says what follows.
+    Refused,
+    /// It surely was not sent, and is tried again after a pause; the try does not count.
+    PutBack(AttemptOutcome, TimeDelta),
+    /// It may have been sent.
+    LostSight,
+}
+
+impl End {
+    const fn outcome(self) -> AttemptOutcome {
+        match self {
+            Self::Refused => AttemptOutcome::Refused,
+            Self::PutBack(outcome, _) => outcome,
+            Self::LostSight => AttemptOutcome::Unknown,
+        }
+    }
+}
+
 impl Host {
-    /// Writes what came of a call.
-    pub(super) async fn settle(
-        &self,
-        message: Message,
-        attempt: AttemptId,
-        outcome: SendOutcome,
-    ) -> Result<(), HostError> {
-        let now = self.now();
+    /// Writes what came of a call. An identifier in hand must not be lost to one hiccup of the
+    /// database: it is tried a few times.
+    pub(super) async fn settle(&self, message: &Message, attempt: AttemptId, outcome: &SendOutcome) -> Result<(), HostError> {
+        let mut pause = Duration::from_millis(100);
+        loop {
+            match self.try_settle(message, attempt, outcome).await {
+                Err(HostError::Store(error)) if pause < Duration::from_secs(5) => {
+                    tracing::error!(message_id = %message.id, error = &error as &dyn std::error::Error, "settled again");
+                    tokio::time::sleep(pause).await;
+                    pause *= 4;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn try_settle(&self, message: &Message, attempt: AttemptId, outcome: &SendOutcome) -> Result<(), HostError> {
         match outcome {
             SendOutcome::Accepted(accepted) => {
                 let receipt = Receipt {
                     attempt,
-                    sid: accepted.sid,
+                    sid: accepted.sid.clone(),
                     status: accepted.status,
                     error_code: None,
                     raw_date: None,
@@ -45,82 +78,25 @@ impl Host {
                 };
                 self.receive(&receipt).await.map(drop)
             }
-            SendOutcome::Refused(error) => self.refused(message, attempt, &error, now).await,
+            SendOutcome::Refused(error) => self.end_attempt(attempt, End::Refused, error).await,
             SendOutcome::NotNow { error, .. } if error.account_wide => {
-                self.rest_account(&error, now);
-                self.put_back(message, attempt, AttemptOutcome::NotNow, &error, now + ACCOUNT_REST, now).await
+                self.rest_account(error, self.now());
+                self.end_attempt(attempt, End::PutBack(AttemptOutcome::NotNow, ACCOUNT_REST), error).await
             }
             SendOutcome::NotNow { error, retry_after } => {
-                let pause = self.back_off(&message, retry_after).await?;
-                self.put_back(message, attempt, AttemptOutcome::NotNow, &error, now + pause, now).await
+                let pause = self.back_off(message, *retry_after).await?;
+                self.end_attempt(attempt, End::PutBack(AttemptOutcome::NotNow, pause), error).await
             }
             SendOutcome::NotReached(error) => {
-                let pause = self.back_off(&message, None).await?;
-                self.put_back(message, attempt, AttemptOutcome::NotReached, &error, now + pause, now).await
+                let pause = self.back_off(message, None).await?;
+                self.end_attempt(attempt, End::PutBack(AttemptOutcome::NotReached, pause), error).await
             }
-            SendOutcome::Unknown(error) => self.lost_sight(message, attempt, &error, now).await,
+            SendOutcome::Unknown(error) => self.end_attempt(attempt, End::LostSight, error).await,
         }
     }
 
-    /// It surely was not sent, and asking again would not help: the policy says what follows.
-    async fn refused(
-        &self,
-        message: Message,
-        attempt: AttemptId,
-        error: &ProviderError,
-        now: DateTime<Utc>,
-    ) -> Result<(), HostError> {
-        let after = self.after_failure(&message, error, now).await?;
-        let mut tx = self.store.begin().await?;
-        tx.settle_attempt(attempt, AttemptOutcome::Refused, None, Some(error), now).await?;
-        self.note_stop(&mut tx, &message, error.code, now).await?;
-        let mut moved = with_error(&message, error);
-        let note = match &after.verdict {
-            AfterFailure::Retry { at, why } => {
-                moved.state = moved.state.plan_again()?;
-                moved.due_at = *at;
-                why.clone()
-            }
-            AfterFailure::End { cause } => {
-                moved.state = moved.state.fail(cause.clone())?;
-                cause.clone()
-            }
-        };
-        self.keep_failure(&mut tx, &message, &after, now).await?;
-        tx.move_message(&message, &mut moved, &Change::noted(note, Some(self.id), now)).await?;
-        self.forget_secrets(&mut tx, &moved).await?;
-        Ok(tx.commit().await?)
-    }
-
-    /// It surely was not sent, and will be tried again; the try does not count.
-    async fn put_back(
-        &self,
-        message: Message,
-        attempt: AttemptId,
-        outcome: AttemptOutcome,
-        error: &ProviderError,
-        due_at: DateTime<Utc>,
-        now: DateTime<Utc>,
-    ) -> Result<(), HostError> {
-        let mut tx = self.store.begin().await?;
-        tx.settle_attempt(attempt, outcome, None, Some(error), now).await?;
-        let mut after = with_error(&message, error);
-        after.state = after.state.plan_again()?;
-        after.attempts = after.attempts.saturating_sub(1);
-        // What expires while it waits is found expired when it is claimed.
-        after.due_at = due_at.min(message.expires_at);
-        let note = Cause::new(outcome.name(), error.text.clone());
-        tx.move_message(&message, &mut after, &Change::noted(note, Some(self.id), now)).await?;
-        Ok(tx.commit().await?)
-    }
-
     /// The process was asleep between its intent and the call: no byte has left.
-    pub(super) async fn give_back(
-        &self,
-        message: Message,
-        attempt: AttemptId,
-        now: DateTime<Utc>,
-    ) -> Result<(), HostError> {
+    pub(super) async fn give_back(&self, attempt: AttemptId) -> Result<(), HostError> {
         let error = ProviderError {
             http_status: None,
             code: None,
@@ -129,27 +105,73 @@ impl Host {
             account_wide: false,
             may_have_arrived: false,
         };
-        self.put_back(message, attempt, AttemptOutcome::NotReached, &error, now, now).await
+        self.end_attempt(attempt, End::PutBack(AttemptOutcome::NotReached, TimeDelta::zero()), &error).await
     }
 
-    async fn lost_sight(
-        &self,
-        message: Message,
-        attempt: AttemptId,
-        error: &ProviderError,
-        now: DateTime<Utc>,
-    ) -> Result<(), HostError> {
-        let mut tx = self.store.begin().await?;
-        tx.settle_attempt(attempt, AttemptOutcome::Unknown, None, Some(error), now).await?;
-        let mut after = with_error(&message, error);
-        after.state = after.state.lose_sight(now + LOOK_UP_AFTER)?;
-        let note = Cause::new("outcome-unknown", error.text.clone());
-        match tx.move_message(&message, &mut after, &Change::noted(note, Some(self.id), now)).await {
-            Ok(()) => Ok(tx.commit().await?),
-            // A callback told us first that the provider has it.
-            Err(StoreError::LeaseLost { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
+    /// Ends an attempt that was not accepted, on the row as it is now; tried again when somebody else moves
+    /// the row at the same time.
+    async fn end_attempt(&self, attempt: AttemptId, end: End, error: &ProviderError) -> Result<(), HostError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.try_end_attempt(attempt, end, error).await {
+                Err(HostError::Store(StoreError::LeaseLost { .. })) if tries < TRIES => {}
+                other => return other,
+            }
         }
+    }
+
+    async fn try_end_attempt(&self, attempt: AttemptId, end: End, error: &ProviderError) -> Result<(), HostError> {
+        let now = self.now();
+        let mut tx = self.store.read().await?;
+        let message = match tx.attempt(attempt).await? {
+            Some(open) => tx.message(open.attempt.message).await?,
+            None => None,
+        };
+        drop(tx);
+        // A message that has gone on without this answer (taken over, told by a callback) stays as it is.
+        let message = message.filter(|m| matches!(m.state, State::Sending(_, sending) if sending == attempt));
+        // The policy is asked before the unit of work begins.
+        let follow_up = match (&message, end) {
+            (Some(message), End::Refused) => Some(self.after_failure(message, error, now).await?),
+            _ => None,
+        };
+
+        let mut tx = self.store.begin().await?;
+        tx.settle_attempt(attempt, end.outcome(), None, Some(error), now).await?;
+        self.note_stop(&mut tx, attempt, error.code).await?;
+        let Some(message) = message else { return Ok(tx.commit().await?) };
+        let mut after = with_error(&message, error);
+        let note = match end {
+            End::PutBack(outcome, pause) => {
+                after.state = after.state.plan_again()?;
+                after.attempts = after.attempts.saturating_sub(1);
+                // What expires while it waits is found expired when it is claimed.
+                after.due_at = (now + pause).min(message.expires_at);
+                Cause::new(outcome.name(), error.text.clone())
+            }
+            End::LostSight => {
+                after.state = after.state.lose_sight(now + LOOK_UP_AFTER)?;
+                Cause::new("outcome-unknown", error.text.clone())
+            }
+            End::Refused => match follow_up.as_ref().map(|answer| &answer.verdict) {
+                Some(AfterFailure::Retry { at, why }) => {
+                    after.state = after.state.plan_again()?;
+                    after.due_at = *at;
+                    why.clone()
+                }
+                Some(AfterFailure::End { cause }) => {
+                    after.state = after.state.fail(cause.clone())?;
+                    cause.clone()
+                }
+                None => return Ok(tx.commit().await?),
+            },
+        };
+        if let Some(answer) = &follow_up {
+            self.keep_failure(&mut tx, &message, answer, now).await?;
+        }
+        tx.move_message(&message, &mut after, &Change::noted(note, Some(self.id), now)).await?;
+        Ok(tx.commit().await?)
     }
 
     /// A code has no use once its message has ended: what it was made of goes.
@@ -158,21 +180,19 @@ impl Host {
         if secret && message.state.is_final() { tx.forget_payload(message.id).await } else { Ok(()) }
     }
 
-    /// A phone that has said stop to the provider has said stop to us.
-    pub(super) async fn note_stop(
-        &self,
-        tx: &mut Tx,
-        message: &Message,
-        code: Option<u32>,
-        now: DateTime<Utc>,
-    ) -> Result<(), HostError> {
+    /// A phone that has said stop to the provider has said stop to us: at the latest when the text was
+    /// sent that it refuses, so that a START since then stands.
+    pub(super) async fn note_stop(&self, tx: &mut Tx, attempt: AttemptId, code: Option<u32>) -> Result<(), HostError> {
         if code != Some(STOPPED_AT_PROVIDER) {
             return Ok(());
         }
+        let Some(open) = tx.attempt(attempt).await? else { return Ok(()) };
+        let Some(message) = tx.message(open.attempt.message).await? else { return Ok(()) };
         if let Some(phone) = tx.open_message(message.id).await?.phone {
-            let id = ConsentId::new(now, &mut *self.chance.lock());
-            tx.insert_consent(id, &phone, Some(&message.recipient), Choice::OptOut, ConsentSource::Provider, now)
-                .await?;
+            let at = open.attempt.intent_at;
+            let id = ConsentId::new(at, &mut *self.chance.lock());
+            let source = ConsentSource::Provider;
+            tx.insert_consent(id, &phone, Some(&message.recipient), Choice::OptOut, source, at).await?;
         }
         Ok(())
     }
@@ -184,7 +204,7 @@ impl Host {
         let calls = tx.attempts_of(message.id).await?.len();
         drop(tx);
         let base = match asked {
-            Some(asked) => asked.clamp(Duration::from_secs(1), Duration::from_secs(900)),
+            Some(asked) => asked.clamp(Duration::from_secs(1), Duration::from_mins(15)),
             None => Duration::from_secs(2u64.saturating_pow(u32::try_from(calls).unwrap_or(9).min(9)).min(300)),
         };
         let jitter = self.chance.lock().random_range(0.8..1.2);
@@ -204,8 +224,9 @@ impl Host {
         *paused = Some(now + ACCOUNT_REST);
     }
 
-    pub(super) fn is_paused(&self, now: DateTime<Utc>) -> bool {
-        self.paused.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| until > now)
+    /// Until when sending rests.
+    pub(super) fn paused_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.paused.lock().unwrap_or_else(PoisonError::into_inner).filter(|until| *until > now)
     }
 }
 

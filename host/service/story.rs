@@ -50,14 +50,14 @@ impl From<StoreError> for ActError {
 }
 
 impl Host {
-    /// Everything that is known of a message.
+    /// Everything that is known of a message of live keys, or of test keys.
     ///
     /// # Errors
     ///
     /// The database failed.
-    pub async fn story(&self, id: MessageId) -> Result<Option<Story>, HostError> {
+    pub async fn story(&self, id: MessageId, test: bool) -> Result<Option<Story>, HostError> {
         let mut tx = self.store.read().await?;
-        let Some(message) = tx.message(id).await? else { return Ok(None) };
+        let Some(message) = tx.message(id).await?.filter(|message| message.test == test) else { return Ok(None) };
         let opened = tx.open_message(id).await?;
         let event = match message.event {
             Some(event) => tx.event(event).await?.map(|stored| stored.event),
@@ -98,9 +98,9 @@ impl Host {
     /// # Errors
     ///
     /// There is none, it is too late, or the database failed.
-    pub async fn cancel(&self, id: MessageId) -> Result<Message, ActError> {
+    pub async fn cancel(&self, id: MessageId, test: bool) -> Result<Message, ActError> {
         let cause = Cause::new("canceled", "taken back through the API");
-        self.act(id, "cancel", |message| message.state.cancel(cause.clone()).ok(), &cause).await
+        self.act(id, test, "cancel", |message| message.state.cancel(cause.clone()).ok(), &cause).await
     }
 
     /// Releases a held message: it is judged again at once.
@@ -108,11 +108,11 @@ impl Host {
     /// # Errors
     ///
     /// There is none, it is not held, or the database failed.
-    pub async fn release(&self, id: MessageId) -> Result<Message, ActError> {
+    pub async fn release(&self, id: MessageId, test: bool) -> Result<Message, ActError> {
         use crate::domain::message::State;
         let cause = Cause::new("released", "a person has looked and released it");
         let released = self
-            .act(id, "release", |message| matches!(message.state, State::Held { .. }).then_some(State::Planned), &cause)
+            .act(id, test, "release", |message| matches!(message.state, State::Held { .. }).then_some(State::Planned), &cause)
             .await?;
         self.wake.notify_one();
         Ok(released)
@@ -121,13 +121,14 @@ impl Host {
     async fn act(
         &self,
         id: MessageId,
+        test: bool,
         what: &'static str,
         to: impl Fn(Message) -> Option<crate::domain::message::State>,
         cause: &Cause,
     ) -> Result<Message, ActError> {
         let now = self.now();
         let mut tx = self.store.begin().await?;
-        let message = tx.message(id).await?.ok_or(ActError::Unknown)?;
+        let message = tx.message(id).await?.filter(|message| message.test == test).ok_or(ActError::Unknown)?;
         let mut after = message.clone();
         after.state = to(message.clone()).ok_or(ActError::TooLate(message.state.name()))?;
         tracing::info!(message_id = %id, what, "a caller acts on a message");

@@ -158,7 +158,7 @@ const INSERT: &str = "INSERT INTO attempts (id, message_id, number, host, sender
 
 const SETTLE: &str = "UPDATE attempts SET outcome = $2, settled_at = $3, sid = COALESCE(sid, $4), http_status = $5,
         error_code = $6, error_text = $7, error_class = $8
-    WHERE id = $1 AND (outcome IS NULL OR outcome = 'unknown')";
+    WHERE id = $1 AND (outcome IS NULL OR outcome IN ('unknown', 'absent', 'not_now', 'not_reached'))";
 
 const SEEN_ABSENT: &str = "UPDATE attempts SET absent_at = $2 WHERE id = $1";
 

@@ -1,6 +1,6 @@
 //! What policies answered, with everything they were told, byte for byte.
 
-use super::{Result, StoreError, Tx, moment, on};
+use super::{Result, Tx, moment, on};
 use crate::domain::calendar::TZ_DATABASE;
 use crate::domain::id::{DecisionId, EventId, MessageId};
 use crate::domain::policy::Answerer;
@@ -99,10 +99,15 @@ impl Tx {
     ///
     /// Fails when the database does.
     pub async fn insert_decision(&mut self, new: &NewDecision<'_>) -> Result<()> {
-        let key = self.recipient_key(new.recipient).await?.ok_or(StoreError::Unsealable)?;
         let row = new.id.0.as_bytes();
-        let input = self.keys.seal(&key, "decisions.input", row, new.input)?;
-        let answer = self.keys.seal(&key, "decisions.answer", row, new.answer)?;
+        // A person who was erased meanwhile leaves the decision, and nothing of what it was about.
+        let (input, answer) = match self.recipient_key(new.recipient).await? {
+            Some(key) => (
+                Some(self.keys.seal(&key, "decisions.input", row, new.input)?),
+                Some(self.keys.seal(&key, "decisions.answer", row, new.answer)?),
+            ),
+            None => (None, None),
+        };
         on!(self, |db| sqlx::query(INSERT)
             .bind(new.id.0)
             .bind(new.message.map(|id| id.0))

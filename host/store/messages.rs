@@ -49,11 +49,30 @@ impl Change<'_> {
     }
 }
 
+/// Which messages a host can serve: those of live keys (`false`), of test keys (`true`), or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Modes(bool, bool);
+
+impl Modes {
+    /// What a host serves; `None` when it has nobody to send through.
+    #[must_use]
+    pub const fn new(live: bool, test: bool) -> Option<Self> {
+        match (live, test) {
+            (true, true) => Some(Self(false, true)),
+            (true, false) => Some(Self(false, false)),
+            (false, true) => Some(Self(true, true)),
+            (false, false) => None,
+        }
+    }
+}
+
 /// What a host asks for.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
     /// One lane at a time.
     pub lane: Lane,
+    /// Live, test, or both: what this host can serve.
+    pub modes: Modes,
     /// Due by now.
     pub now: DateTime<Utc>,
     /// At the most so many.
@@ -83,6 +102,7 @@ pub(super) struct MessageRow {
     lease_host: Option<Uuid>,
     lease_until: Option<i64>,
     check_at: Option<i64>,
+    superseded: bool,
     attempt_id: Option<Uuid>,
     attempts: i64,
     deferrals: i64,
@@ -110,7 +130,8 @@ pub(super) struct MessageRow {
 macro_rules! columns {
     () => {
         "id, kind, lane, priority, recipient_id, event_id, subject_type, subject_id, subject_version, key, occurrence,
-         test, state, planned_for, due_at, expires_at, lease_host, lease_until, check_at, attempt_id, attempts,
+         test, state, planned_for, due_at, expires_at, lease_host, lease_until, check_at, superseded,
+         attempt_id, attempts,
          deferrals, why_code, why_text, cause_code, cause_text, language, locale_asked, locale_sent, fallback,
          encoding, segments, cost_micros, sid, error_code, error_text, sent_at, delivered_at, created_at, updated_at,
          changes"
@@ -125,14 +146,14 @@ const OF_EVENT: &str = concat!("SELECT ", columns!(), " FROM messages WHERE even
 const OF_SUBJECT: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM messages WHERE subject_type = $1 AND subject_id = $2 AND test = $3 AND state <> 'canceled'
+    " FROM messages WHERE subject_type = $1 AND subject_id = $2 AND test = $3 AND state <> 'canceled' AND NOT superseded
       ORDER BY created_at, id"
 );
 
 const RECENT: &str = "SELECT kind, COALESCE(sent_at, updated_at) AS at, state FROM messages
-    WHERE recipient_id = $1 AND created_at >= $2 AND id <> $3
+    WHERE recipient_id = $1 AND COALESCE(sent_at, updated_at) >= $2 AND id <> $3
         AND state NOT IN ('planned', 'claimed', 'held', 'canceled')
-    ORDER BY created_at DESC LIMIT 50";
+    ORDER BY 2 DESC LIMIT 50";
 
 const UNSENT_TO_PHONE: &str = concat!(
     "SELECT ",
@@ -156,7 +177,7 @@ const NEWEST_TO_RECIPIENT: &str = concat!(
 
 const INSERT: &str = "INSERT INTO messages (id, kind, lane, priority, recipient_id, event_id, subject_type, subject_id,
         subject_version, key, occurrence, test, state, planned_for, due_at, expires_at, attempts, deferrals, why_code,
-        why_text, cause_code, cause_text, language, payload_sealed, phone_hash, created_at, updated_at, changes)
+        why_text, cause_code, cause_text, language, payload_sealed, superseded, created_at, updated_at, changes)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
         $24, $25, $26, $27, $28)
     ON CONFLICT DO NOTHING";
@@ -166,14 +187,16 @@ const INSERT: &str = "INSERT INTO messages (id, kind, lane, priority, recipient_
 const CLAIM: Sql = Sql {
     sqlite: concat!(
         "WITH due AS MATERIALIZED (SELECT id AS due_id FROM messages
-            WHERE state = 'planned' AND lane = $1 AND due_at <= $2 ORDER BY due_at, id LIMIT $3)
+            WHERE state = 'planned' AND lane = $1 AND due_at <= $2 AND test IN ($6, $7)
+            ORDER BY due_at, id LIMIT $3)
         UPDATE messages SET state = 'claimed', lease_host = $4, lease_until = $5, updated_at = $2, changes = changes + 1
         FROM due WHERE id = due_id RETURNING ",
         columns!()
     ),
     postgres: concat!(
         "WITH due AS MATERIALIZED (SELECT id AS due_id FROM messages
-            WHERE state = 'planned' AND lane = $1 AND due_at <= $2 ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
+            WHERE state = 'planned' AND lane = $1 AND due_at <= $2 AND test IN ($6, $7)
+            ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
         UPDATE messages SET state = 'claimed', lease_host = $4, lease_until = $5, updated_at = $2, changes = changes + 1
         FROM due WHERE id = due_id RETURNING ",
         columns!()
@@ -188,8 +211,11 @@ const ABANDONED: &str = concat!(
       ORDER BY lease_until LIMIT $2"
 );
 
-const TO_CHECK: &str =
-    concat!("SELECT ", columns!(), " FROM messages WHERE check_at <= $1 ORDER BY check_at LIMIT $2");
+const TO_CHECK: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM messages WHERE check_at <= $1 AND test IN ($3, $4) ORDER BY check_at LIMIT $2"
+);
 
 // Every column that life changes, in one text: what a state does not use is NULL, and the table's
 // CHECKs say the same.
@@ -198,9 +224,9 @@ const MOVE: &str = "UPDATE messages SET state = $4, due_at = $5, expires_at = $6
         event_id = $15, subject_version = $16, occurrence = $17, planned_for = $18,
         locale_asked = $19, locale_sent = $20, fallback = $21, encoding = $22, segments = $23, cost_micros = $24,
         sid = $25, error_code = $26, error_text = $27, sent_at = $28, delivered_at = $29,
-        payload_sealed = COALESCE($30, payload_sealed), text_sealed = COALESCE($31, text_sealed),
+        payload_sealed = CASE WHEN $35 THEN NULL ELSE COALESCE($30, payload_sealed) END, text_sealed = COALESCE($31, text_sealed),
         phone_sealed = COALESCE($32, phone_sealed), phone_hash = COALESCE($33, phone_hash),
-        updated_at = $34, changes = changes + 1
+        updated_at = $34, superseded = $36, changes = changes + 1
     WHERE id = $1 AND changes = $2 AND lease_host IS NOT DISTINCT FROM $3";
 
 const JOURNAL: &str = "INSERT INTO journal (message_id, number, at, from_state, to_state, host, code, text)
@@ -370,7 +396,7 @@ impl Tx {
             .bind(cause.map(|c| c.text.as_str()))
             .bind(&message.language)
             .bind(sealed)
-            .bind(None::<Vec<u8>>)
+            .bind(message.superseded)
             .bind(millis(message.created_at))
             .bind(millis(message.updated_at))
             .bind(message.changes)
@@ -397,6 +423,8 @@ impl Tx {
             .bind(i64::from(claim.limit))
             .bind(claim.lease.host.0)
             .bind(millis(claim.lease.until))
+            .bind(claim.modes.0)
+            .bind(claim.modes.1)
             .fetch_all(db)
             .await)?;
         let mut messages = rows.into_iter().map(TryInto::try_into).collect::<Result<Vec<Message>>>()?;
@@ -428,10 +456,12 @@ impl Tx {
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn messages_to_check(&mut self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Message>> {
+    pub async fn messages_to_check(&mut self, now: DateTime<Utc>, modes: Modes, limit: u32) -> Result<Vec<Message>> {
         let rows: Vec<MessageRow> = on!(self, |db| sqlx::query_as(TO_CHECK)
             .bind(millis(now))
             .bind(i64::from(limit))
+            .bind(modes.0)
+            .bind(modes.1)
             .fetch_all(db)
             .await)?;
         rows.into_iter().map(TryInto::try_into).collect()
@@ -482,6 +512,8 @@ impl Tx {
             .bind(sealed.phone)
             .bind(sealed.phone_hash)
             .bind(millis(change.at))
+            .bind(needs_no_words(&after.state))
+            .bind(after.superseded)
             .execute(db)
             .await
             .map(|done| done.rows_affected()))?;
@@ -517,8 +549,7 @@ impl Tx {
                 .transpose()?,
             phone: open("messages.phone", phone)?
                 .map(|bytes| {
-                    let e164 = String::from_utf8(bytes).map_err(|_| wrong("a phone that is none"))?;
-                    PhoneNumber::parse(&e164, None).map_err(|_| wrong("a phone that is none"))
+                    String::from_utf8(bytes).map(PhoneNumber::kept).map_err(|_| wrong("a phone that is none"))
                 })
                 .transpose()?,
         })
@@ -668,6 +699,21 @@ impl From<&State> for StateColumns {
     }
 }
 
+/// A message that will not be sent, and answers no reply: what its text was made of goes.
+fn needs_no_words(state: &State) -> bool {
+    match state {
+        State::Undelivered(_) | State::Failed(_) | State::Suppressed(_) | State::Canceled(_) | State::Expired(_) => true,
+        State::Planned
+        | State::Claimed(_)
+        | State::Sending(..)
+        | State::Accepted
+        | State::Sent
+        | State::Delivered
+        | State::Unknown { .. }
+        | State::Held { .. } => false,
+    }
+}
+
 fn millis(at: DateTime<Utc>) -> i64 {
     at.timestamp_millis()
 }
@@ -729,6 +775,7 @@ impl TryFrom<MessageRow> for Message {
             language: row.language,
             test: row.test,
             text,
+            superseded: row.superseded,
             sid: row.sid,
             error_code: row.error_code,
             error_text: row.error_text,

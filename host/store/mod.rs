@@ -21,7 +21,7 @@ pub use attempts::{Attempt, AttemptOutcome, NewAttempt, OpenAttempt, ProviderEve
 pub use decisions::{DecisionRecord, NewDecision};
 pub use events::{EventState, NewEvent, StoredEvent};
 pub use keys::{ApiKey, KeyMode};
-pub use messages::{Change, Claim, JournalLine, Opened, Payload};
+pub use messages::{Change, Claim, JournalLine, Modes, Opened, Payload};
 pub use replies::Reply;
 pub use search::{MessageFilter, MessagePage};
 
@@ -67,12 +67,20 @@ pub enum StoreError {
         /// The start of its SHA-256.
         id: String,
     },
-    /// Another process has the SQLite file.
-    #[error("{} is used by another process", path.display())]
+    /// Another host has the SQLite file.
+    #[error("{} is in use: another `tidings serve` runs in this home", path.display())]
     InUse {
-        /// The lock file.
+        /// The database.
         path: PathBuf,
         /// What the system said.
+        source: std::io::Error,
+    },
+    /// The lock file cannot be made.
+    #[error("{} cannot be written", path.display())]
+    LockFile {
+        /// Which.
+        path: PathBuf,
+        /// Why.
         source: std::io::Error,
     },
 }
@@ -91,8 +99,8 @@ enum Pool {
 pub struct Store {
     pool: Pool,
     keys: Keyring,
-    /// Held as long as the store lives: one process per SQLite file.
-    _lock: Option<std::sync::Arc<std::fs::File>>,
+    /// Held as long as the store lives: one host per SQLite file.
+    lock: Option<std::sync::Arc<std::fs::File>>,
 }
 
 /// A unit of work.
@@ -139,16 +147,28 @@ impl Sql {
 }
 
 impl Store {
-    /// Opens the SQLite file, which one process at a time may do, and makes it when it is new.
+    /// Takes the SQLite file for a host: one at a time may have it. Commands that only look, or make a
+    /// key, open it beside the host.
     ///
     /// # Errors
     ///
-    /// The file cannot be opened, or another process has it.
-    pub async fn open_sqlite(path: &Path, keys: Keyring) -> Result<Self> {
+    /// Another host has it, or the lock file cannot be made.
+    pub fn lock_sqlite(&mut self, path: &Path) -> Result<()> {
         let lock_path = path.with_extension("lock");
-        let in_use = |source| StoreError::InUse { path: lock_path.clone(), source };
-        let lock = std::fs::File::create(&lock_path).map_err(in_use)?;
-        lock.try_lock().map_err(|error| in_use(error.into()))?;
+        let refused = |source| StoreError::InUse { path: path.to_owned(), source };
+        let lock = std::fs::File::create(&lock_path)
+            .map_err(|source| StoreError::LockFile { path: lock_path.clone(), source })?;
+        lock.try_lock().map_err(|error| refused(error.into()))?;
+        self.lock = Some(std::sync::Arc::new(lock));
+        Ok(())
+    }
+
+    /// Opens the SQLite file, and makes it when it is new.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened.
+    pub async fn open_sqlite(path: &Path, keys: Keyring) -> Result<Self> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -164,7 +184,7 @@ impl Store {
             .max_connections(4)
             .connect_with(options.create_if_missing(false).pragma("query_only", "1"))
             .await?;
-        Ok(Self { pool: Pool::Sqlite { writer, readers }, keys, _lock: Some(std::sync::Arc::new(lock)) })
+        Ok(Self { pool: Pool::Sqlite { writer, readers }, keys, lock: None })
     }
 
     /// Connects to PostgreSQL.
@@ -179,7 +199,7 @@ impl Store {
             .acquire_timeout(Duration::from_secs(10))
             .connect_with(options)
             .await?;
-        Ok(Self { pool: Pool::Postgres(pool), keys, _lock: None })
+        Ok(Self { pool: Pool::Postgres(pool), keys, lock: None })
     }
 
     /// Brings the schema up to date.
@@ -236,8 +256,8 @@ impl Store {
         }
     }
 
-    /// Ends all connections; what was committed is on disk.
-    pub async fn close(&self) {
+    /// Ends all connections; what was committed is on disk. Another host may then take the file.
+    pub async fn close(self) {
         match &self.pool {
             Pool::Sqlite { writer, readers } => {
                 readers.close().await;
@@ -245,6 +265,7 @@ impl Store {
             }
             Pool::Postgres(pool) => pool.close().await,
         }
+        drop(self.lock);
     }
 }
 
@@ -274,11 +295,11 @@ fn moment(millis: i64, table: &'static str, id: &str) -> Result<chrono::DateTime
     chrono::DateTime::from_timestamp_millis(millis).ok_or_else(|| inconsistent(table, id, "a moment out of range"))
 }
 
-fn inconsistent(table: &'static str, id: impl ToString, problem: impl Into<String>) -> StoreError {
-    StoreError::Inconsistent { table, id: id.to_string(), problem: problem.into() }
+fn inconsistent(table: &'static str, id: impl std::fmt::Display, problem: impl Into<String>) -> StoreError {
+    StoreError::Inconsistent { table, id: format!("{id}"), problem: problem.into() }
 }
 
 /// A number that is never negative in the domain.
-fn small(number: i64, table: &'static str, id: impl ToString) -> Result<u32> {
+fn small(number: i64, table: &'static str, id: impl std::fmt::Display) -> Result<u32> {
     u32::try_from(number).map_err(|_| inconsistent(table, id, "a number out of range"))
 }

@@ -37,7 +37,7 @@ const KEY: &str = "SELECT key_id, wrapped_key FROM recipients WHERE id = $1";
 
 const INSERT: &str = "INSERT INTO recipients (id, role, name_sealed, phone_sealed, phone_hash, phone_country, language,
         time_zone, preferences, key_id, wrapped_key, version, created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (id) DO NOTHING";
 
 const UPDATE: &str = "UPDATE recipients SET role = $2, name_sealed = $3, phone_sealed = $4, phone_hash = $5,
         phone_country = $6, language = $7, time_zone = $8, preferences = $9, version = version + 1, updated_at = $10
@@ -69,16 +69,16 @@ impl Tx {
         rows.into_iter().map(|row| self.recipient_from(row)).collect()
     }
 
-    /// Adds a person, with a new key of their own.
+    /// Adds a person, with a new key of their own; `false` when the id is taken.
     ///
     /// # Errors
     ///
-    /// Fails when the database does, or the id is taken.
-    pub async fn insert_recipient(&mut self, recipient: &Recipient) -> Result<()> {
+    /// Fails when the database does.
+    pub async fn insert_recipient(&mut self, recipient: &Recipient) -> Result<bool> {
         let (key, wrapped) = self.keys.new_recipient_key(&recipient.id)?;
         let sealed = self.seal_person(&key, recipient)?;
         let key_id = self.keys.id().to_owned();
-        on!(self, |db| sqlx::query(INSERT)
+        let added = on!(self, |db| sqlx::query(INSERT)
             .bind(&recipient.id)
             .bind(recipient.role.name())
             .bind(sealed.name)
@@ -95,8 +95,8 @@ impl Tx {
             .bind(recipient.updated_at.timestamp_millis())
             .execute(db)
             .await
-            .map(drop))?;
-        Ok(())
+            .map(|done| done.rows_affected()))?;
+        Ok(added == 1)
     }
 
     /// Writes a person's new state over the version that `recipient` carries; `false` when somebody
@@ -186,9 +186,7 @@ impl Tx {
             }
             _ => Ok(None),
         };
-        let phone = open("recipients.phone", &row.phone_sealed)?
-            .map(|e164| PhoneNumber::parse(&e164, None).map_err(|_| wrong("a phone number that is none")))
-            .transpose()?;
+        let phone = open("recipients.phone", &row.phone_sealed)?.map(PhoneNumber::kept);
         let time_zone = row
             .time_zone
             .as_deref()

@@ -22,14 +22,14 @@ pub struct Reply<'a> {
     pub message: Option<MessageId>,
     /// `stop`, `start`, `help`, or what the policy made of it.
     pub meaning: &'a str,
-    /// One sentence for staff.
-    pub reason_text: &'a str,
+    /// Stable, for staff.
+    pub reason_code: &'a str,
     /// When.
     pub received_at: DateTime<Utc>,
 }
 
 const INSERT: &str = "INSERT INTO replies (id, sid, phone_hash, recipient_id, text_sealed, message_id, meaning,
-        reason_text, received_at)
+        reason_code, received_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (sid) DO NOTHING";
 
 const KNOWN: &str = "SELECT COUNT(*) FROM replies WHERE sid = $1";
@@ -57,7 +57,7 @@ impl Tx {
             .bind(sealed)
             .bind(reply.message.map(|id| id.0))
             .bind(reply.meaning)
-            .bind(reply.reason_text)
+            .bind(reply.reason_code)
             .bind(reply.received_at.timestamp_millis())
             .execute(db)
             .await

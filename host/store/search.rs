@@ -11,14 +11,16 @@ use uuid::Uuid;
 /// What to look for; what is `None` does not matter.
 #[derive(Clone, Debug, Default)]
 pub struct MessageFilter {
+    /// Those of test keys, or those of live keys.
+    pub test: bool,
     /// The clinic's id of the person.
     pub recipient: Option<String>,
     /// The number it went to.
     pub phone: Option<PhoneNumber>,
     /// The type.
     pub kind: Option<String>,
-    /// The state.
-    pub state: Option<String>,
+    /// One of these states; empty: any. At the most three, as many as one status has.
+    pub states: Vec<&'static str>,
     /// Planned at or after.
     pub since: Option<DateTime<Utc>>,
     /// Planned before.
@@ -42,8 +44,8 @@ const SEARCH: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM messages
-    WHERE ($1 IS NULL OR recipient_id = $1) AND ($2 IS NULL OR phone_hash = $2) AND ($3 IS NULL OR kind = $3)
-        AND ($4 IS NULL OR state = $4) AND created_at >= $5 AND created_at < $6
+    WHERE test = $12 AND ($1 IS NULL OR recipient_id = $1) AND ($2 IS NULL OR phone_hash = $2) AND ($3 IS NULL OR kind = $3)
+        AND ($4 IS NULL OR state IN ($4, $10, $11)) AND created_at >= $5 AND created_at < $6
         AND (created_at < $7 OR (created_at = $7 AND id < $8))
     ORDER BY created_at DESC, id DESC LIMIT $9"
 );
@@ -64,12 +66,15 @@ impl Tx {
             .bind(&filter.recipient)
             .bind(&hash)
             .bind(&filter.kind)
-            .bind(&filter.state)
+            .bind(filter.states.first())
             .bind(filter.since.map_or(i64::MIN, |at| at.timestamp_millis()))
             .bind(filter.until.map_or(i64::MAX, |at| at.timestamp_millis()))
             .bind(after_at)
             .bind(after_id)
             .bind(i64::from(filter.limit) + 1)
+            .bind(filter.states.get(1))
+            .bind(filter.states.get(2))
+            .bind(filter.test)
             .fetch_all(db)
             .await)?;
         let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);

@@ -141,6 +141,9 @@ CREATE TABLE messages (
     segments INTEGER,
     -- Estimate, in millionths.
     cost_micros INTEGER,
+    -- The subject has moved on since it was given to the provider: it is not sent again, and the same
+    -- moment of the subject may be planned anew.
+    superseded INTEGER NOT NULL CHECK (superseded IN (0, 1)),
     sid TEXT UNIQUE,
     error_code INTEGER,
     error_text TEXT,
@@ -171,11 +174,12 @@ CREATE INDEX messages_due ON messages (lane, due_at, id) WHERE state = 'planned'
 CREATE INDEX messages_leased ON messages (lease_until) WHERE state IN ('claimed', 'sending');
 -- What must be looked up, or asked again.
 CREATE INDEX messages_check ON messages (check_at) WHERE check_at IS NOT NULL;
--- One message for each (type, subject, recipient, key, occurrence); one that was taken back may be
--- planned again.
+-- One message for each (type, subject, recipient, key, occurrence); one that was taken back, or that
+-- the subject has left behind, may be planned again.
 CREATE UNIQUE INDEX messages_once ON messages
     (subject_type, subject_id, recipient_id, kind, key, COALESCE(occurrence, 0), test)
-    WHERE subject_id IS NOT NULL AND state <> 'canceled';
+    WHERE subject_id IS NOT NULL AND state <> 'canceled' AND superseded = 0;
+CREATE INDEX messages_by_age ON messages (created_at, id);
 CREATE INDEX messages_of_recipient ON messages (recipient_id, created_at);
 CREATE INDEX messages_of_phone ON messages (phone_hash, created_at) WHERE phone_hash IS NOT NULL;
 CREATE INDEX messages_of_event ON messages (event_id) WHERE event_id IS NOT NULL;
@@ -291,7 +295,8 @@ CREATE TABLE replies (
     message_id BLOB REFERENCES messages (id),
     -- stop, start, help, or what the policy made of it.
     meaning TEXT NOT NULL,
-    reason_text TEXT NOT NULL,
+    -- Stable, for staff.
+    reason_code TEXT NOT NULL,
     received_at INTEGER NOT NULL,
     CHECK (recipient_id IS NOT NULL OR text_sealed IS NULL)
 ) STRICT;
