@@ -198,7 +198,13 @@ impl Config {
             let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
             // What stands behind a misspelt key may be a secret.
             let shown = text.lines().nth(line - 1).unwrap_or_default();
-            let shown = shown.split_once('=').map_or(shown, |(key, _)| key.trim_end());
+            let is_secret =
+                ["token", "secret", "password", "url", "key"].iter().any(|word| shown.contains(word));
+            let shown = if is_secret {
+                shown.split_once('=').map_or(shown, |(key, _)| key.trim_end())
+            } else {
+                shown
+            };
             let caret = " ".repeat(column - 1);
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             ConfigError::Wrong {
@@ -226,7 +232,8 @@ impl Config {
         twilio.phone_number = variable("TWILIO_PHONE_NUMBER").or(twilio.phone_number.take());
         twilio.messaging_service_sid =
             variable("TWILIO_MESSAGING_SERVICE_SID").or(twilio.messaging_service_sid.take());
-        twilio.verify_service_sid = variable("TWILIO_VERIFY_SERVICE_SID").or(twilio.verify_service_sid.take());
+        twilio.verify_service_sid =
+            variable("TWILIO_VERIFY_SERVICE_SID").or(twilio.verify_service_sid.take());
         if let Some(base) = variable("TWILIO_BASE_URL") {
             twilio.base_url = base;
         }
@@ -252,12 +259,18 @@ impl Config {
             return wrong("clinic.country", "is no country; expected two capital letters such as US");
         }
         if self.guard.countries.iter().any(|country| !is_country(country)) {
-            return wrong("guard.countries", "names what is no country; expected two capital letters such as US");
+            return wrong(
+                "guard.countries",
+                "names what is no country; expected two capital letters such as US",
+            );
         }
         if let Some(url) = &self.server.public_url {
             let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
             if rest.is_none_or(|rest| rest.is_empty() || rest.contains(['@', '#', '?'])) {
-                return wrong("server.public_url", "is no address; expected such as https://sms.clinic.example");
+                return wrong(
+                    "server.public_url",
+                    "is no address; expected such as https://sms.clinic.example",
+                );
             }
         }
         if self.lanes.urgent == 0 || self.lanes.normal == 0 || self.lanes.bulk == 0 {
@@ -321,7 +334,9 @@ fn is_country(text: &str) -> bool {
 
 fn time_zone<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Tz, D::Error> {
     let name = String::deserialize(deserializer)?;
-    name.parse().map_err(|_| serde::de::Error::custom("no such time zone; expected an IANA name such as America/New_York"))
+    name.parse().map_err(|_| {
+        serde::de::Error::custom("no such time zone; expected an IANA name such as America/New_York")
+    })
 }
 
 /// `unknown field 'laese', expected 'lease'…` names the candidates; the nearest one is put in front.
@@ -335,7 +350,10 @@ fn with_nearest(message: &str) -> String {
         .map(|known| (strsim::damerau_levenshtein(unknown, known), known))
         .min()
         .filter(|(distance, _)| *distance <= 3)
-        .map_or_else(|| message.to_owned(), |(_, nearest)| format!("unknown key `{unknown}`; did you mean `{nearest}`?"))
+        .map_or_else(
+            || message.to_owned(),
+            |(_, nearest)| format!("unknown key `{unknown}`; did you mean `{nearest}`?"),
+        )
 }
 
 #[cfg(test)]
@@ -361,7 +379,8 @@ mod tests {
     #[test]
     fn the_environment_is_put_over_the_file() {
         let mut config = parse("[server]\npublic_url = \"https://a.example\"\n").unwrap();
-        let environment = [("TIDINGS_PUBLIC_URL", "https://b.example"), ("TWILIO_PHONE_NUMBER", "+15005550006")];
+        let environment =
+            [("TIDINGS_PUBLIC_URL", "https://b.example"), ("TWILIO_PHONE_NUMBER", "+15005550006")];
         config.apply(&environment.map(|(k, v)| (k.to_owned(), v.to_owned())).into()).unwrap();
         assert_eq!(config.server.public_url.as_deref(), Some("https://b.example"));
         assert!(config.twilio.sender().is_some());

@@ -10,7 +10,8 @@ use support::{ANA, VISIT, booked};
 /// `state` and the provider's words, in order, of the message with this type and key.
 async fn message_of(host: &support::TestHost, kind: &str, key: &str) -> Value {
     let list = host.get(&format!("/api/v1/messages?type={kind}&limit=200")).await;
-    let found = list["items"].as_array().unwrap().iter().find(|m| m["key"].as_str().unwrap_or_default() == key);
+    let found =
+        list["items"].as_array().unwrap().iter().find(|m| m["key"].as_str().unwrap_or_default() == key);
     let id = found.unwrap_or_else(|| panic!("no {kind} {key} in {list}"))["id"].as_str().unwrap().to_owned();
     host.story(&id).await
 }

@@ -18,8 +18,18 @@ pub(super) async fn run(home: &Path, environment: &BTreeMap<String, String>) -> 
     for report in reports {
         match report {
             LoadReport::Live(loaded) => {
-                let types: Vec<&str> = loaded.description.message_types.iter().map(crate::domain::kind::TypeName::as_str).collect();
-                println!("policy         {} {} for {}", loaded.description.name, loaded.description.version, types.join(" "));
+                let types: Vec<&str> = loaded
+                    .description
+                    .message_types
+                    .iter()
+                    .map(crate::domain::kind::TypeName::as_str)
+                    .collect();
+                println!(
+                    "policy         {} {} for {}",
+                    loaded.description.name,
+                    loaded.description.version,
+                    types.join(" ")
+                );
             }
             LoadReport::Off { file } => println!("policy         {} is off", file.display()),
         }
@@ -28,5 +38,9 @@ pub(super) async fn run(home: &Path, environment: &BTreeMap<String, String>) -> 
     for fault in faults {
         println!("{fault}");
     }
-    if faults.is_empty() { Ok(()) } else { Err(CliError::plain(format!("{} faults in locales", faults.len()))) }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(CliError::plain(format!("{} faults in locales", faults.len())))
+    }
 }

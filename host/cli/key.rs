@@ -42,22 +42,25 @@ pub(super) struct Create {
 
 fn days(text: &str) -> Result<TimeDelta, String> {
     let number = text.strip_suffix('d').and_then(|number| number.parse::<u32>().ok());
-    number.map(|number| TimeDelta::days(number.into())).ok_or_else(|| "expected a number of days, such as 90d".to_owned())
+    number
+        .map(|number| TimeDelta::days(number.into()))
+        .ok_or_else(|| "expected a number of days, such as 90d".to_owned())
 }
 
 impl Key {
-    pub(super) async fn run(self, home: &Path, environment: &BTreeMap<String, String>) -> Result<(), CliError> {
+    pub(super) async fn run(
+        self,
+        home: &Path,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<(), CliError> {
         let home = Home::open(home, environment)?;
         let store = home.store().await?;
         let failed = |error| CliError::failed("the keys could not be read or written", error);
         store.migrate().await.map_err(HomeError::from)?;
         match self {
             Self::Create(create) => {
-                let scopes = if create.scopes.is_empty() {
-                    SCOPES.map(str::to_owned).to_vec()
-                } else {
-                    create.scopes
-                };
+                let scopes =
+                    if create.scopes.is_empty() { SCOPES.map(str::to_owned).to_vec() } else { create.scopes };
                 let mode = if create.test { KeyMode::Test } else { KeyMode::Live };
                 let new = NewKey { name: create.name, mode, scopes, expires_in: create.expires };
                 let prepared = new.prepare(&mut *home.chance.lock(), now());
@@ -76,7 +79,14 @@ impl Key {
                         (None, Some(at)) => format!("expires {}", at.format("%F")),
                         (None, None) => "valid".to_owned(),
                     };
-                    println!("{}  {}…  {}  {}  {}", key.id, key.prefix, state, key.name, key.scopes.join(" "));
+                    println!(
+                        "{}  {}…  {}  {}  {}",
+                        key.id,
+                        key.prefix,
+                        state,
+                        key.name,
+                        key.scopes.join(" ")
+                    );
                 }
             }
             Self::Revoke { id } => {
@@ -84,7 +94,9 @@ impl Key {
                 let revoked = tx.revoke_api_key(id, now()).await.map_err(failed)?;
                 tx.commit().await.map_err(failed)?;
                 if !revoked {
-                    return Err(CliError::plain(format!("there is no valid key {id}; see `tidings key list`")));
+                    return Err(CliError::plain(format!(
+                        "there is no valid key {id}; see `tidings key list`"
+                    )));
                 }
                 println!("revoked");
             }

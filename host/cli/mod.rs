@@ -101,7 +101,10 @@ async fn dispatch(arguments: Arguments, environment: &BTreeMap<String, String>) 
         Command::Migrate => {
             let opened = home::Home::open(&home, environment)?;
             let store = opened.store().await?;
-            store.migrate().await.map_err(|error| CliError::failed("the database could not be migrated", error))?;
+            store
+                .migrate()
+                .await
+                .map_err(|error| CliError::failed("the database could not be migrated", error))?;
             println!("the {} database is up to date", store.engine());
             Ok(())
         }

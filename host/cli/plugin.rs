@@ -28,7 +28,11 @@ const SDK: &str = "sdk";
 
 impl Plugin {
     #[expect(clippy::unused_async, reason = "stands beside commands that wait")]
-    pub(super) async fn run(self, home: &Path, environment: &BTreeMap<String, String>) -> Result<(), CliError> {
+    pub(super) async fn run(
+        self,
+        home: &Path,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<(), CliError> {
         match self {
             Self::Build { names, out } => {
                 let out = out.unwrap_or_else(|| home.join("plugins"));
@@ -44,11 +48,21 @@ fn toolchain(environment: &BTreeMap<String, String>) -> Result<BTreeMap<String, 
     let Some(file) = environment.get("TIDINGS_WASM_ENV").filter(|file| !file.is_empty()) else {
         return Ok(BTreeMap::new());
     };
-    let text = std::fs::read_to_string(file).map_err(|error| CliError::failed(format!("{file} cannot be read"), error))?;
-    Ok(text.lines().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| CliError::failed(format!("{file} cannot be read"), error))?;
+    Ok(text
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .collect())
 }
 
-fn build(home: &Path, names: &[String], out: &Path, toolchain: &BTreeMap<String, String>) -> Result<(), CliError> {
+fn build(
+    home: &Path,
+    names: &[String],
+    out: &Path,
+    toolchain: &BTreeMap<String, String>,
+) -> Result<(), CliError> {
     let names = if names.is_empty() { all(home)? } else { names.to_vec() };
     let compiler = rustc(toolchain, &["--version"])?;
     for name in names {
@@ -86,8 +100,9 @@ fn package_name(folder: &Path) -> Result<String, CliError> {
     let file = folder.join("Cargo.toml");
     let text = std::fs::read_to_string(&file)
         .map_err(|error| CliError::failed(format!("{} cannot be read", file.display()), error))?;
-    let manifest: toml::Table =
-        text.parse().map_err(|error| CliError::failed(format!("{} is no manifest", file.display()), error))?;
+    let manifest: toml::Table = text
+        .parse()
+        .map_err(|error| CliError::failed(format!("{} is no manifest", file.display()), error))?;
     let name = manifest.get("package").and_then(|package| package.get("name")).and_then(toml::Value::as_str);
     name.map(str::to_owned).ok_or_else(|| CliError::plain(format!("{} names no package", file.display())))
 }
@@ -110,10 +125,23 @@ fn compile(home: &Path, package: &str, toolchain: &BTreeMap<String, String>) -> 
     let sysroot = rustc(toolchain, &["--print", "sysroot"])?;
     let mut places = vec![(root, "tidings"), (PathBuf::from(sysroot), "rust")];
     places.extend(registries().into_iter().map(|folder| (folder, "registry")));
-    let flags: Vec<String> =
-        places.iter().map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display())).collect();
+    let flags: Vec<String> = places
+        .iter()
+        .map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()))
+        .collect();
     let status = Command::new("cargo")
-        .args(["rustc", "--quiet", "--profile", "plugin", "--target", TARGET, "--crate-type", "cdylib", "-p", package])
+        .args([
+            "rustc",
+            "--quiet",
+            "--profile",
+            "plugin",
+            "--target",
+            TARGET,
+            "--crate-type",
+            "cdylib",
+            "-p",
+            package,
+        ])
         .arg("--target-dir")
         .arg(&target_dir)
         .current_dir(home)
@@ -132,7 +160,10 @@ fn compile(home: &Path, package: &str, toolchain: &BTreeMap<String, String>) -> 
 }
 
 /// The folders in which cargo keeps the sources of packages.
-#[expect(clippy::disallowed_methods, reason = "where cargo keeps sources is cargo's word, passed on to rustc")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "where cargo keeps sources is cargo's word, passed on to rustc"
+)]
 fn registries() -> Vec<PathBuf> {
     let cargo_home = std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)
@@ -143,7 +174,8 @@ fn registries() -> Vec<PathBuf> {
 
 /// Written beside and renamed: a running host never sees half a file.
 fn replace(file: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    let draft = file.with_file_name(format!(".{}.draft", file.file_name().unwrap_or_default().to_string_lossy()));
+    let draft =
+        file.with_file_name(format!(".{}.draft", file.file_name().unwrap_or_default().to_string_lossy()));
     let failed = |error| CliError::failed(format!("{} cannot be written", file.display()), error);
     std::fs::write(&draft, bytes).map_err(failed)?;
     std::fs::rename(&draft, file).map_err(failed)

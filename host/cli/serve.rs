@@ -36,7 +36,11 @@ const SANDBOX_SENDER: &str = "+15005550006";
 impl Serve {
     pub(super) const SANDBOX: Self = Self { sandbox: true, address: None };
 
-    pub(super) async fn run(self, home: &Path, environment: &BTreeMap<String, String>) -> Result<(), CliError> {
+    pub(super) async fn run(
+        self,
+        home: &Path,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<(), CliError> {
         start_log(environment);
         let mut home = Home::open(home, environment)?;
         let address = self.address.unwrap_or(home.config.server.address);
@@ -59,8 +63,15 @@ impl Serve {
         let (providers, verifier, sandbox) = self.providers(&mut home).await?;
         let settings = HttpSettings { verifier: Some(verifier), body_limit: home.config.server.body_limit };
         let clock = Arc::new(SystemClock);
-        let host =
-            Host::new(store, policies, renderer, providers, clock, home.chance.clone(), home.config.settings());
+        let host = Host::new(
+            store,
+            policies,
+            renderer,
+            providers,
+            clock,
+            home.chance.clone(),
+            home.config.settings(),
+        );
         host.begin().await.map_err(|error| CliError::failed("the host cannot begin", error))?;
 
         let mut router = http::router(host.clone(), settings);
@@ -87,7 +98,10 @@ impl Serve {
         let unusable = |error| CliError::Home(HomeError::Config(crate::config::ConfigError::Twilio(error)));
         if !self.sandbox {
             let settings = &home.config.twilio;
-            if settings.account_sid.is_empty() || settings.auth_token.expose().is_empty() || settings.sender().is_none() {
+            if settings.account_sid.is_empty()
+                || settings.auth_token.expose().is_empty()
+                || settings.sender().is_none()
+            {
                 let text = "no Twilio account is configured: set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and \
                             TWILIO_PHONE_NUMBER or TWILIO_MESSAGING_SERVICE_SID, or run `tidings serve --sandbox`";
                 return Err(HomeError::Account(text.to_owned()).into());
@@ -247,7 +261,10 @@ mod tests {
     fn at_every_hour_it_is_daytime_in_one_of_the_zones() {
         for month in [1, 7] {
             for hour in 0..24 {
-                let now = chrono::NaiveDate::from_ymd_opt(2026, month, 15).unwrap().and_hms_opt(hour, 30, 0).unwrap();
+                let now = chrono::NaiveDate::from_ymd_opt(2026, month, 15)
+                    .unwrap()
+                    .and_hms_opt(hour, 30, 0)
+                    .unwrap();
                 let local = now.and_utc().with_timezone(&daytime_zone(now.and_utc())).hour();
                 assert!((9..20).contains(&local), "{month} {hour}: {local}");
             }

@@ -36,9 +36,10 @@ pub const KNOWN_EVENTS: [&str; 9] = [
 #[must_use]
 pub fn required_data(event_type: &str) -> &'static [(&'static str, ValueType)] {
     match event_type {
-        "appointment.booked" | "appointment.rescheduled" | "appointment.canceled" | "appointment.completed" => {
-            &[("starts_at", ValueType::Time)]
-        }
+        "appointment.booked"
+        | "appointment.rescheduled"
+        | "appointment.canceled"
+        | "appointment.completed" => &[("starts_at", ValueType::Time)],
         "payment.pending" => &[("amount", ValueType::Money)],
         "alert.raised" => &[("text", ValueType::Text)],
         _ => &[],

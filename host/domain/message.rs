@@ -425,6 +425,8 @@ pub struct Message {
     /// The subject has moved on since it was given to the provider: it is not sent again, and the same
     /// moment of the subject may be planned anew.
     pub superseded: bool,
+    /// When the provider, which has it, is asked how it fares, unless it tells before.
+    pub ask_at: Option<DateTime<Utc>>,
     /// The newest call for it.
     pub attempt: Option<AttemptId>,
     /// When it was planned.
@@ -438,7 +440,14 @@ pub struct Message {
 impl Message {
     /// A message as it begins: due now, expiring in a day, about no subject.
     #[must_use]
-    pub fn new(id: MessageId, kind: TypeName, recipient: String, why: Cause, test: bool, now: DateTime<Utc>) -> Self {
+    pub fn new(
+        id: MessageId,
+        kind: TypeName,
+        recipient: String,
+        why: Cause,
+        test: bool,
+        now: DateTime<Utc>,
+    ) -> Self {
         Self {
             id,
             kind,
@@ -465,6 +474,7 @@ impl Message {
             sent_at: None,
             delivered_at: None,
             superseded: false,
+            ask_at: None,
             attempt: None,
             created_at: now,
             updated_at: now,
@@ -510,7 +520,8 @@ mod tests {
 
     #[test]
     fn every_state_has_its_two_words() {
-        let words: Vec<(&str, &str)> = every_state().iter().map(|state| (state.name(), state.status())).collect();
+        let words: Vec<(&str, &str)> =
+            every_state().iter().map(|state| (state.name(), state.status())).collect();
         assert_eq!(words, STATUSES);
     }
 
@@ -528,7 +539,10 @@ mod tests {
     fn a_final_state_is_left_by_no_transition() {
         for state in every_state().into_iter().filter(State::is_final) {
             assert!(state.clone().plan_again().is_err() && state.clone().accept().is_err(), "{state}");
-            assert!(state.clone().fail(cause()).is_err() && state.clone().expire(cause()).is_err(), "{state}");
+            assert!(
+                state.clone().fail(cause()).is_err() && state.clone().expire(cause()).is_err(),
+                "{state}"
+            );
         }
     }
 }

@@ -42,7 +42,9 @@ pub enum PhoneError {
     #[error("is not a phone number; expected one such as +12025550143")]
     NotANumber,
     /// Written without its country and no region was given.
-    #[error("is a national number and no region says of which country; write it as +12025550143 or give a region")]
+    #[error(
+        "is a national number and no region says of which country; write it as +12025550143 or give a region"
+    )]
     NoRegion,
     /// The region is no country code.
     #[error("has a region that is not a country; expected two letters such as US")]
@@ -69,9 +71,9 @@ impl PhoneNumber {
         }
         let international = text.starts_with('+');
         let region = match region {
-            Some(region) if !international => {
-                Some(country::Id::from_str(&region.to_ascii_uppercase()).map_err(|_| PhoneError::UnknownRegion)?)
-            }
+            Some(region) if !international => Some(
+                country::Id::from_str(&region.to_ascii_uppercase()).map_err(|_| PhoneError::UnknownRegion)?,
+            ),
             _ => None,
         };
         if !international && region.is_none() {

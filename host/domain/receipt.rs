@@ -20,7 +20,10 @@ pub enum Standing {
 #[must_use]
 pub const fn rank(status: ProviderStatus) -> u8 {
     match status {
-        ProviderStatus::Accepted | ProviderStatus::Scheduled | ProviderStatus::Queued | ProviderStatus::Sending => 0,
+        ProviderStatus::Accepted
+        | ProviderStatus::Scheduled
+        | ProviderStatus::Queued
+        | ProviderStatus::Sending => 0,
         ProviderStatus::Sent => 1,
         // Of several ends `delivered` wins, else the worse.
         ProviderStatus::Undelivered => 2,
@@ -34,9 +37,10 @@ pub const fn rank(status: ProviderStatus) -> u8 {
 pub fn standing(events: impl IntoIterator<Item = ProviderStatus>) -> Option<Standing> {
     let last = events.into_iter().max_by_key(|status| rank(*status))?;
     Some(match last {
-        ProviderStatus::Accepted | ProviderStatus::Scheduled | ProviderStatus::Queued | ProviderStatus::Sending => {
-            Standing::Accepted
-        }
+        ProviderStatus::Accepted
+        | ProviderStatus::Scheduled
+        | ProviderStatus::Queued
+        | ProviderStatus::Sending => Standing::Accepted,
         ProviderStatus::Sent => Standing::Sent,
         ProviderStatus::Delivered | ProviderStatus::Read => Standing::Delivered,
         ProviderStatus::Undelivered => Standing::Undelivered,
@@ -47,11 +51,8 @@ pub fn standing(events: impl IntoIterator<Item = ProviderStatus>) -> Option<Stan
 /// Whether the provider has told of two different ends: recorded as a conflict.
 #[must_use]
 pub fn is_conflict(events: &[ProviderStatus]) -> bool {
-    let mut ends: Vec<Standing> = events
-        .iter()
-        .filter(|status| rank(**status) >= 2)
-        .filter_map(|status| standing([*status]))
-        .collect();
+    let mut ends: Vec<Standing> =
+        events.iter().filter(|status| rank(**status) >= 2).filter_map(|status| standing([*status])).collect();
     ends.dedup();
     ends.iter().any(|end| *end != ends[0])
 }

@@ -47,7 +47,8 @@ impl Money {
     fn is_sound(&self) -> bool {
         let digits = self.amount.strip_prefix('-').unwrap_or(&self.amount);
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-        let numeric = |part: &str| !part.is_empty() && part.len() <= 12 && part.bytes().all(|b| b.is_ascii_digit());
+        let numeric =
+            |part: &str| !part.is_empty() && part.len() <= 12 && part.bytes().all(|b| b.is_ascii_digit());
         numeric(whole)
             && numeric(fraction)
             && self.currency.len() == 3
@@ -84,15 +85,13 @@ impl Value {
                 .as_str()
                 .and_then(|text| DateTime::parse_from_rfc3339(text).ok())
                 .map(|at| Self::Time(at.with_timezone(&Utc))),
-            ValueType::Money => serde_json::from_value::<Money>(json.clone())
-                .ok()
-                .filter(Money::is_sound)
-                .map(Self::Money),
+            ValueType::Money => {
+                serde_json::from_value::<Money>(json.clone()).ok().filter(Money::is_sound).map(Self::Money)
+            }
             ValueType::Number => json.as_i64().map(Self::Number),
-            ValueType::Url => json
-                .as_str()
-                .filter(|text| is_web_address(text))
-                .map(|text| Self::Url(text.to_owned())),
+            ValueType::Url => {
+                json.as_str().filter(|text| is_web_address(text)).map(|text| Self::Url(text.to_owned()))
+            }
         };
         value.ok_or(declared.expected())
     }

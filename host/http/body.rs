@@ -2,10 +2,14 @@
 //! an idempotency key is bound.
 
 use super::problem::Problem;
+use crate::domain::value::ValueType;
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use serde::de::DeserializeOwned;
+use serde::de::value::{MapDeserializer, SeqDeserializer};
+use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
+use serde_json::Value;
 
 /// A JSON body and the bytes it was read from.
 pub(crate) struct Json<T> {
@@ -38,21 +42,95 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| {
+        let detail = format!("the body is not JSON: {error}");
+        Problem::plain(StatusCode::BAD_REQUEST, "malformed-body", detail)
+    })?;
+    serde_path_to_error::deserialize(Objects(value)).map_err(|error| {
         let pointer = pointer(error.path());
-        let inner = error.into_inner();
-        if inner.is_data() {
-            Problem::field(pointer, clean(&inner.to_string()))
-        } else {
-            let detail = format!("the body is not JSON: {inner}");
-            Problem::plain(StatusCode::BAD_REQUEST, "malformed-body", detail)
+        let text = error.into_inner().to_string();
+        match text.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+            Some(field) => Problem::field(format!("{pointer}/{field}"), "is missing"),
+            None => Problem::field(pointer, clean(&text)),
         }
-    })?;
-    json.end().map_err(|_| {
-        Problem::plain(StatusCode::BAD_REQUEST, "malformed-body", "the body goes on after its JSON has ended")
-    })?;
-    Ok(value)
+    })
+}
+
+/// A JSON value of which a struct is only read from an object: serde would take a list for one too.
+struct Objects(Value);
+
+impl<'de> Deserializer<'de> for Objects {
+    type Error = serde_json::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self.0 {
+            Value::Array(items) => visitor.visit_seq(SeqDeserializer::new(items.into_iter().map(Self))),
+            Value::Object(members) => visitor
+                .visit_map(MapDeserializer::new(members.into_iter().map(|(key, value)| (key, Self(value))))),
+            value => value.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        if self.0.is_object() {
+            self.deserialize_any(visitor)
+        } else {
+            Err(serde::de::Error::custom("invalid type, expected an object"))
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.0.deserialize_enum(name, variants, visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        seq tuple tuple_struct map identifier ignored_any
+    }
+}
+
+impl IntoDeserializer<'_, serde_json::Error> for Objects {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+/// The id in a path. What is no text, or holds what no id holds, is the id of nothing.
+pub(crate) struct Id(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(id)) if !id.chars().any(char::is_control) => Ok(Self(id)),
+            _ => Err(Problem::not_found("there is nothing of this id")),
+        }
+    }
 }
 
 /// serde's path as a JSON pointer: `people[0].phone` is `/people/0/phone`.
@@ -71,15 +149,18 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 /// serde repeats what it found: `invalid type: string "+1202…", expected …`. A value may be personal, so
 /// only what was expected stays; names of fields are the caller's own words and stay too.
 fn clean(text: &str) -> String {
-    let text = text.rsplit_once(" at line ").map_or(text, |(text, _)| text);
+    let own_words = ["unknown field", "missing field", "duplicate field"];
+    if own_words.iter().any(|start| text.starts_with(start)) {
+        return text.to_owned();
+    }
     let repeats = ["invalid type", "invalid value", "invalid length", "unknown variant"];
-    match text.rsplit_once(", expected ") {
-        Some((_, expected)) => {
-            let is_value = repeats.iter().any(|start| text.starts_with(start));
-            if is_value { format!("is not what was expected: {expected}") } else { text.to_owned() }
+    match text.rsplit_once(", expected ").filter(|_| repeats.iter().any(|start| text.starts_with(start))) {
+        // chrono's own words for what it expects help nobody.
+        Some((_, expected)) if !expected.contains("timestamp") && !expected.contains("date and time") => {
+            format!("is not what was expected: {expected}")
         }
-        // A text of our own, or of chrono and its like: none of them repeats what it read.
-        None => text.to_owned(),
+        // Moments are the only values of our bodies with words of their own.
+        _ => format!("is not what was expected: {}", ValueType::Time.expected()),
     }
 }
 
@@ -105,6 +186,12 @@ mod tests {
     struct Body {
         #[expect(dead_code, reason = "only its errors matter")]
         people: Vec<u32>,
+    }
+
+    #[test]
+    fn a_list_is_not_taken_for_an_object() {
+        assert!(read::<Body>(br"[[1]]").is_err());
+        assert!(read::<Body>(br#"{"people": [1]}"#).is_ok());
     }
 
     #[test]

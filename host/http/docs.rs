@@ -38,7 +38,10 @@ impl Modify for ApiKeys {
             .scheme(HttpAuthScheme::Bearer)
             .description(Some("An API key: `tdg_live_…` or `tdg_test_…`, made by `tidings key create`"))
             .build();
-        openapi.components.get_or_insert_default().add_security_scheme("api_key", SecurityScheme::Http(scheme));
+        openapi
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("api_key", SecurityScheme::Http(scheme));
     }
 }
 

@@ -2,14 +2,14 @@
 
 use super::Api;
 use super::auth::Key;
-use super::body::{Json, idempotency_key};
+use super::body::{Id, Json, idempotency_key};
 use super::problem::Problem;
 use super::views::EventView;
 use crate::domain::event::Subject;
 use crate::domain::id::EventId;
 use crate::domain::recipient::Role;
 use crate::service::{PostedEvent, PostedPerson};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -136,7 +136,10 @@ pub(super) async fn post(
         // The event is committed; the host plans it by itself.
         tracing::error!(error = &error as &dyn std::error::Error, event_id = %accepted.id, "planning waits");
     }
-    let story = api.event_story(accepted.id, caller.test).await?.ok_or_else(|| Problem::not_found("the event is gone"))?;
+    let story = api
+        .event_story(accepted.id, caller.test)
+        .await?
+        .ok_or_else(|| Problem::not_found("the event is gone"))?;
     Ok((StatusCode::ACCEPTED, axum::Json(EventView::new(story, accepted.repeated, &api.settings.currency))))
 }
 
@@ -148,7 +151,7 @@ pub(super) async fn post(
 pub(super) async fn get(
     State(api): State<Api>,
     key: Key,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<axum::Json<EventView>, Problem> {
     let caller = key.with("events:read")?;
     let unknown = || Problem::not_found("there is no event of this id");

@@ -2,7 +2,7 @@
 
 use super::Api;
 use super::auth::Key;
-use super::body::{Json, idempotency_key};
+use super::body::{Id, Json, idempotency_key};
 use super::events::NewPerson;
 use super::problem::Problem;
 use super::views::{MessageView, StoryView};
@@ -11,7 +11,7 @@ use crate::domain::message::STATUSES;
 use crate::domain::phone::PhoneNumber;
 use crate::service::PostedMessage;
 use crate::store::MessageFilter;
-use axum::extract::{Path, Query, State, rejection::QueryRejection};
+use axum::extract::{Query, State, rejection::QueryRejection};
 use axum::http::{HeaderMap, StatusCode};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -122,6 +122,11 @@ pub(super) async fn list(
 ) -> Result<axum::Json<MessageList>, Problem> {
     let caller = key.with("messages:read")?;
     let Query(search) = search.map_err(|rejection| Problem::field("query", rejection.body_text()))?;
+    for (name, value) in [("recipient", &search.recipient), ("type", &search.kind)] {
+        if value.as_ref().is_some_and(|value| value.chars().any(char::is_control)) {
+            return Err(Problem::field(name, "holds what no text holds"));
+        }
+    }
     let limit = search.limit.unwrap_or(50);
     if !(1..=200).contains(&limit) {
         return Err(Problem::field("limit", "is not 1 to 200"));
@@ -144,9 +149,11 @@ pub(super) async fn list(
         limit,
     };
     let page = api.find_messages(&filter).await?;
-    let next_cursor = page.messages.last().filter(|_| page.more).map(|last| {
-        format!("{:x}.{}", last.created_at.timestamp_millis(), last.id.0.simple())
-    });
+    let next_cursor = page
+        .messages
+        .last()
+        .filter(|_| page.more)
+        .map(|last| format!("{:x}.{}", last.created_at.timestamp_millis(), last.id.0.simple()));
     let currency = &api.settings.currency;
     let items = page.messages.iter().map(|message| MessageView::new(message, currency, None)).collect();
     Ok(axum::Json(MessageList { items, next_cursor }))
@@ -183,7 +190,9 @@ fn read_cursor(cursor: &str) -> Result<(DateTime<Utc>, uuid::Uuid), Problem> {
         let at = DateTime::from_timestamp_millis(i64::from_str_radix(at, 16).ok()?)?;
         Some((at, uuid::Uuid::parse_str(id).ok()?))
     };
-    read().ok_or_else(|| Problem::field("cursor", "is none of ours; give `next_cursor` of the page before as it is"))
+    read().ok_or_else(|| {
+        Problem::field("cursor", "is none of ours; give `next_cursor` of the page before as it is")
+    })
 }
 
 /// The whole story of a message
@@ -197,7 +206,7 @@ fn read_cursor(cursor: &str) -> Result<(DateTime<Utc>, uuid::Uuid), Problem> {
 pub(super) async fn get(
     State(api): State<Api>,
     key: Key,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<axum::Json<StoryView>, Problem> {
     let caller = key.with("messages:read")?;
     let story = story(&api, read_id(&id)?, caller.test).await?;
@@ -214,7 +223,7 @@ pub(super) async fn get(
 pub(super) async fn cancel(
     State(api): State<Api>,
     key: Key,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<axum::Json<MessageView>, Problem> {
     let caller = key.with("messages:write")?;
     let message = api.cancel(read_id(&id)?, caller.test).await?;
@@ -231,7 +240,7 @@ pub(super) async fn cancel(
 pub(super) async fn retry(
     State(api): State<Api>,
     key: Key,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<axum::Json<MessageView>, Problem> {
     let caller = key.with("messages:write")?;
     let message = api.release(read_id(&id)?, caller.test).await?;

@@ -78,7 +78,11 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
         .merge(docs::router())
         .fallback(|| async { Problem::not_found("there is nothing at this address; see /docs") })
         .method_not_allowed_fallback(|| async {
-            Problem::plain(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "this address does not take this method; see /docs")
+            Problem::plain(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method-not-allowed",
+                "this address does not take this method; see /docs",
+            )
         })
         .with_state(api)
         .layer(DefaultBodyLimit::max(settings.body_limit))
@@ -89,5 +93,8 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
         ))
-        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("no-store"),
+        ))
 }

@@ -84,20 +84,72 @@ impl Problem {
 
 /// The titles of all problem types, by the last word of their address.
 pub(crate) const TITLES: [(&str, &str, &str); 14] = [
-    ("invalid-request", "The request cannot be used as it is", "Each entry of `errors` names a field by its JSON pointer, what is wrong with it and what was expected. Nothing was taken; mend the fields and send the request again."),
-    ("malformed-body", "The body is not JSON of the expected shape", "The body is not JSON, or a field is missing, unknown or of another type. `detail` says where. Nothing was taken."),
-    ("unsupported-media-type", "The body is of the wrong type", "Send `Content-Type: application/json`, and webhooks as `application/x-www-form-urlencoded`."),
-    ("body-too-large", "The body is too large", "The body is larger than `server.body_limit`. Send less at once."),
-    ("unauthorized", "An API key is needed", "Send `Authorization: Bearer tdg_live_…` or `tdg_test_…`. Wrong, expired and revoked keys are answered alike."),
-    ("forbidden", "This is not allowed", "The API key lacks the scope that the route needs, or a webhook's signature is not Twilio's."),
+    (
+        "invalid-request",
+        "The request cannot be used as it is",
+        "Each entry of `errors` names a field by its JSON pointer, what is wrong with it and what was expected. Nothing was taken; mend the fields and send the request again.",
+    ),
+    (
+        "malformed-body",
+        "The body is not JSON of the expected shape",
+        "The body is not JSON, or a field is missing, unknown or of another type. `detail` says where. Nothing was taken.",
+    ),
+    (
+        "unsupported-media-type",
+        "The body is of the wrong type",
+        "Send `Content-Type: application/json`, and webhooks as `application/x-www-form-urlencoded`.",
+    ),
+    (
+        "body-too-large",
+        "The body is too large",
+        "The body is larger than `server.body_limit`. Send less at once.",
+    ),
+    (
+        "unauthorized",
+        "An API key is needed",
+        "Send `Authorization: Bearer tdg_live_…` or `tdg_test_…`. Wrong, expired and revoked keys are answered alike.",
+    ),
+    (
+        "forbidden",
+        "This is not allowed",
+        "The API key lacks the scope that the route needs, or a webhook's signature is not Twilio's.",
+    ),
     ("not-found", "There is nothing here", "No such address, or nothing with this id."),
-    ("method-not-allowed", "The address does not take this method", "See `/docs` for the methods of each address."),
-    ("idempotency-key-reused", "The idempotency key belongs to another request", "An `Idempotency-Key` is bound to the body it was first used with. Use a new key for a new request."),
-    ("version-taken", "The version belongs to another event", "A version of a subject is one event. Give every change of the subject a version of its own, counting up."),
-    ("too-late", "It is too late for that", "The message has gone too far: what may have been sent cannot be taken back, and only a held message can be released."),
-    ("changed", "It was changed meanwhile", "Somebody else changed it since the version in `If-Match`. Read it again and repeat the change."),
-    ("host-failed", "The host failed", "A fault of the host, written in its log. Repeat the request with the same `Idempotency-Key`: it is taken once at the most."),
-    ("timeout", "It took too long", "The host gave the request up. Repeat it with the same `Idempotency-Key`."),
+    (
+        "method-not-allowed",
+        "The address does not take this method",
+        "See `/docs` for the methods of each address.",
+    ),
+    (
+        "idempotency-key-reused",
+        "The idempotency key belongs to another request",
+        "An `Idempotency-Key` is bound to the body it was first used with. Use a new key for a new request.",
+    ),
+    (
+        "version-taken",
+        "The version belongs to another event",
+        "A version of a subject is one event. Give every change of the subject a version of its own, counting up.",
+    ),
+    (
+        "too-late",
+        "It is too late for that",
+        "The message has gone too far: what may have been sent cannot be taken back, and only a held message can be released.",
+    ),
+    (
+        "changed",
+        "It was changed meanwhile",
+        "Somebody else changed it since the version in `If-Match`. Read it again and repeat the change.",
+    ),
+    (
+        "host-failed",
+        "The host failed",
+        "A fault of the host, written in its log. Repeat the request with the same `Idempotency-Key`: it is taken once at the most.",
+    ),
+    (
+        "timeout",
+        "It took too long",
+        "The host gave the request up. Repeat it with the same `Idempotency-Key`.",
+    ),
 ];
 
 fn title(code: &str) -> &'static str {
@@ -108,7 +160,8 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_string(&self).unwrap_or_default();
-        let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+        let mut response =
+            (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
@@ -135,7 +188,9 @@ impl From<IntakeError> for Problem {
             IntakeError::KeyReused => {
                 Self::plain(StatusCode::CONFLICT, "idempotency-key-reused", error.to_string())
             }
-            IntakeError::VersionTaken => Self::plain(StatusCode::CONFLICT, "version-taken", error.to_string()),
+            IntakeError::VersionTaken => {
+                Self::plain(StatusCode::CONFLICT, "version-taken", error.to_string())
+            }
             IntakeError::Host(error) => error.into(),
         }
     }
@@ -146,7 +201,9 @@ impl From<PersonError> for Problem {
         match error {
             PersonError::Fields(errors) => Self::fields(errors.into_iter().map(Into::into).collect()),
             PersonError::Unknown => Self::not_found(error.to_string()),
-            PersonError::Changed => Self::plain(StatusCode::PRECONDITION_FAILED, "changed", error.to_string()),
+            PersonError::Changed => {
+                Self::plain(StatusCode::PRECONDITION_FAILED, "changed", error.to_string())
+            }
             PersonError::Host(error) => error.into(),
         }
     }
@@ -193,7 +250,8 @@ pub(crate) async fn name_the_limits(request: Request, next: Next) -> Response {
             Problem::plain(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail).into_response()
         }
         StatusCode::REQUEST_TIMEOUT if !is_problem => {
-            Problem::plain(StatusCode::REQUEST_TIMEOUT, "timeout", "the request took too long").into_response()
+            Problem::plain(StatusCode::REQUEST_TIMEOUT, "timeout", "the request took too long")
+                .into_response()
         }
         _ => response,
     }

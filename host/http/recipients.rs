@@ -2,13 +2,13 @@
 
 use super::Api;
 use super::auth::Key;
-use super::body::Json;
+use super::body::{Id, Json};
 use super::problem::Problem;
 use crate::domain::policy::Discretion;
 use crate::domain::recipient::{Recipient, Role};
 use crate::domain::window::Window;
 use crate::service::{PostedPerson, PostedPreferences, PostedRecipient};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
@@ -173,7 +173,7 @@ impl From<RecipientBody> for PostedRecipient {
 pub(super) async fn put(
     State(api): State<Api>,
     key: Key,
-    Path(id): Path<String>,
+    Id(id): Id,
     headers: HeaderMap,
     body: Json<RecipientBody>,
 ) -> Result<Response, Problem> {
@@ -187,7 +187,7 @@ pub(super) async fn put(
     params(("id" = String, Path, description = "The clinic's own id")),
     responses((status = 200, body = RecipientView), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem)))]
-pub(super) async fn get(State(api): State<Api>, key: Key, Path(id): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn get(State(api): State<Api>, key: Key, Id(id): Id) -> Result<Response, Problem> {
     key.with("recipients:read")?;
     let (recipient, opted_out) = api.person_by_id(&id).await?;
     Ok(view(&api, &recipient, opted_out))
@@ -203,7 +203,7 @@ pub(super) async fn get(State(api): State<Api>, key: Key, Path(id): Path<String>
 pub(super) async fn patch(
     State(api): State<Api>,
     key: Key,
-    Path(id): Path<String>,
+    Id(id): Id,
     headers: HeaderMap,
     body: Json<RecipientBody>,
 ) -> Result<Response, Problem> {
@@ -216,11 +216,18 @@ pub(super) async fn patch(
 ///
 /// Their key is destroyed, and with it texts, variables and numbers; what is queued ends; counts stay.
 #[utoipa::path(delete, path = "/api/v1/recipients/{id}", tag = "recipients", security(("api_key" = ["recipients:write"])),
-    params(("id" = String, Path, description = "The clinic's own id")),
-    responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem)))]
-pub(super) async fn delete(State(api): State<Api>, key: Key, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    params(("id" = String, Path, description = "The clinic's own id"),
+        ("If-Match" = Option<String>, Header, description = "Only when this is still the version")),
+    responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 412, body = Problem)))]
+pub(super) async fn delete(
+    State(api): State<Api>,
+    key: Key,
+    Id(id): Id,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
     key.with("recipients:write")?;
-    api.erase_person(&id).await?;
+    api.erase_person(&id, if_match(&headers)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -232,7 +239,7 @@ pub(super) async fn delete(State(api): State<Api>, key: Key, Path(id): Path<Stri
 pub(super) async fn get_preferences(
     State(api): State<Api>,
     key: Key,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<axum::Json<PreferencesView>, Problem> {
     key.with("recipients:read")?;
     let (recipient, _) = api.person_by_id(&id).await?;
@@ -241,18 +248,20 @@ pub(super) async fn get_preferences(
 
 /// Change what a person wants
 #[utoipa::path(patch, path = "/api/v1/recipients/{id}/preferences", tag = "recipients", security(("api_key" = ["recipients:write"])),
-    params(("id" = String, Path, description = "The clinic's own id")),
+    params(("id" = String, Path, description = "The clinic's own id"),
+        ("If-Match" = Option<String>, Header, description = "Only when this is still the version")),
     request_body = PreferencesBody,
     responses((status = 200, body = PreferencesView), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 422, body = Problem)))]
+        (status = 404, body = Problem), (status = 412, body = Problem), (status = 422, body = Problem)))]
 pub(super) async fn patch_preferences(
     State(api): State<Api>,
     key: Key,
-    Path(id): Path<String>,
+    Id(id): Id,
+    headers: HeaderMap,
     body: Json<PreferencesBody>,
 ) -> Result<axum::Json<PreferencesView>, Problem> {
     key.with("recipients:write")?;
     let posted = PostedRecipient { preferences: body.value.into(), ..PostedRecipient::default() };
-    let (recipient, _) = api.put_person(&id, posted, None, true).await?;
+    let (recipient, _) = api.put_person(&id, posted, if_match(&headers)?, true).await?;
     Ok(axum::Json(PreferencesView::new(&api, &recipient)))
 }

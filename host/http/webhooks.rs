@@ -121,7 +121,8 @@ fn signed(
     };
     let verifier = api.verifier.as_ref().ok_or_else(|| refuse("no auth token is configured"))?;
     let base = api.settings.public_url.as_deref().ok_or_else(|| refuse("no public address is configured"))?;
-    let signature = headers.get(HEADER).and_then(|value| value.to_str().ok()).ok_or_else(|| refuse("no signature"))?;
+    let signature =
+        headers.get(HEADER).and_then(|value| value.to_str().ok()).ok_or_else(|| refuse("no signature"))?;
     let target = uri.path_and_query().map_or(uri.path(), |target| target.as_str());
     let parameters = pairs(body);
     verifier

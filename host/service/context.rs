@@ -48,7 +48,13 @@ impl Host {
         }
     }
 
-    pub(super) fn person(&self, reference: &str, recipient: &Recipient, opted_out: bool, now: DateTime<Utc>) -> Person {
+    pub(super) fn person(
+        &self,
+        reference: &str,
+        recipient: &Recipient,
+        opted_out: bool,
+        now: DateTime<Utc>,
+    ) -> Person {
         let zone = self.zone_of(recipient);
         Person {
             reference: reference.to_owned(),

@@ -80,7 +80,9 @@ impl Host {
         }
         let drained = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
         if drained.is_err() {
-            tracing::warn!("calls were still out at the end of the shutdown; they are looked up at the next start");
+            tracing::warn!(
+                "calls were still out at the end of the shutdown; they are looked up at the next start"
+            );
         }
     }
 
@@ -207,7 +209,8 @@ impl Host {
             return self.conclude(message, verdict, None, now).await;
         }
         let data = facts.opened.payload.as_ref().map_or(&serde_json::Value::Null, |payload| &payload.data);
-        let question = self.decide_question(&mut tx, &message, &facts.recipient, data, opted_out, now).await?;
+        let question =
+            self.decide_question(&mut tx, &message, &facts.recipient, data, opted_out, now).await?;
         drop(tx);
 
         let (verdict, record) = match self.policies.for_type(&message.kind) {
@@ -222,7 +225,9 @@ impl Host {
                         Decision::Defer { until, why } => {
                             ("defer", why, deferred(&message, moment(*until), why.into()))
                         }
-                        Decision::Suppress { why } => ("suppress", why, Verdict::Suppress { cause: why.into() }),
+                        Decision::Suppress { why } => {
+                            ("suppress", why, Verdict::Suppress { cause: why.into() })
+                        }
                     };
                     let record = Recorded::new("decide", &question, &answered, outcome, why.into())?;
                     (verdict, Some(record))
@@ -263,10 +268,19 @@ impl Host {
     }
 
     /// The policy did not answer: the type says what then, and the host's own quiet hours hold.
-    fn without_policy(&self, message: &Message, facts: &Facts, fault: &PolicyFault, now: DateTime<Utc>) -> Verdict {
+    fn without_policy(
+        &self,
+        message: &Message,
+        facts: &Facts,
+        fault: &PolicyFault,
+        now: DateTime<Utc>,
+    ) -> Verdict {
         // The text of a fault may quote what the policy was told: it stays out of the log.
         tracing::error!(message_id = %message.id, policy = %fault.policy, code = fault.code, "a policy did not answer");
-        let cause = Cause::new(format!("policy-{}", fault.code), format!("the policy {} did not answer", fault.policy));
+        let cause = Cause::new(
+            format!("policy-{}", fault.code),
+            format!("the policy {} did not answer", fault.policy),
+        );
         match facts.kind.on_policy_failure {
             OnPolicyFailure::Hold => Verdict::Hold { cause },
             OnPolicyFailure::Suppress => Verdict::Suppress { cause },
@@ -300,7 +314,8 @@ impl Host {
             let verdict = hold("no-provider", "no account to send through is configured");
             return self.conclude(message, verdict, record, now).await;
         };
-        let (Some(sender), Some(phone)) = (self.settings.sender.clone(), facts.recipient.phone.clone()) else {
+        let (Some(sender), Some(phone)) = (self.settings.sender.clone(), facts.recipient.phone.clone())
+        else {
             return self.conclude(message, hold("no-sender", "no sender is configured"), record, now).await;
         };
         let Some(payload) = &facts.opened.payload else {
@@ -331,7 +346,8 @@ impl Host {
         // What was judged must still be so at the moment of sending.
         let current = tx.recipient(&message.recipient).await?.map(|recipient| recipient.version);
         if current != Some(facts.recipient.version) || tx.opted_out(&phone).await? != facts.opted_out {
-            let mut again = Message { state: message.state.clone().plan_again()?, due_at: now, ..message.clone() };
+            let mut again =
+                Message { state: message.state.clone().plan_again()?, due_at: now, ..message.clone() };
             let note = Cause::new("judged-again", "the recipient was changed while the message was judged");
             tx.move_message(&message, &mut again, &Change::noted(note, Some(self.id), now)).await?;
             return Ok(tx.commit().await?);
@@ -439,7 +455,8 @@ impl Host {
             }
             Verdict::Hold { cause } => {
                 let before = tx.times_in_state(message.id, "held").await?;
-                let check_at = asked_again(before, now).map_or(message.expires_at, |at| at.min(message.expires_at));
+                let check_at =
+                    asked_again(before, now).map_or(message.expires_at, |at| at.min(message.expires_at));
                 after.state = after.state.hold(cause.clone(), Some(check_at))?;
                 cause
             }
@@ -462,7 +479,8 @@ fn deferred(message: &Message, until: Option<DateTime<Utc>>, why: Cause) -> Verd
         Some(until) if until >= message.expires_at => Verdict::Expire { cause: why },
         Some(until) if message.deferrals < MAX_DEFERRALS => Verdict::Defer { until, why },
         Some(_) | None => {
-            let text = format!("deferred {} times, and the policy wants to defer it again", message.deferrals);
+            let text =
+                format!("deferred {} times, and the policy wants to defer it again", message.deferrals);
             Verdict::Hold { cause: Cause::new("deferred-too-often", text) }
         }
     }

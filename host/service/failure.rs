@@ -70,7 +70,8 @@ impl Host {
             }
         };
         let (outcome, why, verdict) = match &answered.answer {
-            RetryDecision::Retry { until, why } => match moment(*until).filter(|at| *at < message.expires_at) {
+            RetryDecision::Retry { until, why } => match moment(*until).filter(|at| *at < message.expires_at)
+            {
                 Some(at) => ("retry", why, AfterFailure::Retry { at: at.max(now), why: why.into() }),
                 None => ("retry", why, AfterFailure::End { cause }),
             },

@@ -77,7 +77,9 @@ pub enum IntakeError {
     #[error("this Idempotency-Key was used with another request; use a new key for a new request")]
     KeyReused,
     /// This version of the subject was posted as another type of event.
-    #[error("this version of the subject was posted as another type of event; every change needs a version of its own")]
+    #[error(
+        "this version of the subject was posted as another type of event; every change needs a version of its own"
+    )]
     VersionTaken,
     /// Ours.
     #[error("the request could not be committed")]
@@ -122,6 +124,12 @@ impl Host {
         posted: PostedEvent,
     ) -> Result<Accepted<EventId>, IntakeError> {
         let now = self.now();
+        let mut wrong = Vec::new();
+        check_id("/id", posted.id.as_deref(), &mut wrong);
+        check_subject(&posted.subject, &mut wrong);
+        if !wrong.is_empty() {
+            return Err(IntakeError::Fields(wrong));
+        }
         let own_id = posted.id.as_ref().map(|id| format!("event:{id}"));
         let key = idempotency_key.map(str::to_owned).or(own_id);
         let request_hash = hash_request("events", request);
@@ -129,12 +137,12 @@ impl Host {
         if let Some(id) = self.repeated(caller, key.as_deref(), &request_hash).await? {
             return Ok(Accepted { id: EventId(id), repeated: true });
         }
-        let mut wrong = Vec::new();
         self.check_event_type(&posted.event_type, &mut wrong);
-        check_subject(&posted.subject, &mut wrong);
-        check_id("/id", posted.id.as_deref(), &mut wrong);
         if posted.occurred_at.is_some_and(|at| at > now + AHEAD) {
-            wrong.push(FieldError::new("/occurred_at", "is in the future; an event is something that has happened"));
+            wrong.push(FieldError::new(
+                "/occurred_at",
+                "is in the future; an event is something that has happened",
+            ));
         }
         let people = self.read_people(&posted.people, &mut wrong);
 
@@ -253,7 +261,10 @@ impl Host {
             return Err(IntakeError::Fields(vec![FieldError::new("/to/id", ERASED)]));
         };
         if recipient.phone.is_none() {
-            return Err(IntakeError::Fields(vec![FieldError::new("/to/phone", "is needed: no number of this person is known")]));
+            return Err(IntakeError::Fields(vec![FieldError::new(
+                "/to/phone",
+                "is needed: no number of this person is known",
+            )]));
         }
         let variables = self
             .bind_variables(&kind, &serde_json::Value::Null, &recipient, &posted.variables)
@@ -293,18 +304,17 @@ impl Host {
         recipient: &Recipient,
         given: &serde_json::Map<String, serde_json::Value>,
     ) -> Result<std::collections::BTreeMap<String, Value>, Vec<crate::render::VariableError>> {
-        let clinic = crate::render::ClinicWords {
-            name: self.settings.clinic.name.clone(),
-            phone: self.settings.clinic.phone.clone(),
-        };
-        crate::render::bindings(kind, data, &clinic, recipient.name.as_deref(), given)
+        crate::render::bindings(kind, data, &self.clinic_words(), recipient.name.as_deref(), given)
     }
 
     fn check_event_type(&self, event_type: &str, wrong: &mut Vec<FieldError>) {
         let known = self.event_types();
         if !known.contains(event_type) {
             let known: Vec<String> = known.into_iter().collect();
-            let detail = format!("is an event type that neither the host knows nor a policy plans; known are {}", known.join(", "));
+            let detail = format!(
+                "is an event type that neither the host knows nor a policy plans; known are {}",
+                known.join(", ")
+            );
             wrong.push(FieldError::new("/type", detail));
         }
     }
@@ -319,20 +329,32 @@ impl Host {
             }
         }
         let catalogue = self.renderer.snapshot();
-        let kinds = self.policies.for_event(event_type).into_iter().flat_map(|p| p.description.message_types.clone());
+        let kinds =
+            self.policies.for_event(event_type).into_iter().flat_map(|p| p.description.message_types.clone());
+        let clinic = self.clinic_words();
         for kind in kinds {
             let Some(kind) = catalogue.kind(&kind) else { continue };
-            for variable in kind.variables.values() {
-                let Some(name) = variable.from.as_deref().and_then(|from| from.strip_prefix("data.")) else { continue };
+            let bound = crate::render::bindings(kind, data, &clinic, None, &serde_json::Map::new());
+            for error in bound.err().unwrap_or_default() {
+                let from = kind.variables.get(&error.name).and_then(|variable| variable.from.as_deref());
+                let Some(name) = from.and_then(|from| from.strip_prefix("data.")) else { continue };
                 let pointer = format!("/data/{}", name.replace('.', "/"));
-                let Some(value) = data.pointer(&pointer["/data".len()..]) else { continue };
-                let known = wrong.iter().any(|error| error.pointer == pointer);
-                if let (false, false, Err(expected)) =
-                    (known, value.is_null(), Value::from_json(variable.value_type, value))
-                {
-                    wrong.push(FieldError::new(pointer, format!("is not what was expected: {expected}")));
+                let is_new = wrong.iter().all(|known| known.pointer != pointer);
+                // What is missing may be of no need: whether a text is planned is for the policy to say.
+                if error.problem == crate::render::Problem::WrongType && is_new {
+                    wrong.push(FieldError::new(
+                        pointer,
+                        format!("is not what was expected: {}", error.expected),
+                    ));
                 }
             }
+        }
+    }
+
+    fn clinic_words(&self) -> crate::render::ClinicWords {
+        crate::render::ClinicWords {
+            name: self.settings.clinic.name.clone(),
+            phone: self.settings.clinic.phone.clone(),
         }
     }
 
@@ -342,7 +364,11 @@ impl Host {
         }
     }
 
-    fn read_people(&self, posted: &[PostedPerson], wrong: &mut Vec<FieldError>) -> Vec<(String, PersonUpdate)> {
+    fn read_people(
+        &self,
+        posted: &[PostedPerson],
+        wrong: &mut Vec<FieldError>,
+    ) -> Vec<(String, PersonUpdate)> {
         if posted.len() > 20 {
             wrong.push(FieldError::new("/people", "names more than 20 people"));
             return Vec::new();
@@ -351,7 +377,10 @@ impl Host {
         for (index, person) in posted.iter().enumerate() {
             let pointer = format!("/people/{index}");
             if person.id.is_none() {
-                wrong.push(FieldError::new(format!("{pointer}/id"), "is needed: the clinic's own id of the person"));
+                wrong.push(FieldError::new(
+                    format!("{pointer}/id"),
+                    "is needed: the clinic's own id of the person",
+                ));
             }
             if let Some((id, update)) = self.read_person(&pointer, person, wrong) {
                 if people.iter().any(|(known, _)| *known == id) {
@@ -379,7 +408,9 @@ impl Host {
         });
         let time_zone = posted.time_zone.as_deref().and_then(|zone| {
             let expected = "is no time zone; expected an IANA name such as America/New_York";
-            zone.parse().map_err(|_| wrong.push(FieldError::new(format!("{pointer}/time_zone"), expected))).ok()
+            zone.parse()
+                .map_err(|_| wrong.push(FieldError::new(format!("{pointer}/time_zone"), expected)))
+                .ok()
         });
         if let Some(tag) = &posted.language {
             self.check_language(&format!("{pointer}/language"), tag, wrong);
@@ -481,7 +512,10 @@ pub(super) async fn upsert(
 }
 
 pub(super) fn at_pointer(base: &str, errors: Vec<crate::render::VariableError>) -> Vec<FieldError> {
-    errors.into_iter().map(|error| FieldError::new(format!("{base}/{}", error.name), error.to_string())).collect()
+    errors
+        .into_iter()
+        .map(|error| FieldError::new(format!("{base}/{}", error.name), error.to_string()))
+        .collect()
 }
 
 fn check_subject(subject: &Subject, wrong: &mut Vec<FieldError>) {

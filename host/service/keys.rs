@@ -136,8 +136,12 @@ impl Host {
         let test = key.mode == KeyMode::Test;
         match self.provider(test) {
             Some(_) => Ok(Caller { key: key.id, name: key.name, test, scopes: key.scopes }),
-            None if test => Err(KeyRefused::WrongMode("this is a test key, and this host runs without the sandbox")),
-            None => Err(KeyRefused::WrongMode("this is a live key, and this host runs in the sandbox; use a test key")),
+            None if test => {
+                Err(KeyRefused::WrongMode("this is a test key, and this host runs without the sandbox"))
+            }
+            None => Err(KeyRefused::WrongMode(
+                "this is a live key, and this host runs in the sandbox; use a test key",
+            )),
         }
     }
 }

@@ -15,8 +15,8 @@ mod keys;
 mod people;
 mod plan;
 mod receipts;
-mod record;
 mod reconcile;
+mod record;
 mod replies;
 mod settle;
 mod story;
@@ -26,8 +26,8 @@ pub use intake::{Accepted, FieldError, IntakeError, PostedEvent, PostedMessage, 
 pub use keys::{Caller, KeyRefused, NewKey, PreparedKey, SCOPES};
 pub use people::{PersonError, PostedPreferences, PostedRecipient};
 pub use plan::{EventStory, Passed};
-pub use replies::Inbound;
 pub use receipts::{Receipt, Received};
+pub use replies::Inbound;
 pub use story::{ActError, Story};
 
 use crate::clock::{Chance, Clock};

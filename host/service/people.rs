@@ -105,8 +105,11 @@ impl Host {
         let (Some(update), true) = (update, wrong.is_empty()) else { return Err(PersonError::Fields(wrong)) };
         recipient.apply(&update);
         recipient.updated_at = now;
-        let written =
-            if is_new { tx.insert_recipient(&recipient).await? } else { tx.update_recipient(&recipient).await? };
+        let written = if is_new {
+            tx.insert_recipient(&recipient).await?
+        } else {
+            tx.update_recipient(&recipient).await?
+        };
         if !written {
             return Err(PersonError::Changed);
         }
@@ -114,14 +117,19 @@ impl Host {
         self.person_by_id(id).await
     }
 
-    /// Erases a person: their key goes, what is queued for them ends, counts stay.
+    /// Erases a person: their key goes, what is queued for them ends, counts stay. With `version`, only
+    /// when that is still the version.
     ///
     /// # Errors
     ///
-    /// Nobody is known by this id, or the database failed.
-    pub async fn erase_person(&self, id: &str) -> Result<(), PersonError> {
+    /// Nobody is known by this id, somebody else was faster, or the database failed.
+    pub async fn erase_person(&self, id: &str, version: Option<i64>) -> Result<(), PersonError> {
         let now = self.now();
         let mut tx = self.store.begin().await?;
+        let known = tx.recipient(id).await?.ok_or(PersonError::Unknown)?;
+        if version.is_some_and(|version| version != known.version) {
+            return Err(PersonError::Changed);
+        }
         for message in tx.unsent_to_recipient(id).await? {
             let cause = Cause::new("erased", "the recipient was erased");
             let mut after = message.clone();
@@ -134,7 +142,13 @@ impl Host {
         Ok(tx.commit().await?)
     }
 
-    fn apply_preferences(&self, at: &str, preferences: &mut Preferences, posted: PostedPreferences, wrong: &mut Vec<FieldError>) {
+    fn apply_preferences(
+        &self,
+        at: &str,
+        preferences: &mut Preferences,
+        posted: PostedPreferences,
+        wrong: &mut Vec<FieldError>,
+    ) {
         let known: BTreeSet<String> = self.kind_names().into_iter().collect();
         for (kind, wanted) in posted.types {
             if !known.contains(&kind) {
@@ -163,12 +177,21 @@ impl Host {
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// Reads `"mon-fri": ["09:00-12:00", "17:00-20:00"]`.
-fn read_windows(at: &str, days: &str, stretches: &[String], windows: &mut Vec<Window>, wrong: &mut Vec<FieldError>) {
+fn read_windows(
+    at: &str,
+    days: &str,
+    stretches: &[String],
+    windows: &mut Vec<Window>,
+    wrong: &mut Vec<FieldError>,
+) {
     let pointer = format!("{at}/{days}");
     let day = |name: &str| DAYS.iter().position(|known| *known == name);
     let (first, last) = days.split_once('-').unwrap_or((days, days));
     let (Some(first), Some(last)) = (day(first), day(last)) else {
-        wrong.push(FieldError::new(pointer, "is no day or stretch of days; expected such as mon, sat or mon-fri"));
+        wrong.push(FieldError::new(
+            pointer,
+            "is no day or stretch of days; expected such as mon, sat or mon-fri",
+        ));
         return;
     };
     if last < first {
@@ -182,7 +205,10 @@ fn read_windows(at: &str, days: &str, stretches: &[String], windows: &mut Vec<Wi
             continue;
         };
         if from_minute >= to_minute {
-            wrong.push(FieldError::new(&pointer, "has a stretch that ends before it begins; write two for a night"));
+            wrong.push(FieldError::new(
+                &pointer,
+                "has a stretch that ends before it begins; write two for a night",
+            ));
             continue;
         }
         for weekday in first..=last {
@@ -203,7 +229,9 @@ mod tests {
         read_windows("/windows", "mon-fri", &["09:00-12:00".to_owned()], &mut windows, &mut wrong);
         assert_eq!((windows.len(), wrong.len()), (5, 0));
         assert_eq!(windows[0], Window { weekday: 1, from_minute: 540, to_minute: 720 });
-        for (days, stretch) in [("someday", "09:00-12:00"), ("fri-mon", "09:00-12:00"), ("sat", "12:00-09:00")] {
+        for (days, stretch) in
+            [("someday", "09:00-12:00"), ("fri-mon", "09:00-12:00"), ("sat", "12:00-09:00")]
+        {
             read_windows("/windows", days, &[stretch.to_owned()], &mut windows, &mut wrong);
         }
         assert_eq!((windows.len(), wrong.len()), (5, 3));

@@ -92,9 +92,14 @@ impl Host {
     pub async fn plan_event(&self, id: EventId) -> Result<(), HostError> {
         let now = self.now();
         let mut tx = self.store.read().await?;
-        let Some(StoredEvent { event, state: EventState::Accepted, .. }) = tx.event(id).await? else { return Ok(()) };
+        let Some(StoredEvent { event, state: EventState::Accepted, .. }) = tx.event(id).await? else {
+            return Ok(());
+        };
         let mut people = Vec::new();
         for (person, _) in &event.people {
+            if tx.is_erased(person).await? {
+                continue;
+            }
             if let Some(recipient) = tx.recipient(person).await? {
                 let opted_out = match &recipient.phone {
                     Some(phone) => tx.opted_out(phone).await?,
@@ -119,7 +124,10 @@ impl Host {
             match self.policies.plan(&policy, &question).await {
                 Ok(answered) => {
                     answers.asked.extend(own_types());
-                    let why = Cause::new("planned", format!("messages planned: {}", answered.answer.messages.len()));
+                    let why = Cause::new(
+                        "planned",
+                        format!("messages planned: {}", answered.answer.messages.len()),
+                    );
                     answers.records.push(Recorded::new("plan", &question, &answered, "plan", why)?);
                     sort_in(answered.answer, &people, &mut answers);
                 }
@@ -148,7 +156,9 @@ impl Host {
     /// The database failed.
     pub async fn event_story(&self, id: EventId, test: bool) -> Result<Option<EventStory>, HostError> {
         let mut tx = self.store.read().await?;
-        let Some(stored) = tx.event(id).await?.filter(|stored| stored.event.test == test) else { return Ok(None) };
+        let Some(stored) = tx.event(id).await?.filter(|stored| stored.event.test == test) else {
+            return Ok(None);
+        };
         let outcome: Outcome = stored.outcome.map(serde_json::from_value).transpose()?.unwrap_or_default();
         Ok(Some(EventStory {
             messages: tx.messages_of_event(id).await?,
@@ -183,7 +193,12 @@ impl Host {
         }
     }
 
-    async fn commit_plan(&self, event: &Event, answers: Answers, now: DateTime<Utc>) -> Result<(), HostError> {
+    async fn commit_plan(
+        &self,
+        event: &Event,
+        answers: Answers,
+        now: DateTime<Utc>,
+    ) -> Result<(), HostError> {
         let Answers { asked, wanted, mut outcome, records, complete } = answers;
         let mut tx = self.store.begin().await?;
         let newest = tx.lock_subject(&event.subject, event.test).await?;
@@ -226,7 +241,9 @@ impl Host {
         message: &Message,
         now: DateTime<Utc>,
     ) -> Result<(), HostError> {
-        let (Some(kind), Some(recipient)) = (self.kind(&message.kind), tx.recipient(&message.recipient).await?) else {
+        let (Some(kind), Some(recipient)) =
+            (self.kind(&message.kind), tx.recipient(&message.recipient).await?)
+        else {
             return Ok(());
         };
         let bound = self.bind_variables(&kind, &event.data, &recipient, &serde_json::Map::new());
@@ -258,11 +275,13 @@ impl Host {
             outcome.passed_over.push(passed(&want, cause));
             return Ok(());
         };
-        let payload = match self.bind_variables(&kind, &event.data, &want.recipient, &serde_json::Map::new()) {
+        let payload = match self.bind_variables(&kind, &event.data, &want.recipient, &serde_json::Map::new())
+        {
             Ok(variables) => Payload { variables, data: event.data.clone() },
             Err(errors) => {
                 let names: Vec<&str> = errors.iter().map(|error| error.name.as_str()).collect();
-                let cause = Cause::new("missing-variable", format!("the event does not give {}", names.join(", ")));
+                let cause =
+                    Cause::new("missing-variable", format!("the event does not give {}", names.join(", ")));
                 outcome.passed_over.push(passed(&want, cause));
                 return Ok(());
             }
@@ -274,7 +293,8 @@ impl Host {
             message.kind == want.kind && message.key == want.key && message.recipient == want.recipient.id
         };
         let same = existing.iter().filter(is_it).find(|message| message.occurrence == want.occurrence);
-        let known = same.or_else(|| existing.iter().filter(is_it).find(|message| is_unsent(message))).cloned();
+        let known =
+            same.or_else(|| existing.iter().filter(is_it).find(|message| is_unsent(message))).cloned();
         let why = Cause::from(&want.why);
         match known {
             Some(message) if is_unsent(&message) => {
@@ -290,7 +310,8 @@ impl Host {
                     deferrals: 0,
                     ..message.clone()
                 };
-                let (code, verb) = if message.due_at == due_at { ("kept", "keeps it") } else { ("moved", "moves it") };
+                let (code, verb) =
+                    if message.due_at == due_at { ("kept", "keeps it") } else { ("moved", "moves it") };
                 let note = Cause::new(code, said(event, verb));
                 let change = Change { payload: Some(&payload), ..Change::noted(note, None, now) };
                 tx.move_message(&message, &mut after, &change).await?;
@@ -301,7 +322,8 @@ impl Host {
             Some(message) => {
                 // It was sent, or decided against, for this very moment of the subject.
                 existing.retain(|other| other.id != message.id);
-                let cause = Cause::new("already-done", format!("message {} is {}", message.id, message.state));
+                let cause =
+                    Cause::new("already-done", format!("message {} is {}", message.id, message.state));
                 outcome.passed_over.push(passed(&want, cause));
             }
             None => {
@@ -383,11 +405,17 @@ async fn leave_behind(
 fn sort_in(plan: Plan, people: &[(Recipient, bool)], answers: &mut Answers) {
     let Answers { wanted, outcome, .. } = answers;
     let person = |to: &str| {
-        people.iter().enumerate().find(|(index, _)| reference(*index) == to).map(|(_, (recipient, _))| recipient)
+        people
+            .iter()
+            .enumerate()
+            .find(|(index, _)| reference(*index) == to)
+            .map(|(_, (recipient, _))| recipient)
     };
     for message in plan.messages {
         // The border has checked that `to` and the moments are sound.
-        let (Some(recipient), Some(send_at)) = (person(&message.to), moment(message.send_at)) else { continue };
+        let (Some(recipient), Some(send_at)) = (person(&message.to), moment(message.send_at)) else {
+            continue;
+        };
         wanted.push(Wanted {
             kind: message.message_type,
             key: message.key,

@@ -10,7 +10,7 @@ use crate::domain::message::{Cause, Message, State};
 use crate::domain::receipt::{Standing, is_conflict, standing};
 use crate::store::{Attempt, AttemptOutcome, Change, ProviderEvent, ProviderEventSource, StoreError};
 use crate::twilio;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// One thing the provider tells of an attempt.
 #[derive(Clone, Debug)]
@@ -46,6 +46,9 @@ enum Effect {
     Move(State),
     Failed(ProviderError),
 }
+
+/// When a provider that is silent about a text is first asked: later than callbacks and their retries.
+pub(super) const ASK_FIRST: TimeDelta = TimeDelta::minutes(15);
 
 /// How often a receipt is judged anew because somebody else was moving the same message.
 const TRIES: u32 = 8;
@@ -93,8 +96,11 @@ impl Host {
             source: receipt.source,
             received_at: now,
         };
-        let mut statuses: Vec<ProviderStatus> =
-            events.iter().filter(|known| known.attempt == receipt.attempt).map(|known| known.status).collect();
+        let mut statuses: Vec<ProviderStatus> = events
+            .iter()
+            .filter(|known| known.attempt == receipt.attempt)
+            .map(|known| known.status)
+            .collect();
         statuses.push(receipt.status);
 
         let effect = effect(&message, &open.attempt, &statuses, receipt.error_code);
@@ -116,7 +122,8 @@ impl Host {
         after.sid = Some(receipt.sid.clone());
         let note = match (&effect, &failed) {
             (Effect::Move(state), _) => {
-                let note = Cause::new(receipt.status.name(), format!("the provider says {}", receipt.status.name()));
+                let note =
+                    Cause::new(receipt.status.name(), format!("the provider says {}", receipt.status.name()));
                 after.state = state.clone();
                 Some(note)
             }
@@ -130,10 +137,15 @@ impl Host {
             (Effect::Failed(_) | Effect::Nothing, _) => None,
         };
         stamp(&mut after, now);
+        if after.state != message.state {
+            after.ask_at = Some(now + ASK_FIRST);
+        }
         // It was taken back and arrived all the same; another may have been planned in its place.
         after.superseded |= matches!(message.state, State::Canceled(_));
         match note {
-            Some(note) => tx.move_message(&message, &mut after, &Change::noted(note, Some(self.id), now)).await?,
+            Some(note) => {
+                tx.move_message(&message, &mut after, &Change::noted(note, Some(self.id), now)).await?
+            }
             // The identifier is kept even when the state stays: a SID is never dropped.
             None if message.sid.is_none() => tx.set_sid(message.id, &receipt.sid).await?,
             None => {}
@@ -146,7 +158,12 @@ impl Host {
 }
 
 /// What the set of events makes of the message.
-fn effect(message: &Message, attempt: &Attempt, statuses: &[ProviderStatus], error_code: Option<u32>) -> Effect {
+fn effect(
+    message: &Message,
+    attempt: &Attempt,
+    statuses: &[ProviderStatus],
+    error_code: Option<u32>,
+) -> Effect {
     let is_newest = message.attempt == Some(attempt.id);
     // We took it for unsent, and the provider has it after all.
     let was_taken_for_unsent = is_newest
@@ -159,15 +176,21 @@ fn effect(message: &Message, attempt: &Attempt, statuses: &[ProviderStatus], err
         (Standing::Delivered, State::Delivered) => Effect::Nothing,
         // A text that arrived has arrived, whichever attempt it was, and ends a pending retry.
         (Standing::Delivered, _) => Effect::Move(State::Delivered),
-        (Standing::Accepted, State::Planned | State::Claimed(_) | State::Held { .. }) if was_taken_for_unsent => {
+        (Standing::Accepted, State::Planned | State::Claimed(_) | State::Held { .. })
+            if was_taken_for_unsent =>
+        {
             Effect::Move(State::Accepted)
         }
         (Standing::Sent, State::Planned | State::Claimed(_) | State::Held { .. }) if was_taken_for_unsent => {
             Effect::Move(State::Sent)
         }
         // Of two different ends the worse one stands.
-        (Standing::Failed, State::Undelivered(cause)) if is_newest => Effect::Move(State::Failed(cause.clone())),
-        (Standing::Accepted, State::Sending(..) | State::Unknown { .. }) if is_newest => Effect::Move(State::Accepted),
+        (Standing::Failed, State::Undelivered(cause)) if is_newest => {
+            Effect::Move(State::Failed(cause.clone()))
+        }
+        (Standing::Accepted, State::Sending(..) | State::Unknown { .. }) if is_newest => {
+            Effect::Move(State::Accepted)
+        }
         (Standing::Sent, State::Sending(..) | State::Unknown { .. } | State::Accepted) if is_newest => {
             Effect::Move(State::Sent)
         }
@@ -175,11 +198,17 @@ fn effect(message: &Message, attempt: &Attempt, statuses: &[ProviderStatus], err
             Standing::Undelivered | Standing::Failed,
             State::Sending(..) | State::Unknown { .. } | State::Accepted | State::Sent,
         ) if is_newest => Effect::Failed(twilio::errors::of_receipt(error_code, None)),
-        (Standing::Accepted | Standing::Sent | Standing::Undelivered | Standing::Failed, _) => Effect::Nothing,
+        (Standing::Accepted | Standing::Sent | Standing::Undelivered | Standing::Failed, _) => {
+            Effect::Nothing
+        }
     }
 }
 
-fn end_or_retry(after: &mut Message, status: ProviderStatus, verdict: &AfterFailure) -> Result<Cause, HostError> {
+fn end_or_retry(
+    after: &mut Message,
+    status: ProviderStatus,
+    verdict: &AfterFailure,
+) -> Result<Cause, HostError> {
     Ok(match verdict {
         AfterFailure::Retry { at, why } => {
             after.state = after.state.clone().plan_again()?;

@@ -1,13 +1,14 @@
 //! Reconciling: what a dead host left behind, texts whose outcome was not seen, held messages that
 //! are asked again, events whose planning was interrupted. One round is [`Host::sweep`].
 
-use super::receipts::Receipt;
+use super::receipts::{Receipt, Received};
 use super::{Host, HostError};
 use crate::domain::failure::ListedText;
 use crate::domain::kind::OnUnknown;
 use crate::domain::message::{Cause, MAX_ATTEMPTS, Message, State};
 use crate::store::{AttemptOutcome, Change, Modes, OpenAttempt, ProviderEventSource, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::BTreeMap;
 use std::future::Future;
 use tokio::task::JoinSet;
 
@@ -28,6 +29,10 @@ const LOOK_UPS: usize = 8;
 
 /// How long after its use is over a text that nobody can tell of is still looked for.
 const GIVE_UP: TimeDelta = TimeDelta::hours(6);
+
+/// A provider that is silent about a text is asked again after so long, for some days.
+const ASK_AGAIN: TimeDelta = TimeDelta::hours(4);
+const ASK_FOR: TimeDelta = TimeDelta::days(3);
 
 /// What a look-up came to.
 enum Found {
@@ -129,8 +134,11 @@ impl Host {
         drop(tx);
         for message in abandoned {
             let mut after = message.clone();
-            let note = if let State::Sending(..) = message.state {
-                after.state = after.state.lose_sight(now + super::settle::LOOK_UP_AFTER)?;
+            let note = if let State::Sending(_, attempt) = message.state {
+                let mut tx = self.store.read().await?;
+                let intent = tx.attempt(attempt).await?.map_or(now, |open| open.attempt.intent_at);
+                drop(tx);
+                after.state = after.state.lose_sight(intent + super::settle::LOOK_UP_AFTER)?;
                 Cause::new("outcome-unknown", "the host that was sending it is gone")
             } else if message.expires_at <= now {
                 let cause = Cause::new("expired", "its use was over before it could be sent");
@@ -152,34 +160,86 @@ impl Host {
         let Some(modes) = modes else { return Ok(()) };
         let due = tx.messages_to_check(now, modes, BATCH).await?;
         drop(tx);
-        let mut look_ups = JoinSet::new();
+        // Several people at once, for each look-up may wait for the provider; one person's messages one
+        // after the other, so that two texts of the same words never find the same one.
+        let mut by_person: BTreeMap<String, Vec<Message>> = BTreeMap::new();
         for message in due {
-            if let State::Unknown { .. } = message.state {
-                // Several at once, for each may wait for the provider.
-                if look_ups.len() >= LOOK_UPS {
-                    look_ups.join_next().await;
-                }
-                let host = self.clone();
-                look_ups.spawn(async move { host.look_up_or_say_why(&message, now).await });
-            } else if let Err(error) = self.check_held(&message, now).await {
-                tracing::error!(message_id = %message.id, error = &error as &dyn std::error::Error, "held on");
-            }
+            by_person.entry(message.recipient.clone()).or_default().push(message);
         }
-        while look_ups.join_next().await.is_some() {}
+        let mut checks = JoinSet::new();
+        for messages in by_person.into_values() {
+            if checks.len() >= LOOK_UPS {
+                checks.join_next().await;
+            }
+            let host = self.clone();
+            checks.spawn(async move {
+                for message in &messages {
+                    if let Err(error) = host.check_one(message, now).await {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::error!(message_id = %message.id, error, "a message could not be checked");
+                    }
+                }
+            });
+        }
+        while checks.join_next().await.is_some() {}
         Ok(())
     }
 
-    async fn look_up_or_say_why(&self, message: &Message, now: DateTime<Utc>) {
-        if let Err(error) = self.look_up(message, now).await {
-            tracing::error!(message_id = %message.id, error = &error as &dyn std::error::Error, "look-up failed");
+    async fn check_one(&self, message: &Message, now: DateTime<Utc>) -> Result<(), HostError> {
+        match message.state {
+            State::Unknown { .. } => self.look_up(message, now).await,
+            State::Held { .. } => self.check_held(message, now).await,
+            State::Accepted | State::Sent => self.ask_how_it_fares(message, now).await,
+            State::Planned
+            | State::Claimed(_)
+            | State::Sending(..)
+            | State::Delivered
+            | State::Undelivered(_)
+            | State::Failed(_)
+            | State::Suppressed(_)
+            | State::Canceled(_)
+            | State::Expired(_) => Ok(()),
         }
+    }
+
+    /// The provider has the text and has not told its end: its callbacks may be lost.
+    async fn ask_how_it_fares(&self, message: &Message, now: DateTime<Utc>) -> Result<(), HostError> {
+        let (Some(sid), Some(attempt), Some(provider)) =
+            (&message.sid, message.attempt, self.provider(message.test))
+        else {
+            return Ok(());
+        };
+        let told = match provider.fetch(sid).await {
+            Ok(Some(text)) => {
+                let receipt = Receipt {
+                    attempt,
+                    sid: text.sid,
+                    status: text.status,
+                    error_code: text.error_code,
+                    raw_date: None,
+                    source: ProviderEventSource::Fetch,
+                };
+                self.receive(&receipt).await? == Received::New
+            }
+            Ok(None) => false,
+            Err(error) => {
+                tracing::warn!(message_id = %message.id, error = &error as &dyn std::error::Error, "asking failed");
+                false
+            }
+        };
+        if told {
+            return Ok(());
+        }
+        // Many carriers never tell the end: after some days the last word stands.
+        let since = message.sent_at.unwrap_or(message.updated_at);
+        let mut after = message.clone();
+        after.ask_at = (since + ASK_FOR > now).then(|| now + ASK_AGAIN);
+        let note = Cause::new("asked", "the provider was asked how it fares, and had nothing new to tell");
+        self.move_unless_lost(message, after, note, now).await
     }
 
     /// A held message is asked again, or has lost its use.
     async fn check_held(&self, message: &Message, now: DateTime<Utc>) -> Result<(), HostError> {
-        if !matches!(message.state, State::Held { .. }) {
-            return Ok(());
-        }
         let mut after = message.clone();
         let note = if message.expires_at <= now {
             let cause = Cause::new("expired", "its use was over while it was held");
@@ -205,7 +265,8 @@ impl Host {
         let phone = tx.open_message(message.id).await?.phone;
         let (Some(open), Some(phone), Some(provider)) = (open, phone, self.provider(message.test)) else {
             drop(tx);
-            let cause = Cause::new("outcome-unknown", "what was sent to whom was erased; it cannot be looked up");
+            let cause =
+                Cause::new("outcome-unknown", "what was sent to whom was erased; it cannot be looked up");
             let mut after = message.clone();
             after.state = after.state.fail(cause.clone())?;
             return self.move_unless_lost(message, after, cause, now).await;
@@ -213,7 +274,8 @@ impl Host {
         let text = tx.open_message(message.id).await?.text;
         drop(tx);
         if message.expires_at + GIVE_UP < now {
-            let cause = Cause::new("outcome_unknown", "the provider could not tell for hours whether it was sent");
+            let cause =
+                Cause::new("outcome_unknown", "the provider could not tell for hours whether it was sent");
             let mut after = message.clone();
             after.state = after.state.fail(cause.clone())?;
             return self.move_unless_lost(message, after, cause, now).await;
@@ -241,7 +303,8 @@ impl Host {
             Found::CannotTell => {
                 let mut after = message.clone();
                 after.state = State::Unknown { check_at: now + SEEN_TWICE };
-                let note = Cause::new("cannot-tell", "the provider cannot tell whether it was sent; asked again");
+                let note =
+                    Cause::new("cannot-tell", "the provider cannot tell whether it was sent; asked again");
                 self.move_unless_lost(message, after, note, now).await
             }
             Found::Absent => self.absent(message, &open, now).await,
@@ -279,13 +342,19 @@ impl Host {
         })
     }
 
-    async fn absent(&self, message: &Message, open: &OpenAttempt, now: DateTime<Utc>) -> Result<(), HostError> {
+    async fn absent(
+        &self,
+        message: &Message,
+        open: &OpenAttempt,
+        now: DateTime<Utc>,
+    ) -> Result<(), HostError> {
         let mut tx = self.store.begin().await?;
         let mut after = message.clone();
         let note = match open.attempt.absent_at {
             Some(before) if now - before >= SEEN_TWICE => {
                 tx.settle_attempt(open.attempt.id, AttemptOutcome::Absent, None, None, now).await?;
-                let on_unknown = self.kind(&message.kind).map_or(OnUnknown::NeverResend, |kind| kind.on_unknown);
+                let on_unknown =
+                    self.kind(&message.kind).map_or(OnUnknown::NeverResend, |kind| kind.on_unknown);
                 let may_resend = on_unknown == OnUnknown::Reconcile
                     && message.attempts < MAX_ATTEMPTS
                     && message.expires_at > now;
@@ -294,7 +363,10 @@ impl Host {
                     after.due_at = now;
                     Cause::new("proven-absent", "the provider does not have it; it is sent again")
                 } else {
-                    let cause = Cause::new("outcome_unknown", "the call's outcome was not seen, and it is not resent");
+                    let cause = Cause::new(
+                        "outcome_unknown",
+                        "the call's outcome was not seen, and it is not resent",
+                    );
                     after.state = after.state.fail(cause.clone())?;
                     cause
                 }

@@ -53,12 +53,16 @@ impl Host {
         if tx.reply_known(&inbound.sid).await? {
             return Ok(false);
         }
-        let people = tx.recipients_by_phone(&inbound.from).await?;
+        let newest = tx.newest_to_phone(&inbound.from).await?;
+        // On a phone that several people share, the one who was written to last.
+        let person = match &newest {
+            Some(message) => tx.recipient(&message.recipient).await?,
+            None => tx.recipients_by_phone(&inbound.from).await?.into_iter().next(),
+        };
         drop(tx);
-        let person = people.into_iter().next();
         let meaning = match inbound.handled.or_else(|| keyword(&inbound.text)) {
             Some(word) => by_keyword(word, inbound.handled.is_some()),
-            None => self.ask_meaning(inbound, person.as_ref(), now).await?,
+            None => self.ask_meaning(inbound, person.as_ref(), newest, now).await?,
         };
 
         let mut tx = self.store.begin().await?;
@@ -126,13 +130,13 @@ impl Host {
         &self,
         inbound: &Inbound,
         person: Option<&Recipient>,
+        newest: Option<Message>,
         now: DateTime<Utc>,
     ) -> Result<Meaning, HostError> {
         let staff = |code: &str| Meaning::plain("hand_to_staff", code);
         let Some(person) = person else { return Ok(staff("unknown-phone")) };
+        let Some(message) = newest else { return Ok(staff("answers-nothing")) };
         let mut tx = self.store.read().await?;
-        let message = tx.newest_to_recipient(&person.id).await?;
-        let Some(message) = message else { return Ok(staff("answers-nothing")) };
         let data = tx.open_message(message.id).await?.payload.map_or(serde_json::Value::Null, |p| p.data);
         let opted_out = tx.opted_out(&inbound.from).await?;
         drop(tx);
@@ -159,7 +163,9 @@ impl Host {
             ReplyAction::Ignore { why } => ("ignore", why, None),
             ReplyAction::Answer { message_type, why } => ("answer", why, Some(message_type.clone())),
             ReplyAction::Request { name, why } => (request_word(name), why, None),
-            ReplyAction::HandToStaff { why } | ReplyAction::Custom { why, .. } => ("hand_to_staff", why, None),
+            ReplyAction::HandToStaff { why } | ReplyAction::Custom { why, .. } => {
+                ("hand_to_staff", why, None)
+            }
             ReplyAction::OptOut { why } => ("stop", why, Some(TypeName::from("reply-stopped"))),
         };
         let record = Recorded::new("on-reply", &question, &answered, word, why.into())?;
@@ -183,7 +189,8 @@ impl Host {
         now: DateTime<Utc>,
     ) -> Result<(), HostError> {
         let Some(kind) = self.kind(kind) else { return Ok(()) };
-        let Ok(variables) = self.bind_variables(&kind, &serde_json::Value::Null, person, &serde_json::Map::new())
+        let Ok(variables) =
+            self.bind_variables(&kind, &serde_json::Value::Null, person, &serde_json::Map::new())
         else {
             tracing::error!(kind = %kind.name, "the answer's template needs variables that no reply gives");
             return Ok(());

@@ -51,7 +51,12 @@ impl End {
 impl Host {
     /// Writes what came of a call. An identifier in hand must not be lost to one hiccup of the
     /// database: it is tried a few times.
-    pub(super) async fn settle(&self, message: &Message, attempt: AttemptId, outcome: &SendOutcome) -> Result<(), HostError> {
+    pub(super) async fn settle(
+        &self,
+        message: &Message,
+        attempt: AttemptId,
+        outcome: &SendOutcome,
+    ) -> Result<(), HostError> {
         let mut pause = Duration::from_millis(100);
         loop {
             match self.try_settle(message, attempt, outcome).await {
@@ -65,7 +70,12 @@ impl Host {
         }
     }
 
-    async fn try_settle(&self, message: &Message, attempt: AttemptId, outcome: &SendOutcome) -> Result<(), HostError> {
+    async fn try_settle(
+        &self,
+        message: &Message,
+        attempt: AttemptId,
+        outcome: &SendOutcome,
+    ) -> Result<(), HostError> {
         match outcome {
             SendOutcome::Accepted(accepted) => {
                 let receipt = Receipt {
@@ -110,7 +120,12 @@ impl Host {
 
     /// Ends an attempt that was not accepted, on the row as it is now; tried again when somebody else moves
     /// the row at the same time.
-    async fn end_attempt(&self, attempt: AttemptId, end: End, error: &ProviderError) -> Result<(), HostError> {
+    async fn end_attempt(
+        &self,
+        attempt: AttemptId,
+        end: End,
+        error: &ProviderError,
+    ) -> Result<(), HostError> {
         let mut tries = 0;
         loop {
             tries += 1;
@@ -121,7 +136,12 @@ impl Host {
         }
     }
 
-    async fn try_end_attempt(&self, attempt: AttemptId, end: End, error: &ProviderError) -> Result<(), HostError> {
+    async fn try_end_attempt(
+        &self,
+        attempt: AttemptId,
+        end: End,
+        error: &ProviderError,
+    ) -> Result<(), HostError> {
         let now = self.now();
         let mut tx = self.store.read().await?;
         let message = match tx.attempt(attempt).await? {
@@ -182,7 +202,12 @@ impl Host {
 
     /// A phone that has said stop to the provider has said stop to us: at the latest when the text was
     /// sent that it refuses, so that a START since then stands.
-    pub(super) async fn note_stop(&self, tx: &mut Tx, attempt: AttemptId, code: Option<u32>) -> Result<(), HostError> {
+    pub(super) async fn note_stop(
+        &self,
+        tx: &mut Tx,
+        attempt: AttemptId,
+        code: Option<u32>,
+    ) -> Result<(), HostError> {
         if code != Some(STOPPED_AT_PROVIDER) {
             return Ok(());
         }
@@ -205,10 +230,15 @@ impl Host {
         drop(tx);
         let base = match asked {
             Some(asked) => asked.clamp(Duration::from_secs(1), Duration::from_mins(15)),
-            None => Duration::from_secs(2u64.saturating_pow(u32::try_from(calls).unwrap_or(9).min(9)).min(300)),
+            None => {
+                Duration::from_secs(2u64.saturating_pow(u32::try_from(calls).unwrap_or(9).min(9)).min(300))
+            }
         };
-        let jitter = self.chance.lock().random_range(0.8..1.2);
-        Ok(TimeDelta::from_std(base.mul_f64(jitter)).unwrap_or(TimeDelta::minutes(5)))
+        // Never sooner than the provider asks for.
+        let least = if asked.is_some() { 1.0 } else { 0.8 };
+        let jitter = self.chance.lock().random_range(least..1.2);
+        let pause = base.mul_f64(jitter).min(Duration::from_mins(15));
+        Ok(TimeDelta::from_std(pause).unwrap_or(TimeDelta::minutes(5)))
     }
 
     /// The account is refused as a whole: failing every message would help nobody.
@@ -231,9 +261,5 @@ impl Host {
 }
 
 fn with_error(message: &Message, error: &ProviderError) -> Message {
-    Message {
-        error_code: error.code.map(i64::from),
-        error_text: Some(error.text.clone()),
-        ..message.clone()
-    }
+    Message { error_code: error.code.map(i64::from), error_text: Some(error.text.clone()), ..message.clone() }
 }

@@ -57,7 +57,9 @@ impl Host {
     /// The database failed.
     pub async fn story(&self, id: MessageId, test: bool) -> Result<Option<Story>, HostError> {
         let mut tx = self.store.read().await?;
-        let Some(message) = tx.message(id).await?.filter(|message| message.test == test) else { return Ok(None) };
+        let Some(message) = tx.message(id).await?.filter(|message| message.test == test) else {
+            return Ok(None);
+        };
         let opened = tx.open_message(id).await?;
         let event = match message.event {
             Some(event) => tx.event(event).await?.map(|stored| stored.event),
@@ -69,7 +71,8 @@ impl Host {
         };
         // An event asks every interested policy; this message tells of its own.
         let own = self.policies.for_type(&message.kind);
-        decisions.retain(|decision| own.as_ref().is_none_or(|policy| policy.description.name == decision.policy));
+        decisions
+            .retain(|decision| own.as_ref().is_none_or(|policy| policy.description.name == decision.policy));
         decisions.extend(tx.decisions_of_message(id).await?);
         Ok(Some(Story {
             event,
@@ -112,7 +115,13 @@ impl Host {
         use crate::domain::message::State;
         let cause = Cause::new("released", "a person has looked and released it");
         let released = self
-            .act(id, test, "release", |message| matches!(message.state, State::Held { .. }).then_some(State::Planned), &cause)
+            .act(
+                id,
+                test,
+                "release",
+                |message| matches!(message.state, State::Held { .. }).then_some(State::Planned),
+                &cause,
+            )
             .await?;
         self.wake.notify_one();
         Ok(released)
@@ -128,7 +137,8 @@ impl Host {
     ) -> Result<Message, ActError> {
         let now = self.now();
         let mut tx = self.store.begin().await?;
-        let message = tx.message(id).await?.filter(|message| message.test == test).ok_or(ActError::Unknown)?;
+        let message =
+            tx.message(id).await?.filter(|message| message.test == test).ok_or(ActError::Unknown)?;
         let mut after = message.clone();
         after.state = to(message.clone()).ok_or(ActError::TooLate(message.state.name()))?;
         tracing::info!(message_id = %id, what, "a caller acts on a message");

@@ -147,7 +147,8 @@ macro_rules! columns {
     };
 }
 
-const OF_MESSAGE: &str = concat!("SELECT ", columns!(), " FROM attempts WHERE message_id = $1 ORDER BY number");
+const OF_MESSAGE: &str =
+    concat!("SELECT ", columns!(), " FROM attempts WHERE message_id = $1 ORDER BY number");
 
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM attempts WHERE id = $1");
 
@@ -156,13 +157,15 @@ const BY_SID: &str = concat!("SELECT ", columns!(), " FROM attempts WHERE sid = 
 const INSERT: &str = "INSERT INTO attempts (id, message_id, number, host, sender, body_hash, intent_at)
     VALUES ($1, $2, (SELECT COUNT(*) + 1 FROM attempts WHERE message_id = $2), $3, $4, $5, $6)";
 
-const SETTLE: &str = "UPDATE attempts SET outcome = $2, settled_at = $3, sid = COALESCE(sid, $4), http_status = $5,
+const SETTLE: &str =
+    "UPDATE attempts SET outcome = $2, settled_at = $3, sid = COALESCE(sid, $4), http_status = $5,
         error_code = $6, error_text = $7, error_class = $8
     WHERE id = $1 AND (outcome IS NULL OR outcome IN ('unknown', 'absent', 'not_now', 'not_reached'))";
 
 const SEEN_ABSENT: &str = "UPDATE attempts SET absent_at = $2 WHERE id = $1";
 
-const EVENT: &str = "INSERT INTO provider_events (id, attempt_id, message_id, status, error_code, raw_date, source,
+const EVENT: &str =
+    "INSERT INTO provider_events (id, attempt_id, message_id, status, error_code, raw_date, source,
         received_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
 
 const EVENTS: &str = "SELECT attempt_id, message_id, status, error_code, raw_date, source, received_at
@@ -223,7 +226,12 @@ impl Tx {
     ///
     /// Fails when the database does.
     pub async fn attempt_seen_absent(&mut self, id: AttemptId, now: DateTime<Utc>) -> Result<()> {
-        on!(self, |db| sqlx::query(SEEN_ABSENT).bind(id.0).bind(now.timestamp_millis()).execute(db).await.map(drop))?;
+        on!(self, |db| sqlx::query(SEEN_ABSENT)
+            .bind(id.0)
+            .bind(now.timestamp_millis())
+            .execute(db)
+            .await
+            .map(drop))?;
         Ok(())
     }
 
@@ -233,7 +241,8 @@ impl Tx {
     ///
     /// Fails when the database does.
     pub async fn attempts_of(&mut self, message: MessageId) -> Result<Vec<Attempt>> {
-        let rows: Vec<AttemptRow> = on!(self, |db| sqlx::query_as(OF_MESSAGE).bind(message.0).fetch_all(db).await)?;
+        let rows: Vec<AttemptRow> =
+            on!(self, |db| sqlx::query_as(OF_MESSAGE).bind(message.0).fetch_all(db).await)?;
         rows.into_iter().map(|row| OpenAttempt::try_from(row).map(|open| open.attempt)).collect()
     }
 
@@ -243,7 +252,8 @@ impl Tx {
     ///
     /// Fails when the database does.
     pub async fn attempt(&mut self, id: AttemptId) -> Result<Option<OpenAttempt>> {
-        let row: Option<AttemptRow> = on!(self, |db| sqlx::query_as(BY_ID).bind(id.0).fetch_optional(db).await)?;
+        let row: Option<AttemptRow> =
+            on!(self, |db| sqlx::query_as(BY_ID).bind(id.0).fetch_optional(db).await)?;
         row.map(TryInto::try_into).transpose()
     }
 
@@ -253,7 +263,8 @@ impl Tx {
     ///
     /// Fails when the database does.
     pub async fn attempt_by_sid(&mut self, sid: &str) -> Result<Option<OpenAttempt>> {
-        let row: Option<AttemptRow> = on!(self, |db| sqlx::query_as(BY_SID).bind(sid).fetch_optional(db).await)?;
+        let row: Option<AttemptRow> =
+            on!(self, |db| sqlx::query_as(BY_SID).bind(sid).fetch_optional(db).await)?;
         row.map(TryInto::try_into).transpose()
     }
 
@@ -295,7 +306,8 @@ impl Tx {
                 Ok(ProviderEvent {
                     attempt: AttemptId(attempt),
                     message: MessageId(message),
-                    status: ProviderStatus::from_name(&status).ok_or_else(|| wrong("a status that is none"))?,
+                    status: ProviderStatus::from_name(&status)
+                        .ok_or_else(|| wrong("a status that is none"))?,
                     error_code: error_code.map(|code| small(code, "provider_events", &id)).transpose()?,
                     raw_date,
                     source: [

@@ -84,11 +84,13 @@ macro_rules! columns {
     };
 }
 
-const INSERT: &str = "INSERT INTO decisions (id, message_id, event_id, recipient_id, question, policy, version, hash,
+const INSERT: &str =
+    "INSERT INTO decisions (id, message_id, event_id, recipient_id, question, policy, version, hash,
         settings_hash, tz_database, input_sealed, answer_sealed, outcome, reason_code, reason_text, fuel, at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
 
-const OF_MESSAGE: &str = concat!("SELECT ", columns!(), " FROM decisions WHERE message_id = $1 ORDER BY at, id");
+const OF_MESSAGE: &str =
+    concat!("SELECT ", columns!(), " FROM decisions WHERE message_id = $1 ORDER BY at, id");
 
 const OF_EVENT: &str = concat!("SELECT ", columns!(), " FROM decisions WHERE event_id = $1 ORDER BY at, id");
 
@@ -138,7 +140,8 @@ impl Tx {
     ///
     /// Fails when the database does, or a sealed value does not open.
     pub async fn decisions_of_message(&mut self, id: MessageId) -> Result<Vec<DecisionRecord>> {
-        let rows: Vec<DecisionRow> = on!(self, |db| sqlx::query_as(OF_MESSAGE).bind(id.0).fetch_all(db).await)?;
+        let rows: Vec<DecisionRow> =
+            on!(self, |db| sqlx::query_as(OF_MESSAGE).bind(id.0).fetch_all(db).await)?;
         self.open_decisions(rows).await
     }
 

@@ -89,7 +89,8 @@ const BY_VERSION: &str = concat!(
     " FROM events WHERE subject_type = $1 AND subject_id = $2 AND subject_version = $3 AND test = $4"
 );
 
-const NEWEST: &str = "SELECT version, event_id FROM subjects WHERE subject_type = $1 AND subject_id = $2 AND test = $3";
+const NEWEST: &str =
+    "SELECT version, event_id FROM subjects WHERE subject_type = $1 AND subject_id = $2 AND test = $3";
 
 // One plan of a subject at a time: on SQLite the writer's place is lock enough.
 const LOCK: Sql = Sql {
@@ -97,7 +98,8 @@ const LOCK: Sql = Sql {
     postgres: "SELECT version FROM subjects WHERE subject_type = $1 AND subject_id = $2 AND test = $3 FOR UPDATE",
 };
 
-const INSERT: &str = "INSERT INTO events (id, event_type, subject_type, subject_id, subject_version, test, occurred_at,
+const INSERT: &str =
+    "INSERT INTO events (id, event_type, subject_type, subject_id, subject_version, test, occurred_at,
         received_at, recipient_id, body_sealed, state)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
     ON CONFLICT (subject_type, subject_id, subject_version, test) DO NOTHING";
@@ -122,7 +124,8 @@ impl Tx {
     ///
     /// Fails when the database does, or a sealed value does not open.
     pub async fn event(&mut self, id: EventId) -> Result<Option<StoredEvent>> {
-        let row: Option<EventRow> = on!(self, |db| sqlx::query_as(BY_ID).bind(id.0).fetch_optional(db).await)?;
+        let row: Option<EventRow> =
+            on!(self, |db| sqlx::query_as(BY_ID).bind(id.0).fetch_optional(db).await)?;
         match row {
             Some(row) => self.event_from(row).await.map(Some),
             None => Ok(None),
@@ -178,16 +181,21 @@ impl Tx {
             .await)?)
     }
 
-    /// Keeps an event, and its subject's version when that is the newest. `false` when this version
-    /// of the subject is there already.
+    /// Keeps an event, sealed for the first of its people who is not erased, and its subject's version
+    /// when that is the newest. `false` when this version of the subject is there already.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
     pub async fn insert_event(&mut self, new: NewEvent<'_>) -> Result<bool> {
         let event = new.event;
-        let owner = event.people.first().map_or("", |(id, _)| id.as_str()).to_owned();
-        let key = self.recipient_key(&owner).await?.ok_or(StoreError::Unsealable)?;
+        let mut owner = None;
+        for (id, _) in &event.people {
+            if let (None, Some(key)) = (&owner, self.recipient_key(id).await?) {
+                owner = Some((id.clone(), key));
+            }
+        }
+        let (owner, key) = owner.ok_or(StoreError::Unsealable)?;
         let body = Body { people: event.people.clone(), data: event.data.clone() };
         let body = serde_json::to_vec(&body).map_err(|e| inconsistent("events", event.id, e.to_string()))?;
         let sealed = self.keys.seal(&key, "events.body", event.id.0.as_bytes(), &body)?;

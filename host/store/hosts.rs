@@ -21,7 +21,12 @@ impl Tx {
     ///
     /// Fails when the database does.
     pub async fn host_seen(&mut self, id: HostId, now: DateTime<Utc>) -> Result<()> {
-        on!(self, |db| sqlx::query(SEEN).bind(id.0).bind(now.timestamp_millis()).execute(db).await.map(drop))?;
+        on!(self, |db| sqlx::query(SEEN)
+            .bind(id.0)
+            .bind(now.timestamp_millis())
+            .execute(db)
+            .await
+            .map(drop))?;
         Ok(())
     }
 

@@ -81,7 +81,8 @@ impl TryFrom<KeyRow> for ApiKey {
     }
 }
 
-const COLUMNS: &str = "SELECT id, name, prefix, mode, scopes, created_at, expires_at, revoked_at FROM api_keys ORDER BY id";
+const COLUMNS: &str =
+    "SELECT id, name, prefix, mode, scopes, created_at, expires_at, revoked_at FROM api_keys ORDER BY id";
 
 const BY_HASH: &str = "SELECT id, name, prefix, mode, scopes, created_at, expires_at, revoked_at
     FROM api_keys WHERE hash = $1";
@@ -94,7 +95,8 @@ const REVOKE: &str = "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revo
 const REMEMBER: &str = "INSERT INTO idempotency_keys (api_key_id, key, request_hash, resource_id, created_at)
     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (api_key_id, key) DO NOTHING";
 
-const REMEMBERED: &str = "SELECT request_hash, resource_id FROM idempotency_keys WHERE api_key_id = $1 AND key = $2";
+const REMEMBERED: &str =
+    "SELECT request_hash, resource_id FROM idempotency_keys WHERE api_key_id = $1 AND key = $2";
 
 impl Tx {
     /// The key with this SHA-256.
@@ -103,7 +105,8 @@ impl Tx {
     ///
     /// Fails when the database does.
     pub async fn api_key_by_hash(&mut self, hash: &[u8]) -> Result<Option<ApiKey>> {
-        let row: Option<KeyRow> = on!(self, |db| sqlx::query_as(BY_HASH).bind(hash).fetch_optional(db).await)?;
+        let row: Option<KeyRow> =
+            on!(self, |db| sqlx::query_as(BY_HASH).bind(hash).fetch_optional(db).await)?;
         row.map(TryInto::try_into).transpose()
     }
 

@@ -141,7 +141,8 @@ pub(super) use columns;
 
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM messages WHERE id = $1");
 
-const OF_EVENT: &str = concat!("SELECT ", columns!(), " FROM messages WHERE event_id = $1 ORDER BY due_at, id");
+const OF_EVENT: &str =
+    concat!("SELECT ", columns!(), " FROM messages WHERE event_id = $1 ORDER BY due_at, id");
 
 const OF_SUBJECT: &str = concat!(
     "SELECT ",
@@ -168,11 +169,11 @@ const UNSENT_TO_RECIPIENT: &str = concat!(
     " FROM messages WHERE recipient_id = $1 AND state IN ('planned', 'claimed', 'held')"
 );
 
-const NEWEST_TO_RECIPIENT: &str = concat!(
+const NEWEST_TO_PHONE: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM messages WHERE recipient_id = $1 AND state IN ('accepted', 'sent', 'delivered') AND subject_id IS NOT NULL
-      ORDER BY created_at DESC LIMIT 1"
+    " FROM messages WHERE phone_hash = $1 AND state IN ('accepted', 'sent', 'delivered') AND subject_id IS NOT NULL
+      ORDER BY COALESCE(sent_at, updated_at) DESC, id DESC LIMIT 1"
 );
 
 const INSERT: &str = "INSERT INTO messages (id, kind, lane, priority, recipient_id, event_id, subject_type, subject_id,
@@ -232,9 +233,11 @@ const MOVE: &str = "UPDATE messages SET state = $4, due_at = $5, expires_at = $6
 const JOURNAL: &str = "INSERT INTO journal (message_id, number, at, from_state, to_state, host, code, text)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 
-const STORY: &str = "SELECT at, from_state, to_state, code, text FROM journal WHERE message_id = $1 ORDER BY number";
+const STORY: &str =
+    "SELECT at, from_state, to_state, code, text FROM journal WHERE message_id = $1 ORDER BY number";
 
-const SEALED: &str = "SELECT recipient_id, payload_sealed, text_sealed, phone_sealed FROM messages WHERE id = $1";
+const SEALED: &str =
+    "SELECT recipient_id, payload_sealed, text_sealed, phone_sealed FROM messages WHERE id = $1";
 
 const SET_SID: &str = "UPDATE messages SET sid = $2 WHERE id = $1 AND sid IS NULL";
 
@@ -275,7 +278,8 @@ impl Tx {
     ///
     /// Fails when the database does.
     pub async fn message(&mut self, id: MessageId) -> Result<Option<Message>> {
-        let row: Option<MessageRow> = on!(self, |db| sqlx::query_as(BY_ID).bind(id.0).fetch_optional(db).await)?;
+        let row: Option<MessageRow> =
+            on!(self, |db| sqlx::query_as(BY_ID).bind(id.0).fetch_optional(db).await)?;
         row.map(TryInto::try_into).transpose()
     }
 
@@ -334,7 +338,8 @@ impl Tx {
     /// Fails when the database does.
     pub async fn unsent_to_phone(&mut self, phone: &PhoneNumber) -> Result<Vec<Message>> {
         let hash = self.phone_hash(phone);
-        let rows: Vec<MessageRow> = on!(self, |db| sqlx::query_as(UNSENT_TO_PHONE).bind(&hash).fetch_all(db).await)?;
+        let rows: Vec<MessageRow> =
+            on!(self, |db| sqlx::query_as(UNSENT_TO_PHONE).bind(&hash).fetch_all(db).await)?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
@@ -349,14 +354,15 @@ impl Tx {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
-    /// The newest text that went to a person about a subject: what a reply seems to answer.
+    /// The newest text about a subject that went to a phone: what a reply seems to answer.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn newest_to_recipient(&mut self, recipient: &str) -> Result<Option<Message>> {
+    pub async fn newest_to_phone(&mut self, phone: &PhoneNumber) -> Result<Option<Message>> {
+        let hash = self.phone_hash(phone);
         let row: Option<MessageRow> =
-            on!(self, |db| sqlx::query_as(NEWEST_TO_RECIPIENT).bind(recipient).fetch_optional(db).await)?;
+            on!(self, |db| sqlx::query_as(NEWEST_TO_PHONE).bind(&hash).fetch_optional(db).await)?;
         row.map(TryInto::try_into).transpose()
     }
 
@@ -404,8 +410,16 @@ impl Tx {
             .await
             .map(|done| done.rows_affected()))?;
         if added == 1 {
-            self.journal(message.id, message.changes, None, &message.state, &message.why, None, message.created_at)
-                .await?;
+            self.journal(
+                message.id,
+                message.changes,
+                None,
+                &message.state,
+                &message.why,
+                None,
+                message.created_at,
+            )
+            .await?;
         }
         Ok(added == 1)
     }
@@ -432,7 +446,16 @@ impl Tx {
         let note = Cause::new("claimed", "a host took it to send it");
         for message in &messages {
             let host = Some(claim.lease.host);
-            self.journal(message.id, message.changes, Some("planned"), &message.state, &note, host, claim.now).await?;
+            self.journal(
+                message.id,
+                message.changes,
+                Some("planned"),
+                &message.state,
+                &note,
+                host,
+                claim.now,
+            )
+            .await?;
         }
         Ok(messages)
     }
@@ -456,7 +479,12 @@ impl Tx {
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn messages_to_check(&mut self, now: DateTime<Utc>, modes: Modes, limit: u32) -> Result<Vec<Message>> {
+    pub async fn messages_to_check(
+        &mut self,
+        now: DateTime<Utc>,
+        modes: Modes,
+        limit: u32,
+    ) -> Result<Vec<Message>> {
         let rows: Vec<MessageRow> = on!(self, |db| sqlx::query_as(TO_CHECK)
             .bind(millis(now))
             .bind(i64::from(limit))
@@ -473,14 +501,19 @@ impl Tx {
     /// # Errors
     ///
     /// [`StoreError::LeaseLost`] when somebody else changed it since, or holds it.
-    pub async fn move_message(&mut self, before: &Message, after: &mut Message, change: &Change<'_>) -> Result<()> {
+    pub async fn move_message(
+        &mut self,
+        before: &Message,
+        after: &mut Message,
+        change: &Change<'_>,
+    ) -> Result<()> {
         let sealed = self.seal_change(after, change).await?;
-        let columns = StateColumns::from(&after.state);
+        let columns = StateColumns::of(after);
         let text = after.text.as_ref();
         let changed = on!(self, |db| sqlx::query(MOVE)
             .bind(before.id.0)
             .bind(before.changes)
-            .bind(StateColumns::from(&before.state).lease.map(|lease| lease.host.0))
+            .bind(StateColumns::of(before).lease.map(|lease| lease.host.0))
             .bind(after.state.name())
             .bind(millis(after.due_at))
             .bind(millis(after.expires_at))
@@ -601,7 +634,8 @@ impl Tx {
     ///
     /// Fails when the database does.
     pub async fn times_in_state(&mut self, id: MessageId, state: &'static str) -> Result<u32> {
-        let times: i64 = on!(self, |db| sqlx::query_scalar(TIMES).bind(id.0).bind(state).fetch_one(db).await)?;
+        let times: i64 =
+            on!(self, |db| sqlx::query_scalar(TIMES).bind(id.0).bind(state).fetch_one(db).await)?;
         small(times, "journal", id)
     }
 
@@ -611,7 +645,8 @@ impl Tx {
     ///
     /// Fails when the database does.
     pub async fn next_due(&mut self, lane: Lane) -> Result<Option<DateTime<Utc>>> {
-        let due: Option<i64> = on!(self, |db| sqlx::query_scalar(NEXT_DUE).bind(lane.name()).fetch_one(db).await)?;
+        let due: Option<i64> =
+            on!(self, |db| sqlx::query_scalar(NEXT_DUE).bind(lane.name()).fetch_one(db).await)?;
         due.map(|due| moment(due, "messages", lane.name())).transpose()
     }
 
@@ -655,7 +690,8 @@ impl Tx {
             return Ok(SealedChange::default());
         }
         let key = self.recipient_key(&after.recipient).await?.ok_or(StoreError::Unsealable)?;
-        let seal = |column, value: &str| self.keys.seal(&key, column, after.id.0.as_bytes(), value.as_bytes());
+        let seal =
+            |column, value: &str| self.keys.seal(&key, column, after.id.0.as_bytes(), value.as_bytes());
         Ok(SealedChange {
             payload: change.payload.map(|payload| self.seal_payload(&key, after.id, payload)).transpose()?,
             text: change.text.map(|text| seal("messages.text", text)).transpose()?,
@@ -679,15 +715,14 @@ struct StateColumns {
     check_at: Option<DateTime<Utc>>,
 }
 
-impl From<&State> for StateColumns {
-    fn from(state: &State) -> Self {
-        let (lease, check_at) = match state {
+impl StateColumns {
+    fn of(message: &Message) -> Self {
+        let (lease, check_at) = match &message.state {
             State::Claimed(lease) | State::Sending(lease, _) => (Some(*lease), None),
             State::Unknown { check_at } => (None, Some(*check_at)),
             State::Held { retry_at, .. } => (None, *retry_at),
+            State::Accepted | State::Sent => (None, message.ask_at),
             State::Planned
-            | State::Accepted
-            | State::Sent
             | State::Delivered
             | State::Undelivered(_)
             | State::Failed(_)
@@ -702,7 +737,11 @@ impl From<&State> for StateColumns {
 /// A message that will not be sent, and answers no reply: what its text was made of goes.
 fn needs_no_words(state: &State) -> bool {
     match state {
-        State::Undelivered(_) | State::Failed(_) | State::Suppressed(_) | State::Canceled(_) | State::Expired(_) => true,
+        State::Undelivered(_)
+        | State::Failed(_)
+        | State::Suppressed(_)
+        | State::Canceled(_)
+        | State::Expired(_) => true,
         State::Planned
         | State::Claimed(_)
         | State::Sending(..)
@@ -725,6 +764,8 @@ impl TryFrom<MessageRow> for Message {
         let id = row.id.to_string();
         let at = |millis| moment(millis, "messages", &id);
         let state = state_of(&row)?;
+        let ask_at =
+            row.check_at.filter(|_| matches!(state, State::Accepted | State::Sent)).map(at).transpose()?;
         let wrong = |problem: &str| inconsistent("messages", &id, problem);
         let subject = match (row.subject_type, row.subject_id, row.subject_version) {
             (Some(subject_type), Some(id), Some(version)) => Some(Subject { subject_type, id, version }),
@@ -776,6 +817,7 @@ impl TryFrom<MessageRow> for Message {
             test: row.test,
             text,
             superseded: row.superseded,
+            ask_at,
             sid: row.sid,
             error_code: row.error_code,
             error_text: row.error_text,

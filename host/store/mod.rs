@@ -14,8 +14,8 @@ mod keys;
 mod messages;
 mod recipients;
 mod replies;
-mod search;
 pub mod seal;
+mod search;
 
 pub use attempts::{Attempt, AttemptOutcome, NewAttempt, OpenAttempt, ProviderEvent, ProviderEventSource};
 pub use decisions::{DecisionRecord, NewDecision};
@@ -27,7 +27,9 @@ pub use search::{MessageFilter, MessagePage};
 
 use seal::Keyring;
 use sqlx::postgres::{PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{Postgres, Sqlite, Transaction};
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
@@ -292,7 +294,8 @@ impl Tx {
 
 /// Moments are whole milliseconds in the database.
 fn moment(millis: i64, table: &'static str, id: &str) -> Result<chrono::DateTime<chrono::Utc>> {
-    chrono::DateTime::from_timestamp_millis(millis).ok_or_else(|| inconsistent(table, id, "a moment out of range"))
+    chrono::DateTime::from_timestamp_millis(millis)
+        .ok_or_else(|| inconsistent(table, id, "a moment out of range"))
 }
 
 fn inconsistent(table: &'static str, id: impl std::fmt::Display, problem: impl Into<String>) -> StoreError {

@@ -35,7 +35,8 @@ const BY_PHONE: &str =
 
 const KEY: &str = "SELECT key_id, wrapped_key FROM recipients WHERE id = $1";
 
-const INSERT: &str = "INSERT INTO recipients (id, role, name_sealed, phone_sealed, phone_hash, phone_country, language,
+const INSERT: &str =
+    "INSERT INTO recipients (id, role, name_sealed, phone_sealed, phone_hash, phone_country, language,
         time_zone, preferences, key_id, wrapped_key, version, created_at, updated_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (id) DO NOTHING";
 
@@ -54,7 +55,8 @@ impl Tx {
     ///
     /// Fails when the database does, or a sealed value does not open.
     pub async fn recipient(&mut self, id: &str) -> Result<Option<Recipient>> {
-        let row: Option<RecipientRow> = on!(self, |db| sqlx::query_as(BY_ID).bind(id).fetch_optional(db).await)?;
+        let row: Option<RecipientRow> =
+            on!(self, |db| sqlx::query_as(BY_ID).bind(id).fetch_optional(db).await)?;
         row.map(|row| self.recipient_from(row)).transpose()
     }
 
@@ -65,7 +67,8 @@ impl Tx {
     /// Fails when the database does, or a sealed value does not open.
     pub async fn recipients_by_phone(&mut self, phone: &PhoneNumber) -> Result<Vec<Recipient>> {
         let hash = self.phone_hash(phone);
-        let rows: Vec<RecipientRow> = on!(self, |db| sqlx::query_as(BY_PHONE).bind(&hash).fetch_all(db).await)?;
+        let rows: Vec<RecipientRow> =
+            on!(self, |db| sqlx::query_as(BY_PHONE).bind(&hash).fetch_all(db).await)?;
         rows.into_iter().map(|row| self.recipient_from(row)).collect()
     }
 
@@ -168,7 +171,11 @@ impl Tx {
         let seal = |column, value: &str| self.keys.seal(key, column, row, value.as_bytes());
         Ok(SealedPerson {
             name: recipient.name.as_deref().map(|name| seal("recipients.name", name)).transpose()?,
-            phone: recipient.phone.as_ref().map(|phone| seal("recipients.phone", phone.e164())).transpose()?,
+            phone: recipient
+                .phone
+                .as_ref()
+                .map(|phone| seal("recipients.phone", phone.e164()))
+                .transpose()?,
             phone_hash: recipient.phone.as_ref().map(|phone| self.phone_hash(phone)),
             preferences: serde_json::to_string(&recipient.preferences)
                 .map_err(|error| inconsistent("recipients", &recipient.id, error.to_string()))?,
@@ -177,8 +184,11 @@ impl Tx {
 
     fn recipient_from(&self, row: RecipientRow) -> Result<Recipient> {
         let wrong = |problem: &str| inconsistent("recipients", &row.id, problem);
-        let key =
-            row.wrapped_key.as_deref().map(|wrapped| self.keys.unwrap(&row.key_id, &row.id, wrapped)).transpose()?;
+        let key = row
+            .wrapped_key
+            .as_deref()
+            .map(|wrapped| self.keys.unwrap(&row.key_id, &row.id, wrapped))
+            .transpose()?;
         let open = |column: &str, sealed: &Option<Vec<u8>>| match (&key, sealed) {
             (Some(key), Some(sealed)) => {
                 let bytes = self.keys.open_sealed(key, column, row.id.as_bytes(), sealed)?;
@@ -202,7 +212,8 @@ impl Tx {
             phone,
             language: row.language.clone(),
             time_zone,
-            preferences: serde_json::from_str(&row.preferences).map_err(|_| wrong("preferences that are none"))?,
+            preferences: serde_json::from_str(&row.preferences)
+                .map_err(|_| wrong("preferences that are none"))?,
             version: row.version,
             created_at: moment(row.created_at, "recipients", &row.id)?,
             updated_at: moment(row.updated_at, "recipients", &row.id)?,

@@ -28,7 +28,8 @@ pub struct Reply<'a> {
     pub received_at: DateTime<Utc>,
 }
 
-const INSERT: &str = "INSERT INTO replies (id, sid, phone_hash, recipient_id, text_sealed, message_id, meaning,
+const INSERT: &str =
+    "INSERT INTO replies (id, sid, phone_hash, recipient_id, text_sealed, message_id, meaning,
         reason_code, received_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (sid) DO NOTHING";
 

@@ -107,7 +107,8 @@ impl Keyring {
         if key_id != self.id {
             return Err(StoreError::UnknownMasterKey { id: key_id.to_owned() });
         }
-        let bytes = self.open_sealed(&self.master, "recipients.wrapped_key", recipient.as_bytes(), wrapped)?;
+        let bytes =
+            self.open_sealed(&self.master, "recipients.wrapped_key", recipient.as_bytes(), wrapped)?;
         <[u8; 32]>::try_from(bytes.as_slice()).map(SealKey).map_err(|_| StoreError::Unsealable)
     }
 
@@ -129,7 +130,13 @@ impl Keyring {
 
     /// Opens a value of one column of one row.
     #[expect(clippy::unused_self, reason = "stands beside `seal`")]
-    pub(super) fn open_sealed(&self, key: &SealKey, column: &str, row: &[u8], sealed: &[u8]) -> Result<Vec<u8>> {
+    pub(super) fn open_sealed(
+        &self,
+        key: &SealKey,
+        column: &str,
+        row: &[u8],
+        sealed: &[u8],
+    ) -> Result<Vec<u8>> {
         let (version, rest) = sealed.split_first().ok_or(StoreError::Unsealable)?;
         let (nonce, text) = rest.split_at_checked(NONCE).ok_or(StoreError::Unsealable)?;
         if *version != VERSION {

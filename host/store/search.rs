@@ -79,7 +79,8 @@ impl Tx {
             .await)?;
         let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
-        let messages = rows.into_iter().take(limit).map(TryInto::try_into).collect::<Result<Vec<Message>>>()?;
+        let messages =
+            rows.into_iter().take(limit).map(TryInto::try_into).collect::<Result<Vec<Message>>>()?;
         Ok(MessagePage { messages, more })
     }
 }

@@ -113,7 +113,8 @@ CREATE TABLE messages (
     -- Who has it in hand, and until when.
     lease_host UUID,
     lease_until BIGINT,
-    -- When a host looks by itself at a message that is unknown or held.
+    -- When a host looks by itself at a message: one that is unknown or held, or one that the provider
+    -- has and is silent about.
     check_at BIGINT,
     -- The newest attempt.
     attempt_id UUID,
@@ -144,7 +145,7 @@ CREATE TABLE messages (
     -- The subject has moved on since it was given to the provider: it is not sent again, and the same
     -- moment of the subject may be planned anew.
     superseded BOOLEAN NOT NULL,
-    sid TEXT UNIQUE,
+    sid TEXT,
     error_code BIGINT,
     error_text TEXT,
     sent_at BIGINT,
@@ -156,7 +157,7 @@ CREATE TABLE messages (
     CHECK ((state IN ('claimed', 'sending')) = (lease_host IS NOT NULL)),
     CHECK ((lease_host IS NULL) = (lease_until IS NULL)),
     CHECK (state <> 'unknown' OR check_at IS NOT NULL),
-    CHECK (check_at IS NULL OR state IN ('unknown', 'held')),
+    CHECK (check_at IS NULL OR state IN ('unknown', 'held', 'accepted', 'sent')),
     CHECK (state NOT IN ('sending', 'unknown', 'accepted', 'sent', 'delivered') OR attempt_id IS NOT NULL),
     CHECK ((state IN ('undelivered', 'failed', 'suppressed', 'held', 'canceled', 'expired')) = (cause_code IS NOT NULL)),
     CHECK ((cause_code IS NULL) = (cause_text IS NULL)),
@@ -174,6 +175,9 @@ CREATE INDEX messages_due ON messages (lane, due_at, id) WHERE state = 'planned'
 CREATE INDEX messages_leased ON messages (lease_until) WHERE state IN ('claimed', 'sending');
 -- What must be looked up, or asked again.
 CREATE INDEX messages_check ON messages (check_at) WHERE check_at IS NOT NULL;
+-- A partial index, here and for attempts: a key column that is written later would lock the row
+-- against every foreign key that points to it.
+CREATE UNIQUE INDEX messages_sid ON messages (sid) WHERE sid IS NOT NULL;
 -- One message for each (type, subject, recipient, key, occurrence); one that was taken back, or that
 -- the subject has left behind, may be planned again.
 CREATE UNIQUE INDEX messages_once ON messages
@@ -227,7 +231,7 @@ CREATE TABLE attempts (
     -- NULL while the answer is out.
     outcome TEXT CHECK (outcome IN ('accepted', 'refused', 'not_now', 'not_reached', 'unknown', 'absent')),
     settled_at BIGINT,
-    sid TEXT UNIQUE,
+    sid TEXT,
     http_status BIGINT,
     error_code BIGINT,
     error_text TEXT,
@@ -238,6 +242,8 @@ CREATE TABLE attempts (
     CHECK ((outcome IS NULL) = (settled_at IS NULL)),
     CHECK (outcome <> 'accepted' OR sid IS NOT NULL)
 );
+
+CREATE UNIQUE INDEX attempts_sid ON attempts (sid) WHERE sid IS NOT NULL;
 
 -- What the provider told us: append-only. The state of an attempt follows from the set of them.
 CREATE TABLE provider_events (

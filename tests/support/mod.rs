@@ -127,7 +127,8 @@ impl Start {
         let base = format!("http://{}", listener.local_addr().unwrap());
         self.config.server.public_url = Some(base.clone());
         self.sandbox.inbound_url = Some(format!("{base}/webhooks/twilio/inbound"));
-        let sandbox = Sandbox::start(self.sandbox.clone(), clock.clone(), Chance::from_machine()).await.unwrap();
+        let sandbox =
+            Sandbox::start(self.sandbox.clone(), clock.clone(), Chance::from_machine()).await.unwrap();
         let given = &self.config.twilio;
         self.config.twilio = TwilioSettings {
             account_sid: sandbox.account_sid().to_owned(),
@@ -143,7 +144,7 @@ impl Start {
             store.clone(),
             self.policies().await,
             Renderer::load(&self.home, &self.config.render()).unwrap(),
-            Providers { live: Some(client.clone()), test: Some(client) },
+            Providers { live: None, test: Some(client) },
             clock.clone(),
             Chance::from_machine(),
             self.config.settings(),
