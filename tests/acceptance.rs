@@ -1,6 +1,8 @@
 //! The checklist: one test a row. Each is true of the whole product, through a real socket, on both
 //! databases.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 mod support;
 
 use chrono::TimeDelta;

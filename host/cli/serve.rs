@@ -158,7 +158,7 @@ async fn until_stopped(host: &Host, listener: TcpListener, router: axum::Router)
     });
     let keeping = tokio::spawn({
         let (host, stop) = (host.clone(), wait(stopped));
-        async move { host.keep_house(stop).await }
+        async move { Box::pin(host.keep_house(stop)).await }
     });
     signal().await;
     tracing::info!("stopping: no more is claimed, calls that are out are waited for");

@@ -14,5 +14,6 @@ pub mod receipt;
 pub mod recipient;
 pub mod secret;
 pub mod segments;
+pub mod state;
 pub mod value;
 pub mod window;

@@ -3,8 +3,8 @@
 use super::Api;
 use super::auth::Key;
 use super::body::{Id, Json, idempotency_key};
+use super::event_view::EventView;
 use super::problem::Problem;
-use super::views::EventView;
 use crate::domain::event::Subject;
 use crate::domain::id::EventId;
 use crate::domain::recipient::Role;

@@ -4,6 +4,7 @@
 mod auth;
 mod body;
 mod docs;
+mod event_view;
 mod events;
 mod health;
 mod messages;

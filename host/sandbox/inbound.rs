@@ -47,6 +47,8 @@ pub(super) async fn reply(
     let url = shared.ledger().inbound_url.clone().ok_or(ReplyError::NoHost)?;
     let text = record(shared, &phone, to, body);
     let opt_out = shared.settings.advanced_opt_out.then(|| keyword(body)).flatten();
+    // Twilio blocks first and tells us then: what we answer to a STOP is refused already.
+    obey(shared, &text, keyword(body));
     let posted = shared
         .poster
         .post(Post {
@@ -57,7 +59,6 @@ pub(super) async fn reply(
             retry_delay: shared.settings.retry_delay,
         })
         .await;
-    obey(shared, &text, keyword(body));
     shared.has_changed();
     Ok(Reply { sid: text.sid, answer: posted.answer })
 }

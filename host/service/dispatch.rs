@@ -2,16 +2,16 @@
 //! an attempt, and only then given to the provider. No transaction is open during the call.
 
 use super::context::moment;
+use super::judge::{Facts, Verdict, deferred};
 use super::record::{About, Recorded};
 use super::{Host, HostError};
 use crate::domain::id::{AttemptId, MessageId};
-use crate::domain::kind::{Kind, OnPolicyFailure};
-use crate::domain::message::{Cause, Lane, Lease, MAX_DEFERRALS, Message, Priority, State, TextFacts};
-use crate::domain::policy::{Decision, PolicyFault};
+use crate::domain::message::{Cause, Lane, Lease, Message, State, TextFacts};
+use crate::domain::policy::Decision;
 use crate::domain::recipient::Recipient;
 use crate::domain::secret::Secret;
 use crate::render::{RenderRequest, Rendered};
-use crate::store::{Change, Claim, Modes, NewAttempt, Opened, StoreError};
+use crate::store::{Change, Claim, Modes, NewAttempt, StoreError};
 use crate::twilio::Outgoing;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
@@ -25,9 +25,6 @@ const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// No call is begun when less than this is left of the lease: the process was asleep.
 const CALL_TIME: TimeDelta = TimeDelta::seconds(40);
 
-/// The scope of the answers to STOP, START and HELP.
-pub(super) const SERVICE: &str = "service";
-
 /// How long a shutdown waits for calls that are out.
 const DRAIN: std::time::Duration = std::time::Duration::from_secs(20);
 
@@ -39,23 +36,6 @@ const POLL: std::time::Duration = std::time::Duration::from_secs(1);
 pub struct Ticked {
     /// So many messages were taken and seen through.
     pub claimed: usize,
-}
-
-/// What is to become of a claimed message.
-enum Verdict {
-    Send { why: Cause },
-    Defer { until: DateTime<Utc>, why: Cause },
-    Suppress { cause: Cause },
-    Hold { cause: Cause },
-    Expire { cause: Cause },
-}
-
-/// Everything that is known when a claimed message is judged.
-struct Facts {
-    recipient: Recipient,
-    opened: Opened,
-    kind: Kind,
-    opted_out: bool,
 }
 
 impl Host {
@@ -241,65 +221,6 @@ impl Host {
         }
     }
 
-    /// What no policy can override.
-    fn own_rules(&self, message: &Message, facts: &Facts, now: DateTime<Utc>) -> Option<Verdict> {
-        let suppress = |code: &str, text: &str| Some(Verdict::Suppress { cause: Cause::new(code, text) });
-        if message.expires_at <= now {
-            let cause = Cause::new("expired", "its use was over before it could be sent");
-            return Some(Verdict::Expire { cause });
-        }
-        // The answers to STOP, START and HELP are what the law asks for, whatever was switched off.
-        let is_service = facts.kind.scope == SERVICE;
-        if facts.opted_out && !is_service {
-            return suppress("opted-out", "the phone has said stop");
-        }
-        if !is_service && facts.recipient.preferences.switched_off.contains(message.kind.as_str()) {
-            return suppress("switched-off", "the recipient has switched this type off");
-        }
-        let Some(phone) = &facts.recipient.phone else {
-            let cause = Cause::new("no-phone", "no number of this person is known");
-            return Some(Verdict::Hold { cause });
-        };
-        let countries = &self.settings.guard.countries;
-        if !countries.is_empty() && phone.country().is_none_or(|country| !countries.contains(country)) {
-            return suppress("country-not-allowed", "the number's country is not among guard.countries");
-        }
-        None
-    }
-
-    /// The policy did not answer: the type says what then, and the host's own quiet hours hold.
-    fn without_policy(
-        &self,
-        message: &Message,
-        facts: &Facts,
-        fault: &PolicyFault,
-        now: DateTime<Utc>,
-    ) -> Verdict {
-        // The text of a fault may quote what the policy was told: it stays out of the log.
-        tracing::error!(message_id = %message.id, policy = %fault.policy, code = fault.code, "a policy did not answer");
-        let cause = Cause::new(
-            format!("policy-{}", fault.code),
-            format!("the policy {} did not answer", fault.policy),
-        );
-        match facts.kind.on_policy_failure {
-            OnPolicyFailure::Hold => Verdict::Hold { cause },
-            OnPolicyFailure::Suppress => Verdict::Suppress { cause },
-            OnPolicyFailure::Send => self.unless_quiet(message, facts, cause, now),
-        }
-    }
-
-    /// Sent, but for the host's own quiet hours, which hold where no policy speaks.
-    fn unless_quiet(&self, message: &Message, facts: &Facts, why: Cause, now: DateTime<Utc>) -> Verdict {
-        let guard = &self.settings.guard;
-        let may_disturb = facts.kind.scope == SERVICE
-            || guard.may_disturb_types.contains(message.kind.as_str())
-            || (message.priority == Priority::High && guard.high_priority_may_disturb);
-        match guard.quiet_hours.end_after(now, self.zone_of(&facts.recipient)) {
-            Some(end) if !may_disturb => deferred(message, Some(end), why),
-            Some(_) | None => Verdict::Send { why },
-        }
-    }
-
     /// Renders, commits the intent, calls, settles.
     async fn send(
         &self,
@@ -430,66 +351,6 @@ impl Host {
             cost_micros: self.settings.price_per_segment_micros * i64::from(rendered.segments.parts),
         }
     }
-
-    /// Commits what was decided without a call.
-    async fn conclude(
-        &self,
-        message: Message,
-        verdict: Verdict,
-        record: Option<Recorded>,
-        now: DateTime<Utc>,
-    ) -> Result<(), HostError> {
-        let mut tx = self.store.begin().await?;
-        let mut after = message.clone();
-        let note = match verdict {
-            Verdict::Send { why } => why,
-            Verdict::Defer { until, why } => {
-                after.state = after.state.plan_again()?;
-                after.due_at = until;
-                after.deferrals += 1;
-                why
-            }
-            Verdict::Suppress { cause } => {
-                after.state = after.state.suppress(cause.clone())?;
-                cause
-            }
-            Verdict::Hold { cause } => {
-                let before = tx.times_in_state(message.id, "held").await?;
-                let check_at =
-                    asked_again(before, now).map_or(message.expires_at, |at| at.min(message.expires_at));
-                after.state = after.state.hold(cause.clone(), Some(check_at))?;
-                cause
-            }
-            Verdict::Expire { cause } => {
-                after.state = after.state.expire(cause.clone())?;
-                cause
-            }
-        };
-        if let Some(record) = &record {
-            self.keep_decision(&mut tx, About::Message(message.id), &message.recipient, record, now).await?;
-        }
-        tx.move_message(&message, &mut after, &Change::noted(note, Some(self.id), now)).await?;
-        Ok(tx.commit().await?)
-    }
-}
-
-/// A deferral, held against the host's own bounds.
-fn deferred(message: &Message, until: Option<DateTime<Utc>>, why: Cause) -> Verdict {
-    match until {
-        Some(until) if until >= message.expires_at => Verdict::Expire { cause: why },
-        Some(until) if message.deferrals < MAX_DEFERRALS => Verdict::Defer { until, why },
-        Some(_) | None => {
-            let text =
-                format!("deferred {} times, and the policy wants to defer it again", message.deferrals);
-            Verdict::Hold { cause: Cause::new("deferred-too-often", text) }
-        }
-    }
-}
-
-/// A held message is asked again after 1, 5 and 15 minutes, in case a file was mended; then a
-/// person must look, and it expires like the rest.
-fn asked_again(times_held: u32, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    [1, 5, 15].get(usize::try_from(times_held).ok()?).map(|minutes| now + TimeDelta::minutes(*minutes))
 }
 
 impl State {

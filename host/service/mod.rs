@@ -7,22 +7,27 @@
 //! and [`reconcile`](Host::sweep) bring it to its end.
 
 mod catalogue;
+mod checks;
 mod context;
 mod dispatch;
 mod failure;
 mod intake;
+mod judge;
 mod keys;
+mod look_up;
 mod people;
 mod plan;
 mod receipts;
 mod reconcile;
 mod record;
+mod replan;
 mod replies;
 mod settle;
 mod story;
 
+pub use checks::{FieldError, PostedPerson};
 pub use dispatch::Ticked;
-pub use intake::{Accepted, FieldError, IntakeError, PostedEvent, PostedMessage, PostedPerson};
+pub use intake::{Accepted, IntakeError, PostedEvent, PostedMessage};
 pub use keys::{Caller, KeyRefused, NewKey, PreparedKey, SCOPES};
 pub use people::{PersonError, PostedPreferences, PostedRecipient};
 pub use plan::{EventStory, Passed};

@@ -1,6 +1,6 @@
 //! People: what is known of them and what they want.
 
-use super::intake::{FieldError, PostedPerson};
+use super::checks::{FieldError, PostedPerson};
 use super::{Host, HostError};
 use crate::domain::message::Cause;
 use crate::domain::policy::Discretion;

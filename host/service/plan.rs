@@ -4,14 +4,15 @@
 
 use super::context::{facts, moment, unix_ms};
 use super::record::{About, Recorded};
+use super::replan::{Wanted, leave_behind};
 use super::{Host, HostError};
 use crate::domain::event::Event;
 use crate::domain::id::{EventId, MessageId};
 use crate::domain::kind::TypeName;
-use crate::domain::message::{Cause, Message, State};
-use crate::domain::policy::{Fact, FactValue, Plan, PlanQuestion, Reason, UnixMs};
+use crate::domain::message::{Cause, Message};
+use crate::domain::policy::{Fact, FactValue, Plan, PlanQuestion, UnixMs};
 use crate::domain::recipient::Recipient;
-use crate::store::{Change, EventState, Payload, StoredEvent, Tx};
+use crate::store::{EventState, StoredEvent};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -32,10 +33,10 @@ pub struct Passed {
 
 /// What planning came to, kept with the event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Outcome {
-    passed_over: Vec<Passed>,
-    moved: Vec<MessageId>,
-    canceled: Vec<MessageId>,
+pub(super) struct Outcome {
+    pub(super) passed_over: Vec<Passed>,
+    pub(super) moved: Vec<MessageId>,
+    pub(super) canceled: Vec<MessageId>,
 }
 
 /// An event and what followed from it.
@@ -53,17 +54,6 @@ pub struct EventStory {
     pub moved: Vec<MessageId>,
     /// Messages of earlier versions that no longer hold.
     pub canceled: Vec<MessageId>,
-}
-
-/// What the policies want, before it is held against what there is.
-struct Wanted {
-    kind: TypeName,
-    key: String,
-    recipient: Recipient,
-    send_at: DateTime<Utc>,
-    expires_at: Option<DateTime<Utc>>,
-    occurrence: Option<DateTime<Utc>>,
-    why: Reason,
 }
 
 /// What the policies have answered.
@@ -232,174 +222,10 @@ impl Host {
         }
         Ok(tx.commit().await?)
     }
-
-    /// A message that waits keeps its moment and gets the words of the newer version.
-    async fn refresh(
-        &self,
-        tx: &mut Tx,
-        event: &Event,
-        message: &Message,
-        now: DateTime<Utc>,
-    ) -> Result<(), HostError> {
-        let (Some(kind), Some(recipient)) =
-            (self.kind(&message.kind), tx.recipient(&message.recipient).await?)
-        else {
-            return Ok(());
-        };
-        let bound = self.bind_variables(&kind, &event.data, &recipient, &serde_json::Map::new());
-        let (Ok(variables), true) = (bound, is_unsent(message)) else { return Ok(()) };
-        let payload = Payload { variables, data: event.data.clone() };
-        let mut after = Message {
-            state: State::Planned,
-            event: Some(event.id),
-            subject: Some(event.subject.clone()),
-            ..message.clone()
-        };
-        let note = Cause::new("kept", said(event, "keeps it"));
-        let change = Change { payload: Some(&payload), ..Change::noted(note, None, now) };
-        Ok(tx.move_message(message, &mut after, &change).await?)
-    }
-
-    /// Takes out of `existing` what it finds there; what is left over no longer holds.
-    async fn plan_one(
-        &self,
-        tx: &mut Tx,
-        event: &Event,
-        want: Wanted,
-        existing: &mut Vec<Message>,
-        outcome: &mut Outcome,
-        now: DateTime<Utc>,
-    ) -> Result<(), HostError> {
-        let Some(kind) = self.kind(&want.kind) else {
-            let cause = Cause::new("unknown-type", "no template of this type is loaded");
-            outcome.passed_over.push(passed(&want, cause));
-            return Ok(());
-        };
-        let payload = match self.bind_variables(&kind, &event.data, &want.recipient, &serde_json::Map::new())
-        {
-            Ok(variables) => Payload { variables, data: event.data.clone() },
-            Err(errors) => {
-                let names: Vec<&str> = errors.iter().map(|error| error.name.as_str()).collect();
-                let cause =
-                    Cause::new("missing-variable", format!("the event does not give {}", names.join(", ")));
-                outcome.passed_over.push(passed(&want, cause));
-                return Ok(());
-            }
-        };
-        let lifetime = TimeDelta::from_std(kind.expires_after).unwrap_or(TimeDelta::days(1));
-        let due_at = want.send_at.max(now);
-        let expires_at = want.expires_at.unwrap_or(due_at + lifetime);
-        let is_it = |message: &&Message| {
-            message.kind == want.kind && message.key == want.key && message.recipient == want.recipient.id
-        };
-        let same = existing.iter().filter(is_it).find(|message| message.occurrence == want.occurrence);
-        let known =
-            same.or_else(|| existing.iter().filter(is_it).find(|message| is_unsent(message))).cloned();
-        let why = Cause::from(&want.why);
-        match known {
-            Some(message) if is_unsent(&message) => {
-                existing.retain(|other| other.id != message.id);
-                let mut after = Message {
-                    state: State::Planned,
-                    event: Some(event.id),
-                    subject: Some(event.subject.clone()),
-                    occurrence: want.occurrence,
-                    planned_for: due_at,
-                    due_at,
-                    expires_at,
-                    deferrals: 0,
-                    ..message.clone()
-                };
-                let (code, verb) =
-                    if message.due_at == due_at { ("kept", "keeps it") } else { ("moved", "moves it") };
-                let note = Cause::new(code, said(event, verb));
-                let change = Change { payload: Some(&payload), ..Change::noted(note, None, now) };
-                tx.move_message(&message, &mut after, &change).await?;
-                if code == "moved" {
-                    outcome.moved.push(message.id);
-                }
-            }
-            Some(message) => {
-                // It was sent, or decided against, for this very moment of the subject.
-                existing.retain(|other| other.id != message.id);
-                let cause =
-                    Cause::new("already-done", format!("message {} is {}", message.id, message.state));
-                outcome.passed_over.push(passed(&want, cause));
-            }
-            None => {
-                let id = MessageId::new(now, &mut *self.chance.lock());
-                let message = Message {
-                    lane: kind.lane,
-                    priority: kind.priority,
-                    event: Some(event.id),
-                    subject: Some(event.subject.clone()),
-                    key: want.key,
-                    occurrence: want.occurrence,
-                    planned_for: due_at,
-                    due_at,
-                    expires_at,
-                    ..Message::new(id, want.kind, want.recipient.id, why, event.test, now)
-                };
-                tx.insert_message(&message, &payload).await?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Surely not sent, so that it can be moved or taken back.
-pub(super) fn is_unsent(message: &Message) -> bool {
-    match message.state {
-        State::Planned | State::Claimed(_) | State::Held { .. } => true,
-        State::Sending(..)
-        | State::Accepted
-        | State::Sent
-        | State::Delivered
-        | State::Undelivered(_)
-        | State::Failed(_)
-        | State::Unknown { .. }
-        | State::Suppressed(_)
-        | State::Canceled(_)
-        | State::Expired(_) => false,
-    }
-}
-
-fn passed(want: &Wanted, reason: Cause) -> Passed {
-    Passed { kind: want.kind.clone(), key: want.key.clone(), recipient: want.recipient.id.clone(), reason }
 }
 
 fn reference(index: usize) -> String {
     format!("person-{}", index + 1)
-}
-
-/// `appointment.canceled of version 3 takes it back`
-fn said(event: &Event, verb: &str) -> String {
-    format!("{} of version {} {verb}", event.event_type, event.subject.version)
-}
-
-/// What no longer holds: unsent, it is taken back; on its way, it is not sent again, and the same
-/// moment of the subject may be planned anew.
-async fn leave_behind(
-    tx: &mut Tx,
-    event: &Event,
-    message: &Message,
-    outcome: &mut Outcome,
-    now: DateTime<Utc>,
-) -> Result<(), HostError> {
-    let mut after = message.clone();
-    let note = if is_unsent(message) {
-        let cause = Cause::new("no-longer-holds", said(event, "takes it back"));
-        after.state = after.state.cancel(cause.clone())?;
-        outcome.canceled.push(message.id);
-        cause
-    } else {
-        if !message.state.is_final() {
-            after.expires_at = message.expires_at.min(now);
-        }
-        after.superseded = true;
-        Cause::new("superseded", said(event, "leaves it behind"))
-    };
-    Ok(tx.move_message(message, &mut after, &Change::noted(note, None, now)).await?)
 }
 
 fn sort_in(plan: Plan, people: &[(Recipient, bool)], answers: &mut Answers) {

@@ -144,7 +144,7 @@ impl Host {
         after.superseded |= matches!(message.state, State::Canceled(_));
         match note {
             Some(note) => {
-                tx.move_message(&message, &mut after, &Change::noted(note, Some(self.id), now)).await?
+                tx.move_message(&message, &mut after, &Change::noted(note, Some(self.id), now)).await?;
             }
             // The identifier is kept even when the state stays: a SID is never dropped.
             None if message.sid.is_none() => tx.set_sid(message.id, &receipt.sid).await?,

@@ -2,7 +2,7 @@
 //! before any policy; what else a text means is for the policy of the type that it seems to answer.
 
 use super::context::{facts, message_facts, unix_ms};
-use super::dispatch::SERVICE;
+use super::judge::SERVICE;
 use super::record::{About, Recorded};
 use super::{Host, HostError};
 use crate::domain::consent::{Choice, ConsentSource, Keyword, keyword};

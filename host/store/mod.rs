@@ -6,11 +6,14 @@
 //! and writes its line of the journal in the same unit.
 
 mod attempts;
+mod claims;
 mod consents;
 mod decisions;
 mod events;
 mod hosts;
+mod journal;
 mod keys;
+mod message_row;
 mod messages;
 mod recipients;
 mod replies;
@@ -18,10 +21,12 @@ pub mod seal;
 mod search;
 
 pub use attempts::{Attempt, AttemptOutcome, NewAttempt, OpenAttempt, ProviderEvent, ProviderEventSource};
+pub use claims::{Claim, Modes};
 pub use decisions::{DecisionRecord, NewDecision};
 pub use events::{EventState, NewEvent, StoredEvent};
+pub use journal::JournalLine;
 pub use keys::{ApiKey, KeyMode};
-pub use messages::{Change, Claim, JournalLine, Modes, Opened, Payload};
+pub use messages::{Change, Opened, Payload};
 pub use replies::Reply;
 pub use search::{MessageFilter, MessagePage};
 

@@ -1,8 +1,10 @@
-//! Lists of messages: by person, type and state, newest first, with cursors that stay right while
-//! rows are added.
+//! Messages found by what they have in common: by person, phone, type and state, newest first, with
+//! cursors that stay right while rows are added.
 
-use super::messages::{MessageRow, columns};
-use super::{Result, Tx, on};
+use super::message_row::{MessageRow, columns};
+use super::{Result, Tx, moment, on};
+use crate::domain::id::MessageId;
+use crate::domain::kind::TypeName;
 use crate::domain::message::Message;
 use crate::domain::phone::PhoneNumber;
 use chrono::{DateTime, Utc};
@@ -50,7 +52,90 @@ const SEARCH: &str = concat!(
     ORDER BY created_at DESC, id DESC LIMIT $9"
 );
 
+const RECENT: &str = "SELECT kind, COALESCE(sent_at, updated_at) AS at, state FROM messages
+    WHERE recipient_id = $1 AND COALESCE(sent_at, updated_at) >= $2 AND id <> $3
+        AND state NOT IN ('planned', 'claimed', 'held', 'canceled')
+    ORDER BY 2 DESC LIMIT 50";
+
+const UNSENT_TO_PHONE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM messages WHERE state IN ('planned', 'claimed', 'held') AND recipient_id IN
+        (SELECT id FROM recipients WHERE phone_hash = $1)"
+);
+
+const UNSENT_TO_RECIPIENT: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM messages WHERE recipient_id = $1 AND state IN ('planned', 'claimed', 'held')"
+);
+
+const NEWEST_TO_PHONE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM messages WHERE phone_hash = $1 AND state IN ('accepted', 'sent', 'delivered') AND subject_id IS NOT NULL
+      ORDER BY COALESCE(sent_at, updated_at) DESC, id DESC LIMIT 1"
+);
+
 impl Tx {
+    /// What a person was sent since then, other than this message: type, moment and state, the
+    /// newest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn recent_messages(
+        &mut self,
+        recipient: &str,
+        since: DateTime<Utc>,
+        except: MessageId,
+    ) -> Result<Vec<(TypeName, DateTime<Utc>, String)>> {
+        let rows: Vec<(String, i64, String)> = on!(self, |db| sqlx::query_as(RECENT)
+            .bind(recipient)
+            .bind(since.timestamp_millis())
+            .bind(except.0)
+            .fetch_all(db)
+            .await)?;
+        rows.into_iter()
+            .map(|(kind, at, state)| Ok((TypeName(kind), moment(at, "messages", recipient)?, state)))
+            .collect()
+    }
+
+    /// What has surely not been sent to a phone yet.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn unsent_to_phone(&mut self, phone: &PhoneNumber) -> Result<Vec<Message>> {
+        let hash = self.phone_hash(phone);
+        let rows: Vec<MessageRow> =
+            on!(self, |db| sqlx::query_as(UNSENT_TO_PHONE).bind(&hash).fetch_all(db).await)?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// What has surely not been sent to a person yet.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn unsent_to_recipient(&mut self, recipient: &str) -> Result<Vec<Message>> {
+        let rows: Vec<MessageRow> =
+            on!(self, |db| sqlx::query_as(UNSENT_TO_RECIPIENT).bind(recipient).fetch_all(db).await)?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// The newest text about a subject that went to a phone: what a reply seems to answer.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn newest_to_phone(&mut self, phone: &PhoneNumber) -> Result<Option<Message>> {
+        let hash = self.phone_hash(phone);
+        let row: Option<MessageRow> =
+            on!(self, |db| sqlx::query_as(NEWEST_TO_PHONE).bind(&hash).fetch_optional(db).await)?;
+        row.map(TryInto::try_into).transpose()
+    }
+
     /// Finds messages.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! Promises of the whole host, tried by breaking them: real databases, real HTTP, real policies; only
 //! Twilio is the sandbox.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -28,10 +28,10 @@ fn ana(language: &str) -> Value {
     json!({"id": "ana", "phone": ANA, "language": language, "time_zone": "America/New_York"})
 }
 
-fn prescription(more: Value) -> Value {
-    let mut body = json!({"type": "prescription-ready", "to": ana("en")});
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    body
+fn prescription(mut more: Value) -> Value {
+    more["type"] = json!("prescription-ready");
+    more["to"] = ana("en");
+    more
 }
 
 fn otp() -> Value {

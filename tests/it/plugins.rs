@@ -1,6 +1,6 @@
 //! The committed policies belong to their source, and answer as it does.
 
-use crate::support::postgres::required;
+use crate::support::postgres::{required, say_skipped, variable};
 use crate::support::{Folder, repository};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::path::{Path, PathBuf};
@@ -51,7 +51,7 @@ fn has_toolchain() -> bool {
         let sysroot = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         Path::new(&sysroot).join("lib/rustlib/wasm32-unknown-unknown").is_dir()
     });
-    own || std::env::var_os("TIDINGS_WASM_ENV").is_some_and(|file| !file.is_empty())
+    own || variable("TIDINGS_WASM_ENV").is_some_and(|file| !file.is_empty())
 }
 
 async fn load(folder: &Path) -> Policies {
@@ -195,7 +195,7 @@ async fn a_rebuilt_policy_answers_as_the_committed_one_does() {
             !required("wasm"),
             "a toolchain for wasm is required and there is none: see .ci/wasm-toolchain"
         );
-        eprintln!("skipped: rebuilding the policies: no toolchain for wasm32-unknown-unknown");
+        say_skipped("rebuilding the policies: no toolchain for wasm32-unknown-unknown");
         return;
     }
     let folder = Folder::new();

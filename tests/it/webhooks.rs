@@ -189,6 +189,26 @@ for_each_database! {
         }
     }
 
+    async fn receipts_of_two_attempts_at_once_are_all_taken_in(start: Start) {
+        let host = start.host().await;
+        for number in 0..5 {
+            let to = format!("+1202555011{number}");
+            host.sandbox.always(&to, Fault::Undelivered(30003));
+            let id = host.message(notice(&to)).await;
+            host.run().await;
+            after_seconds(&host, 30 * 60).await;
+            let mut calls = JoinSet::new();
+            for (attempt, text) in host.sandbox.texts_to(&to).into_iter().enumerate() {
+                let (path, form) = (callback_path(&host, &id, attempt).await, told(&text.sid, "delivered"));
+                let signature = signature_of(&host, &path, &form);
+                let request = host.client.post(format!("{}{path}", host.base)).form(&form).header(HEADER, signature);
+                calls.spawn(async move { request.send().await.unwrap().status().as_u16() });
+            }
+            assert_eq!(calls.join_all().await, [204; 2]);
+            assert_eq!(state(&host, &id).await, "delivered");
+        }
+    }
+
     async fn callbacks_gone_astray_come_to_the_same(start: Start) {
         let host = start.host().await;
         let faults = [Fault::CallbacksTwice, Fault::CallbacksReversed, Fault::CallbackFirst, Fault::CallbacksLate];

@@ -162,7 +162,8 @@ impl Start {
             scopes: SCOPES.map(str::to_owned).to_vec(),
             expires_in: None,
         };
-        let key = new.prepare(&mut *Chance::from_machine().lock(), clock.now()).keep(&store).await.unwrap();
+        let prepared = new.prepare(&mut *Chance::from_machine().lock(), clock.now());
+        let key = prepared.keep(&store).await.unwrap();
         TestHost {
             host,
             sandbox,

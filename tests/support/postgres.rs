@@ -53,10 +53,15 @@ pub(crate) fn url_for_new_database(name_hint: &str) -> Option<String> {
 }
 
 /// Says past the test harness, which keeps what a passing test prints to itself, what was not tested.
+pub(crate) fn say_skipped(what: &str) {
+    // Nobody to tell is no reason to fail.
+    let _ = writeln!(io::stderr(), "skipped: {what}");
+}
+
+/// Says what was not tested for want of PostgreSQL; fails where it is required.
 pub(crate) fn skip_aloud(what: &str) {
     assert_not_required(what);
-    // Nobody to tell is no reason to fail.
-    let _ = writeln!(io::stderr(), "skipped: {what}: PostgreSQL is not installed");
+    say_skipped(&format!("{what}: PostgreSQL is not installed"));
 }
 
 /// Whether `TIDINGS_TEST_REQUIRE` lists it, so that its absence is a failure.
@@ -73,7 +78,7 @@ fn assert_not_required(what: &str) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the tests' own settings are not the host's")]
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok()
 }
 

@@ -51,7 +51,8 @@ impl Policy for UrgentAlert {
         let mut plan = MessagePlan::empty();
         for person in &event.people {
             plan.messages.push(PlannedMessage {
-                key: "alert".to_owned(),
+                // A newer version says something else: it is an alert of its own.
+                key: format!("alert-{}", event.subject_version),
                 message_type: TYPE.to_owned(),
                 to: person.ref_.clone(),
                 send_at: event.now,
@@ -90,7 +91,7 @@ mod tests {
     use super::*;
 
     fn night() -> Case {
-        Case::at("2026-11-24T03:00", "America/New_York").about(TYPE).key("alert").may_disturb(true)
+        Case::at("2026-11-24T03:00", "America/New_York").about(TYPE).key("alert-1").may_disturb(true)
     }
 
     #[test]
@@ -99,9 +100,9 @@ mod tests {
         assert_eq!(
             case.plan::<UrgentAlert>("alert.raised"),
             [
-                "alert to p1 at 2026-11-24T03:00: raised",
-                "alert to p2 at 2026-11-24T03:00: raised",
-                "alert to p3 at 2026-11-24T02:00: raised",
+                "alert-1 to p1 at 2026-11-24T03:00: raised",
+                "alert-1 to p2 at 2026-11-24T03:00: raised",
+                "alert-1 to p3 at 2026-11-24T02:00: raised",
             ]
         );
     }

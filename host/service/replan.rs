@@ -1,0 +1,190 @@
+//! Replanning: what the policies want is held against what there is. What no longer holds is taken back,
+//! what moved is moved, what was sent stays sent.
+
+use super::plan::{Outcome, Passed};
+use super::{Host, HostError};
+use crate::domain::event::Event;
+use crate::domain::id::MessageId;
+use crate::domain::kind::TypeName;
+use crate::domain::message::{Cause, Message, State};
+use crate::domain::policy::Reason;
+use crate::domain::recipient::Recipient;
+use crate::store::{Change, Payload, Tx};
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// What the policies want, before it is held against what there is.
+pub(super) struct Wanted {
+    pub(super) kind: TypeName,
+    pub(super) key: String,
+    pub(super) recipient: Recipient,
+    pub(super) send_at: DateTime<Utc>,
+    pub(super) expires_at: Option<DateTime<Utc>>,
+    pub(super) occurrence: Option<DateTime<Utc>>,
+    pub(super) why: Reason,
+}
+
+impl Host {
+    /// Takes out of `existing` what it finds there; what is left over no longer holds.
+    pub(super) async fn plan_one(
+        &self,
+        tx: &mut Tx,
+        event: &Event,
+        want: Wanted,
+        existing: &mut Vec<Message>,
+        outcome: &mut Outcome,
+        now: DateTime<Utc>,
+    ) -> Result<(), HostError> {
+        let Some(kind) = self.kind(&want.kind) else {
+            let cause = Cause::new("unknown-type", "no template of this type is loaded");
+            outcome.passed_over.push(passed(&want, cause));
+            return Ok(());
+        };
+        let payload = match self.bind_variables(&kind, &event.data, &want.recipient, &serde_json::Map::new())
+        {
+            Ok(variables) => Payload { variables, data: event.data.clone() },
+            Err(errors) => {
+                let names: Vec<&str> = errors.iter().map(|error| error.name.as_str()).collect();
+                let cause =
+                    Cause::new("missing-variable", format!("the event does not give {}", names.join(", ")));
+                outcome.passed_over.push(passed(&want, cause));
+                return Ok(());
+            }
+        };
+        let lifetime = TimeDelta::from_std(kind.expires_after).unwrap_or(TimeDelta::days(1));
+        let due_at = want.send_at.max(now);
+        let expires_at = want.expires_at.unwrap_or(due_at + lifetime);
+        let is_it = |message: &&Message| {
+            message.kind == want.kind && message.key == want.key && message.recipient == want.recipient.id
+        };
+        let same = existing.iter().filter(is_it).find(|message| message.occurrence == want.occurrence);
+        let known =
+            same.or_else(|| existing.iter().filter(is_it).find(|message| is_unsent(message))).cloned();
+        let why = Cause::from(&want.why);
+        match known {
+            Some(message) if is_unsent(&message) => {
+                existing.retain(|other| other.id != message.id);
+                let mut after = Message {
+                    state: State::Planned,
+                    event: Some(event.id),
+                    subject: Some(event.subject.clone()),
+                    occurrence: want.occurrence,
+                    planned_for: due_at,
+                    due_at,
+                    expires_at,
+                    deferrals: 0,
+                    ..message.clone()
+                };
+                let (code, verb) =
+                    if message.due_at == due_at { ("kept", "keeps it") } else { ("moved", "moves it") };
+                let note = Cause::new(code, said(event, verb));
+                let change = Change { payload: Some(&payload), ..Change::noted(note, None, now) };
+                tx.move_message(&message, &mut after, &change).await?;
+                if code == "moved" {
+                    outcome.moved.push(message.id);
+                }
+            }
+            Some(message) => {
+                // It was sent, or decided against, for this very moment of the subject.
+                existing.retain(|other| other.id != message.id);
+                let cause =
+                    Cause::new("already-done", format!("message {} is {}", message.id, message.state));
+                outcome.passed_over.push(passed(&want, cause));
+            }
+            None => {
+                let id = MessageId::new(now, &mut *self.chance.lock());
+                let message = Message {
+                    lane: kind.lane,
+                    priority: kind.priority,
+                    event: Some(event.id),
+                    subject: Some(event.subject.clone()),
+                    key: want.key,
+                    occurrence: want.occurrence,
+                    planned_for: due_at,
+                    due_at,
+                    expires_at,
+                    ..Message::new(id, want.kind, want.recipient.id, why, event.test, now)
+                };
+                tx.insert_message(&message, &payload).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A message that waits keeps its moment and gets the words of the newer version.
+    pub(super) async fn refresh(
+        &self,
+        tx: &mut Tx,
+        event: &Event,
+        message: &Message,
+        now: DateTime<Utc>,
+    ) -> Result<(), HostError> {
+        let (Some(kind), Some(recipient)) =
+            (self.kind(&message.kind), tx.recipient(&message.recipient).await?)
+        else {
+            return Ok(());
+        };
+        let bound = self.bind_variables(&kind, &event.data, &recipient, &serde_json::Map::new());
+        let (Ok(variables), true) = (bound, is_unsent(message)) else { return Ok(()) };
+        let payload = Payload { variables, data: event.data.clone() };
+        let mut after = Message {
+            state: State::Planned,
+            event: Some(event.id),
+            subject: Some(event.subject.clone()),
+            ..message.clone()
+        };
+        let note = Cause::new("kept", said(event, "keeps it"));
+        let change = Change { payload: Some(&payload), ..Change::noted(note, None, now) };
+        Ok(tx.move_message(message, &mut after, &change).await?)
+    }
+}
+
+/// Surely not sent, so that it can be moved or taken back.
+pub(super) fn is_unsent(message: &Message) -> bool {
+    match message.state {
+        State::Planned | State::Claimed(_) | State::Held { .. } => true,
+        State::Sending(..)
+        | State::Accepted
+        | State::Sent
+        | State::Delivered
+        | State::Undelivered(_)
+        | State::Failed(_)
+        | State::Unknown { .. }
+        | State::Suppressed(_)
+        | State::Canceled(_)
+        | State::Expired(_) => false,
+    }
+}
+
+fn passed(want: &Wanted, reason: Cause) -> Passed {
+    Passed { kind: want.kind.clone(), key: want.key.clone(), recipient: want.recipient.id.clone(), reason }
+}
+
+/// `appointment.canceled of version 3 takes it back`
+fn said(event: &Event, verb: &str) -> String {
+    format!("{} of version {} {verb}", event.event_type, event.subject.version)
+}
+
+/// What no longer holds: unsent, it is taken back; on its way, it is not sent again, and the same
+/// moment of the subject may be planned anew.
+pub(super) async fn leave_behind(
+    tx: &mut Tx,
+    event: &Event,
+    message: &Message,
+    outcome: &mut Outcome,
+    now: DateTime<Utc>,
+) -> Result<(), HostError> {
+    let mut after = message.clone();
+    let note = if is_unsent(message) {
+        let cause = Cause::new("no-longer-holds", said(event, "takes it back"));
+        after.state = after.state.cancel(cause.clone())?;
+        outcome.canceled.push(message.id);
+        cause
+    } else {
+        if !message.state.is_final() {
+            after.expires_at = message.expires_at.min(now);
+        }
+        after.superseded = true;
+        Cause::new("superseded", said(event, "leaves it behind"))
+    };
+    Ok(tx.move_message(message, &mut after, &Change::noted(note, None, now)).await?)
+}

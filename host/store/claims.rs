@@ -1,0 +1,159 @@
+//! Claims: what is due, lane by lane; what was abandoned; what must be looked at again.
+
+use super::message_row::{MessageRow, columns, millis};
+use super::{Result, Sql, Tx, moment, on};
+use crate::domain::message::{Cause, Lane, Lease, Message};
+use chrono::{DateTime, Utc};
+
+/// Which messages a host can serve: those of live keys (`false`), of test keys (`true`), or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Modes(bool, bool);
+
+impl Modes {
+    /// What a host serves; `None` when it has nobody to send through.
+    #[must_use]
+    pub const fn new(live: bool, test: bool) -> Option<Self> {
+        match (live, test) {
+            (true, true) => Some(Self(false, true)),
+            (true, false) => Some(Self(false, false)),
+            (false, true) => Some(Self(true, true)),
+            (false, false) => None,
+        }
+    }
+}
+
+/// What a host asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// One lane at a time.
+    pub lane: Lane,
+    /// Live, test, or both: what this host can serve.
+    pub modes: Modes,
+    /// Due by now.
+    pub now: DateTime<Utc>,
+    /// At the most so many.
+    pub limit: u32,
+    /// Under this hold.
+    pub lease: Lease,
+}
+
+// The lane is an equality and the due time comes next in the index: future rows cost nothing. The
+// CTE keeps PostgreSQL from joining over the limit and taking more rows than were asked for.
+const CLAIM: Sql = Sql {
+    sqlite: concat!(
+        "WITH due AS MATERIALIZED (SELECT id AS due_id FROM messages
+            WHERE state = 'planned' AND lane = $1 AND due_at <= $2 AND test IN ($6, $7)
+            ORDER BY due_at, id LIMIT $3)
+        UPDATE messages SET state = 'claimed', lease_host = $4, lease_until = $5, updated_at = $2, changes = changes + 1
+        FROM due WHERE id = due_id RETURNING ",
+        columns!()
+    ),
+    postgres: concat!(
+        "WITH due AS MATERIALIZED (SELECT id AS due_id FROM messages
+            WHERE state = 'planned' AND lane = $1 AND due_at <= $2 AND test IN ($6, $7)
+            ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
+        UPDATE messages SET state = 'claimed', lease_host = $4, lease_until = $5, updated_at = $2, changes = changes + 1
+        FROM due WHERE id = due_id RETURNING ",
+        columns!()
+    ),
+};
+
+const ABANDONED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM messages WHERE state IN ('claimed', 'sending')
+        AND (lease_until <= $1 OR NOT EXISTS (SELECT 1 FROM hosts WHERE hosts.id = lease_host))
+      ORDER BY lease_until LIMIT $2"
+);
+
+const TO_CHECK: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM messages WHERE check_at <= $1 AND test IN ($3, $4) ORDER BY check_at LIMIT $2"
+);
+
+const NEXT_DUE: &str = "SELECT MIN(due_at) FROM messages WHERE state = 'planned' AND lane = $1";
+
+impl Tx {
+    /// Takes what is due in one lane, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn claim_messages(&mut self, claim: &Claim) -> Result<Vec<Message>> {
+        let sql = CLAIM.on(self);
+        let rows: Vec<MessageRow> = on!(self, |db| sqlx::query_as(sql)
+            .bind(claim.lane.name())
+            .bind(millis(claim.now))
+            .bind(i64::from(claim.limit))
+            .bind(claim.lease.host.0)
+            .bind(millis(claim.lease.until))
+            .bind(claim.modes.0)
+            .bind(claim.modes.1)
+            .fetch_all(db)
+            .await)?;
+        let mut messages = rows.into_iter().map(TryInto::try_into).collect::<Result<Vec<Message>>>()?;
+        messages.sort_by_key(|message| (message.due_at, message.id));
+        let note = Cause::new("claimed", "a host took it to send it");
+        for message in &messages {
+            let host = Some(claim.lease.host);
+            self.journal(
+                message.id,
+                message.changes,
+                Some("planned"),
+                &message.state,
+                &note,
+                host,
+                claim.now,
+            )
+            .await?;
+        }
+        Ok(messages)
+    }
+
+    /// What a dead host, or one that was too slow, left behind.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn abandoned_messages(&mut self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Message>> {
+        let rows: Vec<MessageRow> = on!(self, |db| sqlx::query_as(ABANDONED)
+            .bind(millis(now))
+            .bind(i64::from(limit))
+            .fetch_all(db)
+            .await)?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// What is unknown or held and should be looked at now.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn messages_to_check(
+        &mut self,
+        now: DateTime<Utc>,
+        modes: Modes,
+        limit: u32,
+    ) -> Result<Vec<Message>> {
+        let rows: Vec<MessageRow> = on!(self, |db| sqlx::query_as(TO_CHECK)
+            .bind(millis(now))
+            .bind(i64::from(limit))
+            .bind(modes.0)
+            .bind(modes.1)
+            .fetch_all(db)
+            .await)?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// When the next message of a lane is due; `None` when none waits.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn next_due(&mut self, lane: Lane) -> Result<Option<DateTime<Utc>>> {
+        let due: Option<i64> =
+            on!(self, |db| sqlx::query_scalar(NEXT_DUE).bind(lane.name()).fetch_one(db).await)?;
+        due.map(|due| moment(due, "messages", lane.name())).transpose()
+    }
+}

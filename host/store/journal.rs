@@ -1,0 +1,91 @@
+//! The journal: every transition of every message, append-only, for people.
+
+use super::message_row::millis;
+use super::{Result, Tx, moment, on, small};
+use crate::domain::id::{HostId, MessageId};
+use crate::domain::message::{Cause, State};
+use chrono::{DateTime, Utc};
+
+/// One line of a message's journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalLine {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// From which state; `None` when it was planned.
+    pub from: Option<String>,
+    /// To which state.
+    pub to: String,
+    /// Why.
+    pub note: Cause,
+}
+
+const JOURNAL: &str = "INSERT INTO journal (message_id, number, at, from_state, to_state, host, code, text)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+
+const STORY: &str =
+    "SELECT at, from_state, to_state, code, text FROM journal WHERE message_id = $1 ORDER BY number";
+
+const TIMES: &str = "SELECT COUNT(*) FROM journal WHERE message_id = $1 AND to_state = $2";
+
+impl Tx {
+    /// Every transition of a message, in order.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn journal_of(&mut self, id: MessageId) -> Result<Vec<JournalLine>> {
+        type Row = (i64, Option<String>, String, String, String);
+        let rows: Vec<Row> = on!(self, |db| sqlx::query_as(STORY).bind(id.0).fetch_all(db).await)?;
+        rows.into_iter()
+            .map(|(at, from, to, code, text)| {
+                Ok(JournalLine {
+                    at: moment(at, "journal", &id.to_string())?,
+                    from,
+                    to,
+                    note: Cause { code, text },
+                })
+            })
+            .collect()
+    }
+
+    /// How often a message has come into a state.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn times_in_state(&mut self, id: MessageId, state: &'static str) -> Result<u32> {
+        let times: i64 =
+            on!(self, |db| sqlx::query_scalar(TIMES).bind(id.0).bind(state).fetch_one(db).await)?;
+        small(times, "journal", id)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the columns of one row, in their order")]
+    pub(super) async fn journal(
+        &mut self,
+        id: MessageId,
+        number: i64,
+        from: Option<&'static str>,
+        to: &State,
+        note: &Cause,
+        host: Option<HostId>,
+        at: DateTime<Utc>,
+    ) -> Result<()> {
+        tracing::info!(
+            message_id = %id, from = from.unwrap_or("-"), to = to.name(), code = %note.code,
+            "{} -> {}: {}", from.unwrap_or("new"), to.name(), note.code
+        );
+        on!(self, |db| sqlx::query(JOURNAL)
+            .bind(id.0)
+            .bind(number)
+            .bind(millis(at))
+            .bind(from)
+            .bind(to.name())
+            .bind(host.map(|host| host.0))
+            .bind(&note.code)
+            .bind(&note.text)
+            .execute(db)
+            .await
+            .map(drop))?;
+        Ok(())
+    }
+}
