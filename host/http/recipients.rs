@@ -12,9 +12,14 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
+
+/// What is left out stays as it is; `null` would promise to remove it, and is refused.
+fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
 
 /// A person; what is left out stays as it is.
 #[derive(Deserialize, ToSchema)]
@@ -24,13 +29,19 @@ use utoipa::ToSchema;
     "preferences": {"types": {"payment-reminder": false}, "windows": {"mon-fri": ["09:00-12:00"]}}
 }))]
 pub(super) struct RecipientBody {
+    #[serde(default, deserialize_with = "said")]
     #[schema(value_type = Option<String>, example = "patient")]
     role: Option<Role>,
     /// International, or national with `region` (or the clinic's country).
+    #[serde(default, deserialize_with = "said")]
     phone: Option<String>,
+    #[serde(default, deserialize_with = "said")]
     region: Option<String>,
+    #[serde(default, deserialize_with = "said")]
     name: Option<String>,
+    #[serde(default, deserialize_with = "said")]
     language: Option<String>,
+    #[serde(default, deserialize_with = "said")]
     time_zone: Option<String>,
     preferences: Option<PreferencesBody>,
 }

@@ -9,7 +9,9 @@ use chrono::{DateTime, Utc};
 const INSERT: &str = "INSERT INTO consents (id, phone_hash, recipient_id, choice, source, at)
     VALUES ($1, $2, $3, $4, $5, $6)";
 
-const NEWEST: &str = "SELECT choice FROM consents WHERE phone_hash = $1 ORDER BY at DESC, id DESC LIMIT 1";
+// Of two words in one millisecond, stop stands.
+const NEWEST: &str =
+    "SELECT choice FROM consents WHERE phone_hash = $1 ORDER BY at DESC, choice DESC, id DESC LIMIT 1";
 
 impl Tx {
     /// Adds a line about a phone.

@@ -92,6 +92,13 @@ for_each_database! {
         assert_eq!(word(&host.get(PATH).await, "name"), "Ana");
     }
 
+    async fn a_null_does_not_pass_for_a_number_that_is_gone(start: Start) {
+        let host = start.host().await;
+        put(&host, json!({"phone": ANA})).await;
+        let (status, problem) = host.request("PATCH", PATH, Some(&json!({"phone": null}))).await;
+        assert_eq!((status, &problem["errors"][0]["pointer"]), (422, &json!("/phone")), "{problem}");
+    }
+
     async fn an_erasure_and_a_preference_can_be_guarded_too(start: Start) {
         let host = start.host().await;
         put(&host, json!({"phone": ANA})).await;
