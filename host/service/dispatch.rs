@@ -11,7 +11,7 @@ use crate::domain::policy::Decision;
 use crate::domain::recipient::Recipient;
 use crate::domain::secret::Secret;
 use crate::render::{RenderRequest, Rendered};
-use crate::store::{Change, Claim, Modes, NewAttempt, StoreError};
+use crate::store::{Change, Claim, NewAttempt, StoreError};
 use crate::twilio::Outgoing;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
@@ -80,13 +80,19 @@ impl Host {
 
     async fn claim_due(&self, tasks: &mut JoinSet<()>) -> Result<usize, HostError> {
         let now = self.now();
-        let modes = Modes::new(self.providers.live.is_some(), self.providers.test.is_some());
-        let (Some(modes), None) = (modes, self.paused_until(now)) else { return Ok(0) };
+        let (Some(modes), None) = (self.modes(), self.paused_until(now)) else { return Ok(0) };
         let mut claimed = 0;
         for lane in Lane::ALL {
             let permits = self.permits.of(lane);
             let free = permits.available_permits();
             let Ok(limit @ 1..) = u32::try_from(free) else { continue };
+            // Looking is free; only where something is due is the writer's place asked for.
+            let mut tx = self.store.read().await?;
+            let next = tx.next_due(lane, modes).await?;
+            drop(tx);
+            if next.is_none_or(|due| due > now) {
+                continue;
+            }
             let lease = Lease { host: self.id, until: now + LEASE };
             let mut tx = self.store.begin().await?;
             let messages = tx.claim_messages(&Claim { lane, modes, now, limit, lease }).await?;
@@ -108,14 +114,12 @@ impl Host {
     /// A lane without free permits is woken when one is given back, and a rest by its end; their due rows
     /// are no reason to look.
     async fn time_to_next(&self) -> std::time::Duration {
-        if self.paused_until(self.now()).is_some() {
-            return POLL;
-        }
+        let (Some(modes), None) = (self.modes(), self.paused_until(self.now())) else { return POLL };
         let next = async {
             let mut tx = self.store.read().await?;
             let mut next: Option<DateTime<Utc>> = None;
             for lane in Lane::ALL.into_iter().filter(|lane| self.permits.of(*lane).available_permits() > 0) {
-                next = match (next, tx.next_due(lane).await?) {
+                next = match (next, tx.next_due(lane, modes).await?) {
                     (Some(a), Some(b)) => Some(a.min(b)),
                     (a, b) => a.or(b),
                 };

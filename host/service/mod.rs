@@ -41,7 +41,7 @@ use crate::domain::message::Lane;
 use crate::domain::window::DailyWindow;
 use crate::policy::Policies;
 use crate::render::Renderer;
-use crate::store::{Store, StoreError};
+use crate::store::{Modes, Store, StoreError};
 use crate::twilio::{Provider, Sender, callback::Callbacks};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -229,6 +229,11 @@ impl Host {
     #[must_use]
     pub fn callbacks(&self) -> Option<&Callbacks> {
         self.callbacks.as_ref()
+    }
+
+    /// Which messages this host can serve; `None` when it has nobody to send through.
+    fn modes(&self) -> Option<Modes> {
+        Modes::new(self.providers.live.is_some(), self.providers.test.is_some())
     }
 
     fn provider(&self, test: bool) -> Option<&Arc<dyn Provider>> {

@@ -4,7 +4,7 @@
 use super::receipts::{Receipt, Received};
 use super::{Host, HostError};
 use crate::domain::message::{Cause, Message, State};
-use crate::store::{Change, Modes, ProviderEventSource, StoreError};
+use crate::store::{Change, ProviderEventSource, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -138,8 +138,7 @@ impl Host {
 
     async fn check(&self, now: DateTime<Utc>) -> Result<(), HostError> {
         let mut tx = self.store.read().await?;
-        let modes = Modes::new(self.providers.live.is_some(), self.providers.test.is_some());
-        let Some(modes) = modes else { return Ok(()) };
+        let Some(modes) = self.modes() else { return Ok(()) };
         let due = tx.messages_to_check(now, modes, BATCH).await?;
         drop(tx);
         // Several people at once, for each look-up may wait for the provider; one person's messages one

@@ -72,7 +72,8 @@ const TO_CHECK: &str = concat!(
     " FROM messages WHERE check_at <= $1 AND test IN ($3, $4) ORDER BY check_at LIMIT $2"
 );
 
-const NEXT_DUE: &str = "SELECT MIN(due_at) FROM messages WHERE state = 'planned' AND lane = $1";
+const NEXT_DUE: &str = "SELECT due_at FROM messages
+    WHERE state = 'planned' AND lane = $1 AND test IN ($2, $3) ORDER BY due_at, id LIMIT 1";
 
 impl Tx {
     /// Takes what is due in one lane, the oldest first.
@@ -146,14 +147,18 @@ impl Tx {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
-    /// When the next message of a lane is due; `None` when none waits.
+    /// When the next message of a lane is due that a host can serve; `None` when none waits.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn next_due(&mut self, lane: Lane) -> Result<Option<DateTime<Utc>>> {
-        let due: Option<i64> =
-            on!(self, |db| sqlx::query_scalar(NEXT_DUE).bind(lane.name()).fetch_one(db).await)?;
+    pub async fn next_due(&mut self, lane: Lane, modes: Modes) -> Result<Option<DateTime<Utc>>> {
+        let due: Option<i64> = on!(self, |db| sqlx::query_scalar(NEXT_DUE)
+            .bind(lane.name())
+            .bind(modes.0)
+            .bind(modes.1)
+            .fetch_optional(db)
+            .await)?;
         due.map(|due| moment(due, "messages", lane.name())).transpose()
     }
 }

@@ -5,6 +5,7 @@ use crate::support::{Folder, repository};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 use tidings::domain::calendar::to_local;
 use tidings::domain::event::KNOWN_EVENTS;
 use tidings::domain::failure::FailureClass;
@@ -16,7 +17,7 @@ use tidings::domain::policy::{
 };
 use tidings::domain::recipient::Role;
 use tidings::policy::build::{read_provenance, source_hash};
-use tidings::policy::{Cache, Limits, Policies};
+use tidings::policy::{Cache, Limits, Policies, Span};
 
 /// The folders of the bundled policies' crates.
 fn crates() -> Vec<PathBuf> {
@@ -56,7 +57,8 @@ fn has_toolchain() -> bool {
 
 async fn load(folder: &Path) -> Policies {
     let cache = Cache::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"), [3; 32]);
-    Policies::load(folder, &cache, &Limits::default()).await.unwrap().0
+    let limits = Limits { wall: Span(Duration::from_secs(2)), ..Limits::default() };
+    Policies::load(folder, &cache, &limits).await.unwrap().0
 }
 
 fn ms(at: DateTime<Utc>) -> UnixMs {

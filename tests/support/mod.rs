@@ -81,6 +81,13 @@ impl Drop for Folder {
     }
 }
 
+/// On a machine that is busy the clock must not end what a policy has to say.
+fn unhurried() -> Config {
+    let mut config = Config::default();
+    config.policy.wall = tidings::policy::Span(std::time::Duration::from_secs(2));
+    config
+}
+
 /// Tuesday, 24 November 2026, 10:00 in New York: daytime for everybody in these tests.
 pub(crate) fn tuesday_morning() -> DateTime<Utc> {
     "2026-11-24T15:00:00Z".parse().unwrap()
@@ -104,7 +111,7 @@ impl Start {
             database_url,
             folder: Folder::new(),
             clock: Arc::new(ManualClock::at(tuesday_morning())),
-            config: Config::default(),
+            config: unhurried(),
             sandbox: SandboxSettings::immediate(),
             home: repository().to_owned(),
         }

@@ -6,7 +6,8 @@ use crate::domain::policy::{Answered, Blame, Decision, PolicyFault};
 use crate::policy::{Bytes, Limits};
 
 async fn ask(decides: Decides) -> Result<Answered<Decision>, PolicyFault> {
-    ask_within(decides, &Limits::default()).await
+    // On a machine that is busy the clock must not come before the limit that a test is about.
+    ask_within(decides, &toml::from_str("wall = '2s'").unwrap()).await
 }
 
 async fn ask_within(decides: Decides, limits: &Limits) -> Result<Answered<Decision>, PolicyFault> {
