@@ -52,6 +52,7 @@ impl Serve {
             home.config.server.public_url = Some(format!("http://{address}"));
         }
 
+        let plans = tokio::task::spawn_blocking(crate::domain::phone::read_plans);
         let store = home.store_of_host().await?;
         store.migrate().await.map_err(HomeError::from)?;
         let renderer = home.renderer()?;
@@ -74,6 +75,7 @@ impl Serve {
         );
         host.begin().await.map_err(|error| CliError::failed("the host cannot begin", error))?;
 
+        let _ = plans.await;
         let mut router = http::router(host.clone(), settings);
         if let Some(sandbox) = &sandbox {
             router = router.merge(sandbox.phone_page());
