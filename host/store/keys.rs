@@ -81,8 +81,7 @@ impl TryFrom<KeyRow> for ApiKey {
     }
 }
 
-const COLUMNS: &str =
-    "SELECT id, name, prefix, mode, scopes, created_at, expires_at, revoked_at FROM api_keys ORDER BY id";
+const COLUMNS: &str = "SELECT id, name, prefix, mode, scopes, created_at, expires_at, revoked_at FROM api_keys ORDER BY created_at, id";
 
 const BY_HASH: &str = "SELECT id, name, prefix, mode, scopes, created_at, expires_at, revoked_at
     FROM api_keys WHERE hash = $1";
