@@ -73,7 +73,9 @@ impl Host {
             }
             Found::CannotTell => {
                 let mut after = message.clone();
-                after.state = State::Unknown { check_at: now + SEEN_TWICE };
+                // Ever more seldom: half as long again as it has been looked for.
+                let pause = SEEN_TWICE.max((now - open.attempt.intent_at) / 2);
+                after.state = State::Unknown { check_at: now + pause };
                 let note =
                     Cause::new("cannot-tell", "the provider cannot tell whether it was sent; asked again");
                 self.move_unless_lost(message, after, note, now).await

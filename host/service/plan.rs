@@ -68,6 +68,9 @@ struct Answers {
     complete: bool,
 }
 
+/// Begins the code of what a silent policy's types were passed over for.
+const FAULT: &str = "policy-";
+
 /// A policy that does not answer is asked again for so long; then its messages are what nobody expects
 /// any more.
 const GIVE_UP: TimeDelta = TimeDelta::days(1);
@@ -82,9 +85,14 @@ impl Host {
     pub async fn plan_event(&self, id: EventId) -> Result<(), HostError> {
         let now = self.now();
         let mut tx = self.store.read().await?;
-        let Some(StoredEvent { event, state: EventState::Accepted, .. }) = tx.event(id).await? else {
+        let Some(StoredEvent { event, state: EventState::Accepted, outcome }) = tx.event(id).await? else {
             return Ok(());
         };
+        // Planning is taken up where it was: only policies that have not answered yet are asked.
+        let mut outcome: Outcome = outcome.map(serde_json::from_value).transpose()?.unwrap_or_default();
+        outcome.passed_over.retain(|passed| !passed.reason.code.starts_with(FAULT));
+        let answered: BTreeSet<String> =
+            tx.decisions_of_event(id).await?.into_iter().map(|decision| decision.policy).collect();
         let mut people = Vec::new();
         for (person, _) in &event.people {
             if tx.is_erased(person).await? {
@@ -108,10 +116,11 @@ impl Host {
             return Ok(tx.commit().await?);
         }
         let question = self.plan_question(&event, &people, now);
-        let mut answers = Answers { complete: true, ..Answers::default() };
-        for policy in self.policies.for_event(&event.event_type) {
+        let mut answers = Answers { complete: true, outcome, ..Answers::default() };
+        let policies = self.policies.for_event(&event.event_type);
+        for policy in policies.iter().filter(|policy| !answered.contains(&policy.description.name)) {
             let own_types = || policy.description.message_types.iter().cloned();
-            match self.policies.plan(&policy, &question).await {
+            match self.policies.plan(policy, &question).await {
                 Ok(answered) => {
                     answers.asked.extend(own_types());
                     let why = Cause::new(
@@ -129,7 +138,7 @@ impl Host {
                         kind,
                         key: String::new(),
                         recipient: String::new(),
-                        reason: Cause::new(format!("policy-{}", fault.code), "the policy did not answer"),
+                        reason: Cause::new(format!("{FAULT}{}", fault.code), "the policy did not answer"),
                     }));
                 }
             }
@@ -217,10 +226,14 @@ impl Host {
         for record in &records {
             self.keep_decision(&mut tx, About::Event(event.id), owner, record, now).await?;
         }
-        if complete {
-            tx.event_planned(event.id, &serde_json::to_value(&outcome)?, now).await?;
-        }
-        Ok(tx.commit().await?)
+        let outcome = serde_json::to_value(&outcome)?;
+        let is_first = if complete {
+            tx.event_planned(event.id, &outcome, now).await?
+        } else {
+            tx.event_noted(event.id, &outcome).await?
+        };
+        // Another host was faster: its plan is the same, and stands.
+        if is_first { Ok(tx.commit().await?) } else { Ok(()) }
     }
 }
 

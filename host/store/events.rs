@@ -114,6 +114,8 @@ const ADVANCE: &str = "INSERT INTO subjects (subject_type, subject_id, test, ver
 const PLANNED: &str = "UPDATE events SET state = 'planned', planned_at = $2, outcome = $3
     WHERE id = $1 AND state = 'accepted'";
 
+const NOTED: &str = "UPDATE events SET outcome = $2 WHERE id = $1 AND state = 'accepted'";
+
 const TO_PLAN: &str = "SELECT id FROM events WHERE state = 'accepted' AND received_at <= $1
     ORDER BY received_at LIMIT 100";
 
@@ -243,6 +245,21 @@ impl Tx {
         let changed = on!(self, |db| sqlx::query(PLANNED)
             .bind(id.0)
             .bind(now.timestamp_millis())
+            .bind(outcome.to_string())
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(changed == 1)
+    }
+
+    /// Planning goes on; `outcome` tells what was passed over so far. `false` when it is done already.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn event_noted(&mut self, id: EventId, outcome: &serde_json::Value) -> Result<bool> {
+        let changed = on!(self, |db| sqlx::query(NOTED)
+            .bind(id.0)
             .bind(outcome.to_string())
             .execute(db)
             .await

@@ -1,8 +1,10 @@
 //! The committed policies belong to their source, and answer as it does.
 
+use crate::for_each_database;
 use crate::support::postgres::{required, say_skipped, variable};
-use crate::support::{Folder, repository};
+use crate::support::{Folder, VISIT, booked, repository};
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -223,4 +225,45 @@ async fn a_rebuilt_policy_answers_as_the_committed_one_does() {
     let rebuilt = answers(&load(folder.path()).await).await;
     assert!(committed.iter().filter(|answer| answer.starts_with("Ok")).count() > 1000);
     assert_eq!(committed, rebuilt);
+}
+
+/// A home with the bundled files, in which one policy never has fuel enough to answer.
+fn home_with_a_silent(policy: &str) -> Folder {
+    let home = Folder::new();
+    for part in ["plugins", "templates", "locales"] {
+        let copied =
+            Command::new("cp").arg("-r").arg(repository().join(part)).arg(home.path()).status().unwrap();
+        assert!(copied.success());
+    }
+    let file = home.path().join(format!("plugins/{policy}.toml"));
+    let settings = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{settings}\n[limits]\nfuel = 1000\n")).unwrap();
+    home
+}
+
+for_each_database! {
+    async fn a_silent_policy_does_not_stop_the_others_and_is_asked_again_alone(start: Start) {
+        let home = home_with_a_silent("cancellation-alert");
+        let mut start = start;
+        start.home = home.path().to_owned();
+        let host = start.host().await;
+        host.event(booked(1, VISIT)).await;
+        host.run().await;
+        let canceled = json!({"type": "appointment.canceled", "subject": {"type": "appointment", "id": "9", "version": 2}});
+        let event = host.event(canceled).await;
+        assert_eq!(event["state"], "planning");
+        assert_eq!(event["canceled"].as_array().unwrap().len(), 2, "the reminders: {event}");
+        for _ in 0..3 {
+            host.run_after(TimeDelta::minutes(1)).await;
+        }
+        let id = event["id"].as_str().unwrap().parse().unwrap();
+        let decisions = host.host.store.read().await.unwrap().decisions_of_event(id).await.unwrap();
+        let mut asked: Vec<&str> = decisions.iter().map(|decision| decision.policy.as_str()).collect();
+        asked.sort_unstable();
+        assert_eq!(asked, ["appointment-confirmation", "appointment-reminder", "follow-up"]);
+        host.run_after(TimeDelta::days(1)).await;
+        let event = host.get(&format!("/api/v1/events/{}", event["id"].as_str().unwrap())).await;
+        assert_eq!((&event["state"], event["canceled"].as_array().unwrap().len()), (&json!("planned"), 2));
+        assert_eq!(event["passed_over"][0]["reason"]["code"], "policy-out-of-fuel", "{event}");
+    }
 }
