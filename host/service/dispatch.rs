@@ -139,7 +139,7 @@ impl Host {
         match self.try_process(message).await {
             Ok(()) => {}
             Err(HostError::Store(StoreError::LeaseLost { .. })) => {
-                tracing::info!(message_id = %id, "somebody else changed the message; nothing was sent");
+                tracing::info!(message_id = %id, "somebody else changed the message meanwhile; it goes on from there");
             }
             Err(error) => {
                 tracing::error!(message_id = %id, error = &error as &dyn std::error::Error, "a message could not be sent");
@@ -180,7 +180,10 @@ impl Host {
         let opened = tx.open_message(message.id).await?;
         let (Some(recipient), Some(kind)) = (recipient, self.kind(&message.kind)) else {
             drop(tx);
-            let cause = Cause::new("unknown-type", "no template of this type is loaded");
+            let cause = Cause::new(
+                "unknown-type",
+                "no template of this type is loaded, or nobody is known by its recipient's id",
+            );
             return self.conclude(message, Verdict::Hold { cause }, None, now).await;
         };
         let opted_out = match &recipient.phone {

@@ -71,6 +71,19 @@ pub struct Accepted<T> {
     pub repeated: bool,
 }
 
+/// A request by its idempotency key.
+struct Remembered<'a> {
+    caller: &'a Caller,
+    key: Option<&'a str>,
+    request_hash: &'a [u8],
+}
+
+/// A row that was refused as a duplicate, and of which there is no other.
+fn vanished(table: &'static str) -> IntakeError {
+    let problem = "refused as a duplicate, and there is no other".to_owned();
+    crate::store::StoreError::Inconsistent { table, id: "a new row".to_owned(), problem }.into()
+}
+
 /// Why a person cannot be named.
 const ERASED: &str = "was erased and cannot be written to";
 
@@ -116,16 +129,11 @@ impl Host {
         }
         let people = self.read_people(&posted.people, &mut wrong);
 
-        let mut tx = self.store.begin().await?;
-        if let Some(known) = tx.event_of_version(&posted.subject, caller.test).await? {
-            if known.event.event_type != posted.event_type {
-                return Err(IntakeError::VersionTaken);
-            }
-            self.remember(&mut tx, caller, key.as_deref(), &request_hash, known.event.id.0).await?;
-            tx.commit().await?;
-            return Ok(Accepted { id: known.event.id, repeated: true });
+        let remembered = Remembered { caller, key: key.as_deref(), request_hash: &request_hash };
+        if let Some(id) = self.same_version(&remembered, &posted.subject, &posted.event_type).await? {
+            return Ok(Accepted { id, repeated: true });
         }
-
+        let mut tx = self.store.begin().await?;
         // What a later event leaves unsaid is as the one before it said.
         let newest = tx.newest_version(&posted.subject, caller.test).await?;
         let before = match newest {
@@ -172,22 +180,19 @@ impl Host {
         let state = if is_stale { EventState::Stale } else { EventState::Accepted };
         let added = tx.insert_event(NewEvent { event: &event, state }).await?;
         if !added {
-            // Another request with the same version was faster, on another host.
+            // Another request with the same version was faster.
             drop(tx);
-            let mut tx = self.store.read().await?;
-            let known = tx.event_of_version(&event.subject, caller.test).await?.ok_or_else(|| {
-                HostError::from(crate::store::StoreError::Inconsistent {
-                    table: "events",
-                    id: event.id.to_string(),
-                    problem: "refused as a duplicate, and there is no other".to_owned(),
-                })
-            })?;
-            return Ok(Accepted { id: known.event.id, repeated: true });
+            let same = self.same_version(&remembered, &event.subject, &event.event_type).await?;
+            let id = same.ok_or_else(|| vanished("events"))?;
+            return Ok(Accepted { id, repeated: true });
         }
         if !self.remember(&mut tx, caller, key.as_deref(), &request_hash, event.id.0).await? {
             drop(tx);
-            let id = self.repeated(caller, key.as_deref(), &request_hash).await?.unwrap_or(event.id.0);
-            return Ok(Accepted { id: EventId(id), repeated: true });
+            let id = self.repeated(caller, key.as_deref(), &request_hash).await?;
+            return Ok(Accepted {
+                id: EventId(id.ok_or_else(|| vanished("idempotency_keys"))?),
+                repeated: true,
+            });
         }
         tx.commit().await?;
         tracing::info!(event_id = %event.id, event_type = %event.event_type, stale = is_stale, "event accepted");
@@ -258,12 +263,36 @@ impl Host {
         tx.insert_message(&message, &Payload { variables, data }).await?;
         if !self.remember(&mut tx, caller, idempotency_key, &request_hash, message.id.0).await? {
             drop(tx);
-            let id = self.repeated(caller, idempotency_key, &request_hash).await?.unwrap_or(message.id.0);
-            return Ok(Accepted { id: MessageId(id), repeated: true });
+            let id = self.repeated(caller, idempotency_key, &request_hash).await?;
+            return Ok(Accepted {
+                id: MessageId(id.ok_or_else(|| vanished("idempotency_keys"))?),
+                repeated: true,
+            });
         }
         tx.commit().await?;
         self.wake.notify_one();
         Ok(Accepted { id: message.id, repeated: false })
+    }
+
+    /// The event that brought this version of a subject already, which then answers this request too.
+    async fn same_version(
+        &self,
+        request: &Remembered<'_>,
+        subject: &Subject,
+        event_type: &str,
+    ) -> Result<Option<EventId>, IntakeError> {
+        let Remembered { caller, key, request_hash } = *request;
+        let mut tx = self.store.begin().await?;
+        let Some(known) = tx.event_of_version(subject, caller.test).await? else { return Ok(None) };
+        if known.event.event_type != event_type {
+            return Err(IntakeError::VersionTaken);
+        }
+        if self.remember(&mut tx, caller, key, request_hash, known.event.id.0).await? {
+            tx.commit().await?;
+            return Ok(Some(known.event.id));
+        }
+        drop(tx);
+        Ok(self.repeated(caller, key, request_hash).await?.map(EventId))
     }
 
     /// What came of the request that was made under this key before.

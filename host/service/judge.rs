@@ -144,8 +144,10 @@ pub(super) fn deferred(message: &Message, until: Option<DateTime<Utc>>, why: Cau
         Some(until) if until >= message.expires_at => Verdict::Expire { cause: why },
         Some(until) if message.deferrals < MAX_DEFERRALS => Verdict::Defer { until, why },
         Some(_) | None => {
-            let text =
-                format!("deferred {} times, and the policy wants to defer it again", message.deferrals);
+            let text = format!(
+                "deferred {} times, and the policy defers it once more, or to no moment",
+                message.deferrals
+            );
             Verdict::Hold { cause: Cause::new("deferred-too-often", text) }
         }
     }

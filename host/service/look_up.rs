@@ -27,38 +27,39 @@ const GIVE_UP: TimeDelta = TimeDelta::hours(6);
 
 impl Host {
     /// Looks for a text at the provider. Found: it was accepted. Absent twice: it was not sent.
-    pub(super) async fn look_up(&self, message: &Message, now: DateTime<Utc>) -> Result<(), HostError> {
+    pub(super) async fn look_up(&self, message: &Message) -> Result<(), HostError> {
         let mut tx = self.store.read().await?;
         let open = match message.attempt {
             Some(attempt) => tx.attempt(attempt).await?,
             None => None,
         };
-        let phone = tx.open_message(message.id).await?.phone;
-        let (Some(open), Some(phone), Some(provider)) = (open, phone, self.provider(message.test)) else {
+        let opened = tx.open_message(message.id).await?;
+        let Some(provider) = self.provider(message.test) else { return Ok(()) };
+        let (Some(open), Some(phone)) = (open, opened.phone) else {
             drop(tx);
             let cause =
-                Cause::new("outcome-unknown", "what was sent to whom was erased; it cannot be looked up");
+                Cause::new("outcome_unknown", "what was sent to whom was erased; it cannot be looked up");
             let mut after = message.clone();
             after.state = after.state.fail(cause.clone())?;
-            return self.move_unless_lost(message, after, cause, now).await;
+            return self.move_unless_lost(message, after, cause, self.now()).await;
         };
-        let text = tx.open_message(message.id).await?.text;
         drop(tx);
-        if message.expires_at + GIVE_UP < now {
-            let cause =
-                Cause::new("outcome_unknown", "the provider could not tell for hours whether it was sent");
-            let mut after = message.clone();
-            after.state = after.state.fail(cause.clone())?;
-            return self.move_unless_lost(message, after, cause, now).await;
-        }
+        // The moments of asking and of the answer: look-ups may have waited for one another.
+        let asked_at = self.now();
         let since = open.attempt.intent_at - CLOCKS;
+        let mut pause = SEEN_TWICE;
         let found = match provider.list(&phone, since).await {
-            Ok(listed) => self.find(&open, text.as_deref(), listed).await?,
+            Ok(listed) => {
+                // Where the list itself does not tell, it is read ever more seldom.
+                pause = pause.max((asked_at - open.attempt.intent_at) / 2);
+                self.find(&open, opened.text.as_deref(), listed).await?
+            }
             Err(error) => {
                 tracing::warn!(message_id = %message.id, error = &error as &dyn std::error::Error, "look-up failed");
                 Found::CannotTell
             }
         };
+        let now = self.now();
         match found {
             Found::Text(text) => {
                 let receipt = Receipt {
@@ -71,16 +72,23 @@ impl Host {
                 };
                 self.receive(&receipt).await.map(drop)
             }
+            Found::CannotTell if message.expires_at + GIVE_UP < now => {
+                let cause = Cause::new(
+                    "outcome_unknown",
+                    "the provider could not tell for hours whether it was sent",
+                );
+                let mut after = message.clone();
+                after.state = after.state.fail(cause.clone())?;
+                self.move_unless_lost(message, after, cause, now).await
+            }
             Found::CannotTell => {
                 let mut after = message.clone();
-                // Ever more seldom: half as long again as it has been looked for.
-                let pause = SEEN_TWICE.max((now - open.attempt.intent_at) / 2);
                 after.state = State::Unknown { check_at: now + pause };
                 let note =
                     Cause::new("cannot-tell", "the provider cannot tell whether it was sent; asked again");
                 self.move_unless_lost(message, after, note, now).await
             }
-            Found::Absent => self.absent(message, &open, now).await,
+            Found::Absent => self.absent(message, &open, asked_at, now).await,
         }
     }
 
@@ -107,6 +115,11 @@ impl Host {
             self.store.keys().hash("body", &candidate.body) == open.body_hash
                 || text.is_some_and(|text| candidate.body.ends_with(text))
         };
+        // One with the same words that is on its way this moment may be the one that is listed.
+        let mut tx = self.store.read().await?;
+        if !free.is_empty() && tx.same_words_are_being_sent(&open.body_hash).await? {
+            return Ok(Found::CannotTell);
+        }
         let cannot_tell = !free.is_empty();
         Ok(match free.into_iter().find(is_ours) {
             Some(candidate) => Found::Text(candidate),
@@ -119,12 +132,13 @@ impl Host {
         &self,
         message: &Message,
         open: &OpenAttempt,
+        asked_at: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<(), HostError> {
         let mut tx = self.store.begin().await?;
         let mut after = message.clone();
         let note = match open.attempt.absent_at {
-            Some(before) if now - before >= SEEN_TWICE => {
+            Some(before) if asked_at - before >= SEEN_TWICE => {
                 tx.settle_attempt(open.attempt.id, AttemptOutcome::Absent, None, None, now).await?;
                 let on_unknown =
                     self.kind(&message.kind).map_or(OnUnknown::NeverResend, |kind| kind.on_unknown);

@@ -168,7 +168,7 @@ impl Host {
 
     async fn check_one(&self, message: &Message, now: DateTime<Utc>) -> Result<(), HostError> {
         match message.state {
-            State::Unknown { .. } => self.look_up(message, now).await,
+            State::Unknown { .. } => self.look_up(message).await,
             State::Held { .. } => self.check_held(message, now).await,
             State::Accepted | State::Sent => self.ask_how_it_fares(message, now).await,
             State::Planned

@@ -91,6 +91,7 @@ impl Host {
                 outcome.passed_over.push(passed(&want, cause));
             }
             None => {
+                let twice = passed(&want, Cause::new("already-done", "it was planned twice at once"));
                 let id = MessageId::new(now, &mut *self.chance.lock());
                 let message = Message {
                     lane: kind.lane,
@@ -104,7 +105,9 @@ impl Host {
                     expires_at,
                     ..Message::new(id, want.kind, want.recipient.id, why, event.test, now)
                 };
-                tx.insert_message(&message, &payload).await?;
+                if !tx.insert_message(&message, &payload).await? {
+                    outcome.passed_over.push(twice);
+                }
             }
         }
         Ok(())

@@ -154,6 +154,9 @@ const BY_ID: &str = concat!("SELECT ", columns!(), " FROM attempts WHERE id = $1
 
 const BY_SID: &str = concat!("SELECT ", columns!(), " FROM attempts WHERE sid = $1");
 
+const BEING_SENT: &str = "SELECT COUNT(*) FROM messages JOIN attempts ON attempts.id = messages.attempt_id
+    WHERE messages.state = 'sending' AND attempts.body_hash = $1";
+
 const INSERT: &str = "INSERT INTO attempts (id, message_id, number, host, sender, body_hash, intent_at)
     VALUES ($1, $2, (SELECT COUNT(*) + 1 FROM attempts WHERE message_id = $2), $3, $4, $5, $6)";
 
@@ -255,6 +258,16 @@ impl Tx {
         let row: Option<AttemptRow> =
             on!(self, |db| sqlx::query_as(BY_ID).bind(id.0).fetch_optional(db).await)?;
         row.map(TryInto::try_into).transpose()
+    }
+
+    /// Whether a call with these words is out, whose answer may still come.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn same_words_are_being_sent(&mut self, body_hash: &[u8]) -> Result<bool> {
+        let count: i64 = on!(self, |db| sqlx::query_scalar(BEING_SENT).bind(body_hash).fetch_one(db).await)?;
+        Ok(count > 0)
     }
 
     /// The attempt that the provider knows by this identifier.
