@@ -7,7 +7,7 @@
 //!      cli  console  http          words, status codes, pages, exit codes
 //!             service              what happens, in which order, in which transaction
 //!  store  policy  render  twilio  outbound      adapters
-//!         domain, clock            plain values and rules
+//!         domain, clock, watch     plain values and rules
 //! ```
 
 pub mod cli;
@@ -21,3 +21,4 @@ pub mod sandbox;
 pub mod service;
 pub mod store;
 pub mod twilio;
+pub mod watch;

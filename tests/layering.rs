@@ -15,7 +15,7 @@ const PICTURE: &str = "
            service
  store  policy  render  twilio  outbound
            domain
-           clock
+           clock  watch
 ";
 
 /// What the picture cannot show. `config` and `sandbox` stand beside it: they reach only what is named here, and
@@ -31,8 +31,9 @@ const BESIDE: &[(&str, &str, &str, &str)] = &[
     ("policy",   "",                            "wasm_encoder wasmparser wasmtime wasmtime_wasi wit_component", ""),
     ("render",   "",                            "fluent* icu_* intl_memoizer minijinja unic_langid",         ""),
     ("twilio",   "",                            "reqwest rustls",                                "axum sandbox"),
-    ("outbound", "",                            "reqwest rustls",                                        "axum"),
+    ("outbound", "",                            "jsonwebtoken reqwest rustls",                           "axum"),
     ("sandbox",  "domain clock",                "axum reqwest rustls tower_http",                      "twilio"),
+    ("watch",    "",                            "notify",                                                ""),
     ("config",   "service store policy render twilio outbound sandbox domain clock", "",                     ""),
 ];
 

@@ -1,16 +1,23 @@
 //! `tidings.toml`, and the environment over it. Every section has defaults, so that the file is
 //! optional; unknown keys are refused with the nearest known one; what two sections must agree on is
-//! checked here. The environment is read in this file and nowhere else.
+//! checked here. One file per section; the environment is read in this one and nowhere else.
 
-use crate::domain::window::DailyWindow;
+mod clinic;
+mod guard;
+mod lanes;
+mod server;
+
+pub use clinic::Clinic;
+pub use guard::Guard;
+pub use lanes::Lanes;
+pub use server::{Database, Server};
+
 use crate::policy::Limits;
 use crate::render::RenderSettings;
 use crate::service;
 use crate::twilio::TwilioSettings;
-use chrono_tz::Tz;
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// All of it.
@@ -31,105 +38,6 @@ pub struct Config {
     pub policy: Limits,
     /// What no policy may overstep.
     pub guard: Guard,
-}
-
-/// `[clinic]`: what patients read, and the defaults for people of whom less is known.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Clinic {
-    /// Opens every text.
-    pub name: String,
-    /// Where patients call; answers to HELP name it.
-    pub phone: Option<String>,
-    /// BCP 47: the language of people whose own is not known.
-    pub language: String,
-    /// IANA: the zone of people whose own is not known.
-    #[serde(deserialize_with = "time_zone")]
-    pub time_zone: Tz,
-    /// ISO 3166 alpha-2: how national phone numbers are read, and how dates are written.
-    pub country: Option<String>,
-    /// `14:30` or `2:30 PM`, whatever the country writes.
-    pub twenty_four_hours: Option<bool>,
-}
-
-impl Default for Clinic {
-    fn default() -> Self {
-        Self {
-            name: "Lakeside Clinic".to_owned(),
-            phone: None,
-            language: "en".to_owned(),
-            time_zone: Tz::America__New_York,
-            country: Some("US".to_owned()),
-            twenty_four_hours: None,
-        }
-    }
-}
-
-/// `[server]`: where the API is.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Server {
-    /// Where it listens.
-    pub address: SocketAddr,
-    /// How the world reaches it: Twilio's webhooks and links need it (`TIDINGS_PUBLIC_URL`).
-    pub public_url: Option<String>,
-    /// Largest body of a request, in bytes.
-    pub body_limit: usize,
-}
-
-impl Default for Server {
-    fn default() -> Self {
-        Self { address: SocketAddr::from(([127, 0, 0, 1], 8080)), public_url: None, body_limit: 1 << 20 }
-    }
-}
-
-/// `[database]`: where everything is kept.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Database {
-    /// `postgres://…` (`DATABASE_URL`); SQLite in the home's `.tidings` folder when left out.
-    pub url: Option<crate::domain::secret::Secret>,
-}
-
-/// `[lanes]`: how many messages are on their way at once, lane by lane.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[expect(missing_docs, reason = "the lanes")]
-pub struct Lanes {
-    pub urgent: usize,
-    pub normal: usize,
-    pub bulk: usize,
-}
-
-impl Default for Lanes {
-    fn default() -> Self {
-        Self { urgent: 16, normal: 16, bulk: 16 }
-    }
-}
-
-/// `[guard]`: what no policy may overstep.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Guard {
-    /// When nobody is disturbed if a policy does not answer.
-    pub quiet_hours: DailyWindow,
-    /// Whether messages of high priority may be sent in quiet hours.
-    pub high_priority_may_disturb: bool,
-    /// Message types that may be sent in quiet hours in any case.
-    pub may_disturb: BTreeSet<String>,
-    /// Countries (ISO 3166 alpha-2) that texts may go to; empty: all.
-    pub countries: BTreeSet<String>,
-}
-
-impl Default for Guard {
-    fn default() -> Self {
-        Self {
-            quiet_hours: DailyWindow::parse("21:00-08:00").expect("is a stretch of the day"),
-            high_priority_may_disturb: false,
-            may_disturb: ["otp", "urgent-alert"].map(str::to_owned).into(),
-            countries: BTreeSet::new(),
-        }
-    }
 }
 
 /// What is wrong with the configuration.
@@ -330,13 +238,6 @@ impl Config {
 
 fn is_country(text: &str) -> bool {
     text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase())
-}
-
-fn time_zone<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Tz, D::Error> {
-    let name = String::deserialize(deserializer)?;
-    name.parse().map_err(|_| {
-        serde::de::Error::custom("no such time zone; expected an IANA name such as America/New_York")
-    })
 }
 
 /// `unknown field 'laese', expected 'lease'…` names the candidates; the nearest one is put in front.
