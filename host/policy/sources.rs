@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// SHA-256 over the policy's crate, the SDK, the contract, the locked packages that the crate is
-/// built with, and what the compiler says of itself. Line endings do not count.
+/// SHA-256 over the policy's crate, the SDK, the contract, the locked packages that both name, and what
+/// the compiler says of itself. Line endings do not count.
 ///
 /// # Errors
 ///
@@ -27,7 +27,8 @@ pub fn source_hash(
         collect(workspace_root, &folder.join("src"), &mut files)?;
     }
     collect(workspace_root, &workspace_root.join("plugins/wit"), &mut files)?;
-    let packages = locked(&workspace_root.join("Cargo.lock"), &package_name(&plugin.join("Cargo.toml"))?)?;
+    let manifests = [plugin.join("Cargo.toml"), workspace_root.join("plugins/sdk/Cargo.toml")];
+    let packages = locked(&workspace_root.join("Cargo.lock"), manifests.each_ref().map(PathBuf::as_path))?;
 
     let mut hasher = Sha256::new();
     for (path, contents) in &files {
@@ -74,9 +75,12 @@ fn without_carriage_returns(contents: &[u8]) -> Vec<u8> {
     kept
 }
 
+/// What of a manifest ends up in the guest: no tests, and nothing that only native builds need.
 #[derive(Deserialize)]
 struct Manifest {
     package: Named,
+    #[serde(default)]
+    dependencies: BTreeMap<String, toml::Value>,
 }
 
 #[derive(Deserialize)]
@@ -99,26 +103,30 @@ struct Package {
     dependencies: Vec<String>,
 }
 
-fn package_name(manifest: &Path) -> Result<String, BuildError> {
-    Ok(read::<Manifest>(manifest)?.package.name)
-}
-
-/// Name, version and checksum of the package and of all that it depends on, one a line, sorted.
-fn locked(lock_file: &Path, package: &str) -> Result<String, BuildError> {
+/// Name, version and checksum of every package that the manifests name, one a line, sorted. What those
+/// depend on in turn is left out: the lock file is the whole workspace's, and a feature that the host
+/// asks for puts packages into it that no guest is built with.
+fn locked(lock_file: &Path, manifests: [&Path; 2]) -> Result<String, BuildError> {
     let lock: Lock = read(lock_file)?;
-    let mut reached = BTreeSet::new();
-    let mut open = vec![package.to_owned()];
-    while let Some(wanted) = open.pop() {
-        let found = find(&lock.package, &wanted).ok_or_else(|| BuildError::Manifest {
+    let mut lines = BTreeSet::new();
+    for manifest in manifests {
+        let manifest: Manifest = read(manifest)?;
+        let missing = |name: &str| BuildError::Manifest {
             file: lock_file.to_owned(),
-            source: format!("there is no package `{wanted}` in it").into(),
-        })?;
-        let checksum = found.checksum.as_deref().unwrap_or("-");
-        if reached.insert(format!("{} {} {checksum}\n", found.name, found.version)) {
-            open.extend(found.dependencies.iter().cloned());
+            source: format!("there is no package `{name}` in it").into(),
+        };
+        let name = &manifest.package.name;
+        let package = find(&lock.package, name).ok_or_else(|| missing(name))?;
+        let in_the_guest = |wanted: &&String| {
+            wanted.split(' ').next().is_some_and(|name| manifest.dependencies.contains_key(name))
+        };
+        for wanted in package.dependencies.iter().filter(in_the_guest) {
+            let found = find(&lock.package, wanted).ok_or_else(|| missing(wanted))?;
+            let checksum = found.checksum.as_deref().unwrap_or("-");
+            lines.insert(format!("{} {} {checksum}\n", found.name, found.version));
         }
     }
-    Ok(reached.into_iter().collect())
+    Ok(lines.into_iter().collect())
 }
 
 /// `serde`, or `syn 2.0.119` where there are several, or that with its registry behind.
