@@ -10,6 +10,7 @@ pub mod language;
 pub mod message;
 pub mod phone;
 pub mod policy;
+pub mod question;
 pub mod receipt;
 pub mod recipient;
 pub mod secret;

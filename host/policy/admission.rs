@@ -30,6 +30,12 @@ pub(super) fn size(size: u64, limit: Bytes) -> Result<(), Refusal> {
     Err(Refusal::new("file-too-large", text))
 }
 
+/// What a component imports and exports.
+pub(super) fn surface(wasm: &[u8]) -> Result<(Vec<String>, Vec<String>), Refusal> {
+    magic(wasm)?;
+    names(wasm)
+}
+
 fn magic(wasm: &[u8]) -> Result<(), Refusal> {
     let refuse = |text: &str| Err(Refusal::new("not-wasm", text));
     match wasm {

@@ -21,16 +21,7 @@ impl Policies {
         loaded: &Loaded,
         question: &PlanQuestion,
     ) -> Result<Answered<Plan>, PolicyFault> {
-        let event = loaded.inputs.event(question);
-        let answer = async {
-            let asked = ready(&self.runtime, loaded)
-                .await?
-                .ask(loaded.limits.fuel, async |guest: &Guest, store| guest.call_plan(store, &event).await)
-                .await?;
-            let plan = convert::plan;
-            checked(asked, plan, |plan| answer::plan(plan, question, &loaded.description, &loaded.limits))
-        };
-        settle(loaded, "plan", answer.await)
+        settle(loaded, "plan", self.runtime.plan(loaded, question).await)
     }
 
     /// Does this message go out now?
@@ -43,17 +34,7 @@ impl Policies {
         loaded: &Loaded,
         question: &DecideQuestion,
     ) -> Result<Answered<Decision>, PolicyFault> {
-        let context = loaded.inputs.decide_context(question);
-        let answer = async {
-            let asked = ready(&self.runtime, loaded)
-                .await?
-                .ask(loaded.limits.fuel, async |guest: &Guest, store| {
-                    guest.call_decide(store, &context).await
-                })
-                .await?;
-            checked(asked, convert::decision, |decision| answer::decision(decision, question))
-        };
-        settle(loaded, "decide", answer.await)
+        settle(loaded, "decide", self.runtime.decide(loaded, question).await)
     }
 
     /// Does another attempt follow?
@@ -66,17 +47,7 @@ impl Policies {
         loaded: &Loaded,
         question: &FailureQuestion,
     ) -> Result<Answered<RetryDecision>, PolicyFault> {
-        let attempt = loaded.inputs.failed_attempt(question);
-        let answer = async {
-            let asked = ready(&self.runtime, loaded)
-                .await?
-                .ask(loaded.limits.fuel, async |guest: &Guest, store| {
-                    guest.call_on_failure(store, &attempt).await
-                })
-                .await?;
-            checked(asked, convert::retry_decision, |decision| answer::retry_decision(decision, question))
-        };
-        settle(loaded, "on-failure", answer.await)
+        settle(loaded, "on-failure", self.runtime.on_failure(loaded, question).await)
     }
 
     /// What does this text mean?
@@ -89,18 +60,61 @@ impl Policies {
         loaded: &Loaded,
         question: &ReplyQuestion,
     ) -> Result<Answered<ReplyAction>, PolicyFault> {
+        settle(loaded, "on-reply", self.runtime.on_reply(loaded, question).await)
+    }
+}
+
+impl Runtime {
+    pub(super) async fn plan(&self, loaded: &Loaded, question: &PlanQuestion) -> Result<Asked<Plan>, Cause> {
+        let event = loaded.inputs.event(question);
+        let asked = ready(self, loaded)
+            .await?
+            .ask(loaded.limits.fuel, async |guest: &Guest, store| guest.call_plan(store, &event).await)
+            .await?;
+        checked(asked, convert::plan, |plan| {
+            answer::plan(plan, question, &loaded.description, &loaded.limits)
+        })
+    }
+
+    pub(super) async fn decide(
+        &self,
+        loaded: &Loaded,
+        question: &DecideQuestion,
+    ) -> Result<Asked<Decision>, Cause> {
+        let context = loaded.inputs.decide_context(question);
+        let asked = ready(self, loaded)
+            .await?
+            .ask(loaded.limits.fuel, async |guest: &Guest, store| guest.call_decide(store, &context).await)
+            .await?;
+        checked(asked, convert::decision, |decision| answer::decision(decision, question))
+    }
+
+    pub(super) async fn on_failure(
+        &self,
+        loaded: &Loaded,
+        question: &FailureQuestion,
+    ) -> Result<Asked<RetryDecision>, Cause> {
+        let attempt = loaded.inputs.failed_attempt(question);
+        let asked = ready(self, loaded)
+            .await?
+            .ask(loaded.limits.fuel, async |guest: &Guest, store| {
+                guest.call_on_failure(store, &attempt).await
+            })
+            .await?;
+        checked(asked, convert::retry_decision, |decision| answer::retry_decision(decision, question))
+    }
+
+    pub(super) async fn on_reply(
+        &self,
+        loaded: &Loaded,
+        question: &ReplyQuestion,
+    ) -> Result<Asked<ReplyAction>, Cause> {
         let inbound = loaded.inputs.inbound(question);
-        let answer = async {
-            let asked = ready(&self.runtime, loaded)
-                .await?
-                .ask(loaded.limits.fuel, async |guest: &Guest, store| {
-                    guest.call_on_reply(store, &inbound).await
-                })
-                .await?;
-            let description = &loaded.description;
-            checked(asked, convert::reply_action, |action| answer::reply_action(action, description))
-        };
-        settle(loaded, "on-reply", answer.await)
+        let asked = ready(self, loaded)
+            .await?
+            .ask(loaded.limits.fuel, async |guest: &Guest, store| guest.call_on_reply(store, &inbound).await)
+            .await?;
+        checked(asked, convert::reply_action, |action| answer::reply_action(action, &loaded.description))
     }
 }
 
@@ -118,23 +132,23 @@ fn checked<Wire, T>(
 ) -> Result<Asked<T>, Cause> {
     let answer = convert(asked.answer);
     check(&answer).map_err(|rule| Cause::policy("invalid-answer", rule))?;
-    Ok(Asked { answer, fuel: asked.fuel, log: asked.log })
+    Ok(Asked { answer, log: asked.log, cost: asked.cost })
 }
 
-fn settle<T>(
+pub(super) fn settle<T>(
     loaded: &Loaded,
     question: &'static str,
     asked: Result<Asked<T>, Cause>,
 ) -> Result<Answered<T>, PolicyFault> {
     match asked {
-        Ok(Asked { answer, fuel, log }) => Ok(Answered {
+        Ok(Asked { answer, log, cost }) => Ok(Answered {
             answer,
             by: Answerer {
                 name: loaded.description.name.clone(),
                 version: loaded.description.version.clone(),
                 hash: loaded.hash.clone(),
                 settings_hash: loaded.settings_hash.clone(),
-                fuel,
+                fuel: cost.fuel,
                 log,
             },
         }),

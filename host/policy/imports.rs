@@ -31,6 +31,11 @@ impl State {
     pub(super) fn new(limits: &Limits) -> Self {
         Self { limits: limits.clone(), memory: 0, log: Log::default() }
     }
+
+    /// The most linear memory the call had: memories do not shrink.
+    pub(super) fn memory(&self) -> Bytes {
+        Bytes(self.memory)
+    }
 }
 
 /// Stops the call when it has run for `wall`, and lets other tasks run at each tick.

@@ -48,6 +48,7 @@ impl Refusal {
 }
 
 /// A policy that can be asked.
+#[derive(Clone)]
 pub struct Loaded {
     /// What it says of itself.
     pub description: Description,
@@ -96,11 +97,21 @@ pub enum LoadReport {
 
 /// Loads the policy of one `.wasm` and the `.toml` beside it.
 pub(super) async fn load(runtime: &Runtime, cache: &Cache, path: &Path) -> Result<LoadReport, Refusal> {
-    let started = Instant::now();
     let file = PluginFile::read(path)?;
     if file.mode == Mode::Off {
         return Ok(LoadReport::Off { file: path.to_owned() });
     }
+    Ok(LoadReport::Live(Arc::new(open(runtime, cache, path, &file).await?)))
+}
+
+/// Loads the policy of one `.wasm` with these settings, whatever they say it is used for.
+pub(super) async fn open(
+    runtime: &Runtime,
+    cache: &Cache,
+    path: &Path,
+    file: &PluginFile,
+) -> Result<Loaded, Refusal> {
+    let started = Instant::now();
     let limits =
         runtime.limits.with(file.overrides).map_err(|error| file.refused_limits(&error.to_string()))?;
 
@@ -115,26 +126,37 @@ pub(super) async fn load(runtime: &Runtime, cache: &Cache, path: &Path) -> Resul
     // Starting may take longer than answering: it is done once, and here nobody waits for it.
     let start = Limits { wall: CEILING.wall, ..limits.clone() };
     let description = describe(runtime, &pre, &start).await?;
-    file.check_settings(&description.settings_schema)?;
-    let mut session = Session::open(runtime, &pre, &start).await.map_err(|cause| broken("start", &cause))?;
-    match session.configure(&file.settings_text).await {
-        Ok(()) => {}
-        Err(cause) if cause.code == "policy-error" => return Err(file.refused_settings(&cause.text)),
-        Err(cause) => return Err(broken("configure", &cause)),
-    }
-    Ok(LoadReport::Live(Arc::new(Loaded {
+    configure(runtime, &pre, &start, &description, file).await?;
+    Ok(Loaded {
         inputs: Inputs::new(&description.inputs),
         description,
         file: path.to_owned(),
         hash: code.hash,
-        settings_hash: file.settings_hash,
+        settings_hash: file.settings_hash.clone(),
         size: code.size,
         from_cache: code.from_cache,
         load_time: started.elapsed(),
         limits,
-        settings: file.settings_text,
+        settings: file.settings_text.clone(),
         pre,
-    })))
+    })
+}
+
+/// Whether the policy takes these settings: its schema first, then it itself.
+pub(super) async fn configure(
+    runtime: &Runtime,
+    pre: &MessagePolicyPre<State>,
+    limits: &Limits,
+    description: &Description,
+    file: &PluginFile,
+) -> Result<(), Refusal> {
+    file.check_settings(&description.settings_schema)?;
+    let mut session = Session::open(runtime, pre, limits).await.map_err(|cause| broken("start", &cause))?;
+    match session.configure(&file.settings_text).await {
+        Ok(()) => Ok(()),
+        Err(cause) if cause.code == "policy-error" => Err(file.refused_settings(&cause.text)),
+        Err(cause) => Err(broken("configure", &cause)),
+    }
 }
 
 struct Code {

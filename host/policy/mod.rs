@@ -22,6 +22,7 @@ mod ask;
 mod bindings;
 pub mod build;
 mod cache;
+mod candidate;
 mod convert;
 mod engine;
 mod fault;
@@ -37,6 +38,7 @@ mod sources;
 mod tests;
 
 pub use cache::Cache;
+pub use candidate::{Cost, Surface, surface};
 pub use limits::{Limits, LimitsError};
 pub use load::{LoadReport, Loaded, Refusal};
 pub use quantity::{Bytes, Span};

@@ -66,7 +66,11 @@ pub(super) struct PluginFile {
 impl PluginFile {
     /// Reads the file beside `wasm`.
     pub(super) fn read(wasm: &Path) -> Result<Self, Refusal> {
-        let path = wasm.with_extension("toml");
+        Self::at(wasm.with_extension("toml"))
+    }
+
+    /// Reads this file; one that is not there is empty.
+    pub(super) fn at(path: PathBuf) -> Result<Self, Refusal> {
         match std::fs::read_to_string(&path) {
             Ok(source) => Self::parse(path, source),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::parse(path, String::new()),
@@ -76,7 +80,7 @@ impl PluginFile {
         }
     }
 
-    fn parse(path: PathBuf, source: String) -> Result<Self, Refusal> {
+    pub(super) fn parse(path: PathBuf, source: String) -> Result<Self, Refusal> {
         let refuse =
             |at: Range<usize>, text: &str| Refusal::new("config-invalid", pointed(&path, &source, at, text));
         let written: Written = toml::from_str(&source)

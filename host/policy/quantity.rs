@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// A number of bytes, written as a number or as `"24 MiB"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Bytes(pub usize);
 

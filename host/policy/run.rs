@@ -4,6 +4,7 @@ use super::bindings::{MessagePolicy, MessagePolicyPre, asked};
 use super::fault::Cause;
 use super::imports::{self, State};
 use super::limits::Limits;
+use super::quantity::Bytes;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Store};
@@ -29,9 +30,19 @@ impl Runtime {
 /// What came of a call.
 pub(super) struct Asked<T> {
     pub(super) answer: T,
-    /// Burnt by the question alone: `configure` costs the same each time.
-    pub(super) fuel: u64,
     pub(super) log: Vec<String>,
+    pub(super) cost: Cost,
+}
+
+/// What a call used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Burnt by the start and by `configure`, the same each time.
+    pub start_fuel: u64,
+    /// Burnt by the question.
+    pub fuel: u64,
+    /// The most linear memory it had.
+    pub memory: Bytes,
 }
 
 /// A fresh instance.
@@ -39,6 +50,7 @@ pub(super) struct Session<'a> {
     store: Store<State>,
     guest: MessagePolicy,
     limits: &'a Limits,
+    start_fuel: u64,
     _place: SemaphorePermit<'a>,
 }
 
@@ -53,7 +65,10 @@ impl<'a> Session<'a> {
         imports::bound(&mut store, limits.wall);
         give(&mut store, limits.start_fuel)?;
         match pre.instantiate_async(&mut store).await {
-            Ok(guest) => Ok(Self { store, guest, limits, _place: place }),
+            Ok(guest) => {
+                let start_fuel = burnt(&store, limits.start_fuel);
+                Ok(Self { store, guest, limits, start_fuel, _place: place })
+            }
             Err(error) => Err(Cause::of(&error, store.data(), limits, limits.start_fuel)),
         }
     }
@@ -62,7 +77,10 @@ impl<'a> Session<'a> {
         give(&mut self.store, self.limits.start_fuel)?;
         let guest = self.guest.tidings_policy_policy();
         match guest.call_configure(&mut self.store, settings).await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => {
+                self.start_fuel += burnt(&self.store, self.limits.start_fuel);
+                Ok(())
+            }
             Ok(Err(words)) => Err(Cause::said(&words)),
             Err(error) => Err(Cause::of(&error, self.store.data(), self.limits, self.limits.start_fuel)),
         }
@@ -76,16 +94,22 @@ impl<'a> Session<'a> {
     ) -> Result<Asked<T>, Cause> {
         give(&mut self.store, fuel)?;
         let answer = question(self.guest.tidings_policy_policy(), &mut self.store).await;
-        let left = self.store.get_fuel().unwrap_or(0);
         match answer {
             Ok(Ok(answer)) => {
-                let log = self.store.into_data().log.into_lines();
-                Ok(Asked { answer, fuel: fuel.saturating_sub(left), log })
+                let burnt = burnt(&self.store, fuel);
+                let state = self.store.into_data();
+                let cost = Cost { start_fuel: self.start_fuel, fuel: burnt, memory: state.memory() };
+                Ok(Asked { answer, log: state.log.into_lines(), cost })
             }
             Ok(Err(words)) => Err(Cause::said(&words)),
             Err(error) => Err(Cause::of(&error, self.store.data(), self.limits, fuel)),
         }
     }
+}
+
+/// What is gone of the fuel that was given last.
+fn burnt(store: &Store<State>, given: u64) -> u64 {
+    given.saturating_sub(store.get_fuel().unwrap_or(0))
 }
 
 fn give(store: &mut Store<State>, fuel: u64) -> Result<(), Cause> {

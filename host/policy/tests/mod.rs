@@ -5,6 +5,7 @@ mod answers;
 mod built;
 mod bundled;
 mod calls;
+mod candidates;
 mod guest;
 mod loading;
 
