@@ -15,6 +15,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod http;
+pub mod outbound;
 pub mod policy;
 pub mod render;
 pub mod sandbox;

@@ -1,0 +1,9 @@
+//! Calls to other people's servers: a clinic's own systems, and where its keys are published. Their
+//! addresses are configured or posted, so each is held against the [`guard`]: a name is resolved once,
+//! and the connection goes to exactly the addresses that were checked.
+
+mod caller;
+pub mod guard;
+
+pub use caller::{Answer, CallError, Caller};
+pub use guard::{Guard, Refused};
