@@ -3,10 +3,10 @@
 
 use super::load::Refusal;
 use super::quantity::Bytes;
+use super::wasi;
 use wasmparser::{Encoding, Parser, Payload};
 
-/// What a policy may import, at any 1.x. The empty WASI that other toolchains ask for is a row here
-/// and a line in `engine::linker`.
+/// What a policy may import, at any 1.x; beside it only the empty WASI.
 const ALLOWED: [&str; 3] = ["tidings:policy/types", "tidings:policy/calendar", "tidings:policy/log"];
 
 /// What a policy must export, at any 1.x.
@@ -80,7 +80,8 @@ fn names(wasm: &[u8]) -> Result<(Vec<String>, Vec<String>), Refusal> {
 }
 
 fn check_imports(imports: &[String]) -> Result<(), Refusal> {
-    let forbidden: Vec<_> = imports.iter().filter(|name| !ALLOWED.contains(&split(name).0)).collect();
+    let is_known = |name: &str| ALLOWED.contains(&name) || wasi::INTERFACES.contains(&name);
+    let forbidden: Vec<_> = imports.iter().filter(|name| !is_known(split(name).0)).collect();
     if !forbidden.is_empty() {
         let names: Vec<_> = forbidden.iter().map(|name| format!("`{}`", shown(name))).collect();
         let text = format!(
@@ -104,11 +105,13 @@ fn check_exports(exports: &[String]) -> Result<(), Refusal> {
 
 fn version(name: &str) -> Result<(), Refusal> {
     let (interface, version) = split(name);
-    if version.split('.').next() == Some("1") {
+    let (spoken, parts) = if interface.starts_with("wasi:") { (wasi::VERSION, 2) } else { ("1", 1) };
+    let built: Vec<_> = version.split(['.', '-']).take(parts).collect();
+    if built.join(".") == spoken {
         return Ok(());
     }
     let built = if version.is_empty() { "no version" } else { version };
-    let text = format!("it was built for `{interface}` {}; this host speaks 1.x", shown(built));
+    let text = format!("it was built for `{interface}` {}; this host speaks {spoken}.x", shown(built));
     Err(Refusal::new("version-unsupported", text))
 }
 
@@ -121,7 +124,7 @@ fn hint(names: &[&String]) -> &'static str {
     if names.iter().any(|name| name.starts_with("wasi:http")) {
         ", it has no network: what it must know is sent with the event"
     } else if names.iter().any(|name| name.starts_with("wasi:")) {
-        ": build it for `wasm32-unknown-unknown`, with `tidings plugin build`"
+        "; of WASI it may import what is in every standard library, and gets it empty"
     } else {
         ""
     }

@@ -4,6 +4,7 @@ use super::bindings::asked::Guest;
 use super::fault::Cause;
 use super::load::Loaded;
 use super::run::{Asked, Runtime, Session};
+use super::wasi::Basis;
 use super::{Policies, answer, convert};
 use crate::domain::policy::{
     Answered, Answerer, DecideQuestion, Decision, FailureQuestion, Plan, PlanQuestion, PolicyFault,
@@ -67,7 +68,8 @@ impl Policies {
 impl Runtime {
     pub(super) async fn plan(&self, loaded: &Loaded, question: &PlanQuestion) -> Result<Asked<Plan>, Cause> {
         let event = loaded.inputs.event(question);
-        let asked = ready(self, loaded)
+        let basis = Basis::new(question.now, &question.id);
+        let asked = ready(self, loaded, basis)
             .await?
             .ask(loaded.limits.fuel, async |guest: &Guest, store| guest.call_plan(store, &event).await)
             .await?;
@@ -82,7 +84,8 @@ impl Runtime {
         question: &DecideQuestion,
     ) -> Result<Asked<Decision>, Cause> {
         let context = loaded.inputs.decide_context(question);
-        let asked = ready(self, loaded)
+        let basis = Basis::new(question.now, &question.message.id);
+        let asked = ready(self, loaded, basis)
             .await?
             .ask(loaded.limits.fuel, async |guest: &Guest, store| guest.call_decide(store, &context).await)
             .await?;
@@ -95,7 +98,8 @@ impl Runtime {
         question: &FailureQuestion,
     ) -> Result<Asked<RetryDecision>, Cause> {
         let attempt = loaded.inputs.failed_attempt(question);
-        let asked = ready(self, loaded)
+        let basis = Basis::new(question.now, &question.message.id);
+        let asked = ready(self, loaded, basis)
             .await?
             .ask(loaded.limits.fuel, async |guest: &Guest, store| {
                 guest.call_on_failure(store, &attempt).await
@@ -110,7 +114,8 @@ impl Runtime {
         question: &ReplyQuestion,
     ) -> Result<Asked<ReplyAction>, Cause> {
         let inbound = loaded.inputs.inbound(question);
-        let asked = ready(self, loaded)
+        let basis = Basis::new(question.now, &question.text);
+        let asked = ready(self, loaded, basis)
             .await?
             .ask(loaded.limits.fuel, async |guest: &Guest, store| guest.call_on_reply(store, &inbound).await)
             .await?;
@@ -119,8 +124,8 @@ impl Runtime {
 }
 
 /// A fresh instance that has its settings.
-async fn ready<'a>(runtime: &'a Runtime, loaded: &'a Loaded) -> Result<Session<'a>, Cause> {
-    let mut session = Session::open(runtime, &loaded.pre, &loaded.limits).await?;
+async fn ready<'a>(runtime: &'a Runtime, loaded: &'a Loaded, basis: Basis) -> Result<Session<'a>, Cause> {
+    let mut session = Session::open(runtime, &loaded.pre, &loaded.limits, basis).await?;
     session.configure(&loaded.settings).await?;
     Ok(session)
 }

@@ -19,10 +19,11 @@ pub(super) fn engine(limits: &Limits) -> wasmtime::Result<Engine> {
     Ok(engine)
 }
 
-/// What a policy may call. The empty WASI of later toolchains is added here, and in `admission`.
+/// What a policy may call: the contract's imports, and an empty WASI.
 pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     MessagePolicy::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    super::wasi::link(&mut linker)?;
     Ok(linker)
 }
 

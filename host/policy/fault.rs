@@ -38,6 +38,10 @@ impl Cause {
         if let Some(trap) = error.downcast_ref::<Trap>() {
             return trapped(*trap, error.downcast_ref::<WasmBacktrace>(), state, limits, fuel);
         }
+        if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
+            let text = format!("it ended itself (`exit({})`){}", exit.0, printed(state));
+            return Self::policy("trap", text);
+        }
         if error.is::<PoolConcurrencyLimitError>() {
             return Self::host(format!("no room for another call: {error}"));
         }
@@ -91,11 +95,16 @@ fn trapped(trap: Trap, trace: Option<&WasmBacktrace>, state: &State, limits: &Li
             format!("it called itself until its stack of {stack} was full{place}: it must recurse less");
         return Cause::policy("stack-overflow", text);
     }
-    if trap == Trap::UnreachableCodeReached
-        && let Some(words) = &state.log.last_error
-        && words.starts_with("panicked at")
-    {
-        return Cause::policy("panic", one_line(words, SAID));
+    if trap == Trap::UnreachableCodeReached {
+        if let Some(words) = &state.log.last_error
+            && words.starts_with("panicked at")
+        {
+            return Cause::policy("panic", one_line(words, SAID));
+        }
+        // Other languages print what went wrong, its last line last.
+        if let Some(words) = state.printed().lines().rfind(|line| !line.trim().is_empty()) {
+            return Cause::policy("panic", one_line(words.trim(), SAID));
+        }
     }
     let text = trap.to_string();
     let text = text.strip_prefix("wasm trap: ").unwrap_or(&text);
@@ -108,6 +117,13 @@ fn place(trace: &WasmBacktrace) -> String {
         Some(name) => format!(" in `{}`", one_line(name, 120)),
         None => String::new(),
     }
+}
+
+/// What it printed last.
+fn printed(state: &State) -> String {
+    let printed = state.printed();
+    let last = printed.lines().rfind(|line| !line.trim().is_empty());
+    last.map_or_else(String::new, |line| format!(": {}", one_line(line.trim(), SAID)))
 }
 
 /// More than eight frames of one function.

@@ -4,6 +4,7 @@ use super::bindings::{calendar, log, types};
 use super::convert;
 use super::limits::Limits;
 use super::quantity::{Bytes, Span};
+use super::wasi::{Basis, Wasi};
 use crate::domain::calendar::{FoldRule, GapRule, from_local, to_local};
 use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime};
 use chrono_tz::Tz;
@@ -23,13 +24,36 @@ pub(super) enum Stop {
 /// What one call has used so far.
 pub(super) struct State {
     limits: Limits,
+    basis: Basis,
     memory: usize,
     pub(super) log: Log,
+    wasi: Option<Box<Wasi>>,
 }
 
 impl State {
-    pub(super) fn new(limits: &Limits) -> Self {
-        Self { limits: limits.clone(), memory: 0, log: Log::default() }
+    pub(super) fn new(limits: &Limits, basis: Basis) -> Self {
+        Self { limits: limits.clone(), basis, memory: 0, log: Log::default(), wasi: None }
+    }
+
+    pub(super) fn wasi(&mut self) -> &mut Wasi {
+        let Self { wasi, basis, limits, .. } = self;
+        wasi.get_or_insert_with(|| Wasi::new(*basis, limits))
+    }
+
+    /// What was printed rather than logged.
+    pub(super) fn printed(&self) -> String {
+        self.wasi.as_ref().map(|wasi| wasi.printed()).unwrap_or_default()
+    }
+
+    /// The lines of the log, and after them what was printed.
+    pub(super) fn into_lines(mut self) -> Vec<String> {
+        for line in self.printed().lines().filter(|line| !line.trim().is_empty()) {
+            // More than may be logged is more than anybody reads.
+            if self.log.write(&self.limits, log::Level::Info, line).is_err() {
+                break;
+            }
+        }
+        self.log.into_lines()
     }
 
     /// The most linear memory the call had: memories do not shrink.
@@ -42,6 +66,7 @@ impl State {
 pub(super) fn bound(store: &mut Store<State>, wall: Span) {
     store.limiter(|state| state);
     store.set_hostcall_fuel(store.data().limits.answer.0);
+    store.set_max_component_handles(1_000);
     store.set_epoch_deadline(1);
     let mut left = wall.0.as_millis() / super::engine::TICK.as_millis();
     store.epoch_deadline_callback(move |_| match left.checked_sub(1) {
@@ -184,7 +209,7 @@ mod tests {
     use super::*;
 
     fn state() -> State {
-        State::new(&Limits::default())
+        State::new(&Limits::default(), Basis::default())
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::imports::State;
 use super::limits::{CEILING, Limits};
 use super::plugin_file::{Mode, PluginFile};
 use super::run::{Runtime, Session};
+use super::wasi::Basis;
 use super::{admission, answer, imports::one_line};
 use crate::domain::policy::Description;
 use std::collections::HashSet;
@@ -151,7 +152,9 @@ pub(super) async fn configure(
     file: &PluginFile,
 ) -> Result<(), Refusal> {
     file.check_settings(&description.settings_schema)?;
-    let mut session = Session::open(runtime, pre, limits).await.map_err(|cause| broken("start", &cause))?;
+    let mut session = Session::open(runtime, pre, limits, Basis::default())
+        .await
+        .map_err(|cause| broken("start", &cause))?;
     match session.configure(&file.settings_text).await {
         Ok(()) => Ok(()),
         Err(cause) if cause.code == "policy-error" => Err(file.refused_settings(&cause.text)),
@@ -204,7 +207,9 @@ async fn describe(
     pre: &MessagePolicyPre<State>,
     limits: &Limits,
 ) -> Result<Description, Refusal> {
-    let session = Session::open(runtime, pre, limits).await.map_err(|cause| broken("start", &cause))?;
+    let session = Session::open(runtime, pre, limits, Basis::default())
+        .await
+        .map_err(|cause| broken("start", &cause))?;
     let described = session
         .ask(limits.start_fuel, async |guest: &asked::Guest, store| guest.call_describe(store).await.map(Ok))
         .await

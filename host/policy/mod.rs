@@ -36,6 +36,7 @@ mod run;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod wasi;
 
 pub use cache::Cache;
 pub use candidate::{Cost, Surface, surface};

@@ -5,6 +5,7 @@ use super::fault::Cause;
 use super::imports::{self, State};
 use super::limits::Limits;
 use super::quantity::Bytes;
+use super::wasi::Basis;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Store};
@@ -59,9 +60,10 @@ impl<'a> Session<'a> {
         runtime: &'a Runtime,
         pre: &MessagePolicyPre<State>,
         limits: &'a Limits,
+        basis: Basis,
     ) -> Result<Self, Cause> {
         let place = runtime.places.acquire().await.map_err(|error| Cause::host(error.to_string()))?;
-        let mut store = Store::new(&runtime.engine, State::new(limits));
+        let mut store = Store::new(&runtime.engine, State::new(limits, basis));
         imports::bound(&mut store, limits.wall);
         give(&mut store, limits.start_fuel)?;
         match pre.instantiate_async(&mut store).await {
@@ -99,7 +101,7 @@ impl<'a> Session<'a> {
                 let burnt = burnt(&self.store, fuel);
                 let state = self.store.into_data();
                 let cost = Cost { start_fuel: self.start_fuel, fuel: burnt, memory: state.memory() };
-                Ok(Asked { answer, log: state.log.into_lines(), cost })
+                Ok(Asked { answer, log: state.into_lines(), cost })
             }
             Ok(Err(words)) => Err(Cause::said(&words)),
             Err(error) => Err(Cause::of(&error, self.store.data(), self.limits, fuel)),

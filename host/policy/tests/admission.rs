@@ -46,7 +46,13 @@ fn a_core_module_is_refused() {
 fn a_component_cut_anywhere_is_refused() {
     let whole = Guest::new(Decides::Send).component();
     check(&whole, Bytes(1 << 20)).unwrap();
-    for length in (0..whole.len()).step_by(7) {
+    // What stands behind the exports are notes: without them it is as good.
+    let parsed = wasmparser::Parser::new(0).parse_all(&whole).map(Result::unwrap);
+    let exported = parsed.filter_map(|payload| match payload {
+        wasmparser::Payload::ComponentExportSection(section) => Some(section.range().end),
+        _ => None,
+    });
+    for length in (0..exported.max().unwrap()).step_by(7) {
         let (code, text) = refused(&whole[..length]);
         // Cut between two sections, a file is whole but does not export a policy.
         assert!(["not-wasm", "damaged", "wrong-world"].contains(&code), "{length}: {code}: {text}");
@@ -62,6 +68,24 @@ fn forbidden_imports_are_all_named_at_once() {
     let expected = "it imports what no policy may: `wasi:http/outgoing-handler@0.2.0`, `clinic:db/query@1.0.0`. \
         A policy computes, asks the calendar and logs, it has no network: what it must know is sent with the event";
     assert_eq!(text, expected);
+}
+
+#[test]
+fn an_empty_wasi_of_the_version_that_is_linked_may_be_imported() {
+    let names = super::super::wasi::INTERFACES.map(|name| format!("{name}@0.2.6"));
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    // Goes on to the exports.
+    assert_eq!(refused(&importing(&names)).0, "wrong-world");
+    let (code, text) = refused(&importing(&["wasi:io/poll@0.3.0"]));
+    assert_eq!(
+        (code, text.as_str()),
+        ("version-unsupported", "it was built for `wasi:io/poll` 0.3.0; this host speaks 0.2.x")
+    );
+    for name in ["wasi:http/types@0.2.0", "wasi:keyvalue/store@0.2.0", "wasi:clocks/timezone@0.2.0"] {
+        let (code, text) = refused(&importing(&[name]));
+        assert_eq!(code, "forbidden-import", "{name}");
+        assert!(text.contains(&format!("`{name}`")), "{text}");
+    }
 }
 
 #[test]

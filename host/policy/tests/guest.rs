@@ -19,7 +19,64 @@ pub(super) enum Decides {
     Log(i32),
     Panic(String),
     DivideByZero,
+    /// Waits for an hour, then defers to the wall clock's second, a minute later, and a random number of
+    /// milliseconds.
+    DeferByWasi,
+    /// Writes to standard error and gives up.
+    Print(String),
 }
+
+/// As much of WASI as the policies here ask for.
+const WASI: &str = "package tests:guests;
+package wasi:io@0.2.0 {
+    interface error { resource error; }
+    interface poll { resource pollable { block: func(); } }
+    interface streams {
+        use error.{error};
+        variant stream-error { last-operation-failed(error), closed }
+        resource output-stream { blocking-write-and-flush: func(contents: list<u8>) -> result<_, stream-error>; }
+    }
+}
+package wasi:clocks@0.2.0 {
+    interface wall-clock { record datetime { seconds: u64, nanoseconds: u32 } now: func() -> datetime; }
+    interface monotonic-clock {
+        use wasi:io/poll@0.2.0.{pollable};
+        subscribe-duration: func(when: u64) -> pollable;
+    }
+}
+package wasi:random@0.2.0 { interface random { get-random-u64: func() -> u64; } }
+package wasi:cli@0.2.0 {
+    interface stderr {
+        use wasi:io/streams@0.2.0.{output-stream};
+        get-stderr: func() -> output-stream;
+    }
+}
+world clocks {
+    include tidings:policy/message-policy@1.0.0;
+    import wasi:clocks/wall-clock@0.2.0;
+    import wasi:clocks/monotonic-clock@0.2.0;
+    import wasi:random/random@0.2.0;
+}
+world output {
+    include tidings:policy/message-policy@1.0.0;
+    import wasi:cli/stderr@0.2.0;
+}
+";
+
+/// The functions of WASI that a policy calls, in order of their index from 1 on: module, name, type.
+type Wasi = &'static [(&'static str, &'static str, u32)];
+
+const CLOCKS: Wasi = &[
+    ("wasi:clocks/wall-clock@0.2.0", "now", 5),
+    ("wasi:clocks/monotonic-clock@0.2.0", "subscribe-duration", 6),
+    ("wasi:io/poll@0.2.0", "[method]pollable.block", 5),
+    ("wasi:random/random@0.2.0", "get-random-u64", 7),
+];
+
+const OUTPUT: Wasi = &[
+    ("wasi:cli/stderr@0.2.0", "get-stderr", 0),
+    ("wasi:io/streams@0.2.0", "[method]output-stream.blocking-write-and-flush", 8),
+];
 
 /// A policy named `sample` for this message type.
 pub(super) struct Guest {
@@ -44,11 +101,24 @@ impl Guest {
         let mut wasm = self.module();
         let mut resolve = wit_parser::Resolve::default();
         let contract = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/plugins/wit/tidings-policy.wit"));
-        let package = resolve.push_source("tidings-policy.wit", contract).unwrap();
-        let world = resolve.select_world(&[package], Some("message-policy")).unwrap();
+        let mut package = resolve.push_source("tidings-policy.wit", contract).unwrap();
+        let (world, calls) = self.wasi();
+        if !calls.is_empty() {
+            package = resolve.push_source("wasi.wit", WASI).unwrap();
+        }
+        let world = resolve.select_world(&[package], Some(world)).unwrap();
         let encoding = wit_component::StringEncoding::UTF8;
         wit_component::embed_component_metadata(&mut wasm, &resolve, world, encoding).unwrap();
         wasm
+    }
+
+    /// The world it is of, and what of WASI it calls.
+    fn wasi(&self) -> (&'static str, Wasi) {
+        match self.decides {
+            Decides::DeferByWasi => ("clocks", CLOCKS),
+            Decides::Print(_) => ("output", OUTPUT),
+            _ => ("message-policy", &[]),
+        }
     }
 
     fn module(&self) -> Vec<u8> {
@@ -60,7 +130,7 @@ impl Guest {
         };
         let decided = memory.decided(&self.decides);
         let words = match &self.decides {
-            Decides::Panic(words) => memory.text(words),
+            Decides::Panic(words) | Decides::Print(words) => memory.text(words),
             _ => memory.text("a line"),
         };
 
@@ -71,8 +141,17 @@ impl Guest {
         types.ty().function([int; 2], [int]);
         types.ty().function([int; 3], []);
         types.ty().function([int; 4], [int]);
+        types.ty().function([int], []);
+        types.ty().function([ValType::I64], [int]);
+        types.ty().function([], [ValType::I64]);
+        types.ty().function([int; 4], []);
         let mut imports = ImportSection::new();
         imports.import("tidings:policy/log@1.0.0", "write", EntityType::Function(3));
+        let (_, wasi) = self.wasi();
+        for (module, name, kind) in wasi {
+            imports.import(module, name, EntityType::Function(*kind));
+        }
+        let own = u32::try_from(wasi.len()).unwrap() + 1;
 
         let mut functions = FunctionSection::new();
         let mut exports = ExportSection::new();
@@ -82,17 +161,17 @@ impl Guest {
             ("describe", 0, answers(described)),
             ("configure", 2, answers(configured)),
             ("plan", 1, body(&[I::Unreachable])),
-            ("decide", 1, self.decide(decided, words)),
+            ("decide", 1, self.decide(decided, words, own + 3)),
             ("on-failure", 1, body(&[I::Unreachable])),
             ("on-reply", 1, body(&[I::Unreachable])),
         ];
-        for (index, (name, kind, function)) in (1..).zip(named) {
+        for (index, (name, kind, function)) in (own..).zip(named) {
             functions.function(kind);
             exports.export(&format!("tidings:policy/policy@1.0.0#{name}"), ExportKind::Func, index);
             code.function(&function);
         }
         functions.function(4);
-        exports.export("cabi_realloc", ExportKind::Func, 7);
+        exports.export("cabi_realloc", ExportKind::Func, own + 6);
         code.function(&realloc());
         exports.export("memory", ExportKind::Memory, 0);
 
@@ -112,7 +191,7 @@ impl Guest {
         module.finish()
     }
 
-    fn decide(&self, decided: i32, (pointer, length): (i32, i32)) -> Function {
+    fn decide(&self, decided: i32, (pointer, length): (i32, i32), itself: u32) -> Function {
         let block = wasm_encoder::BlockType::Empty;
         match &self.decides {
             Decides::Loop => body(&[I::Loop(block), I::Br(0), I::End, I::I32Const(0)]),
@@ -126,7 +205,7 @@ impl Guest {
                 I::I32Const(0),
             ]),
             // The addition keeps it from being a jump.
-            Decides::Recurse => body(&[I::LocalGet(0), I::Call(4), I::I32Const(1), I::I32Add]),
+            Decides::Recurse => body(&[I::LocalGet(0), I::Call(itself), I::I32Const(1), I::I32Add]),
             Decides::Log(level) => body(&[
                 I::Loop(block),
                 I::I32Const(*level),
@@ -140,6 +219,29 @@ impl Guest {
             Decides::Panic(_) => {
                 body(&[I::I32Const(3), I::I32Const(pointer), I::I32Const(length), I::Call(0), I::Unreachable])
             }
+            Decides::DeferByWasi => {
+                const HOUR: i64 = 3_600_000_000_000;
+                let at = |offset| wasm_encoder::MemArg { offset, align: 3, memory_index: 0 };
+                // Below the data there is room for what the wall clock writes.
+                body(
+                    &[
+                        &[I::I64Const(HOUR), I::Call(2), I::Call(3), I::I32Const(16), I::Call(1)][..],
+                        &[I::I32Const(decided), I::I32Const(16), I::I64Load(at(0))],
+                        &[I::I64Const(60), I::I64Add, I::I64Const(1000), I::I64Mul],
+                        &[I::Call(4), I::I64Const(0xffff), I::I64And, I::I64Add, I::I64Store(at(16))],
+                        &[I::I32Const(decided)],
+                    ]
+                    .concat(),
+                )
+            }
+            Decides::Print(_) => body(&[
+                I::Call(1),
+                I::I32Const(pointer),
+                I::I32Const(length),
+                I::I32Const(8),
+                I::Call(2),
+                I::Unreachable,
+            ]),
             Decides::DivideByZero => body(&[I::I32Const(1), I::I32Const(0), I::I32DivS]),
             Decides::Send
             | Decides::Defer(_)
@@ -229,6 +331,7 @@ impl Memory {
         match decides {
             Decides::Say(words) => self.failure(8, words),
             Decides::BigText => self.record(&[1, 0, 0, 300 << 10]),
+            Decides::DeferByWasi => self.record(&[&[0, 0, 1, 0, 0, 0], &reason[..]].concat()),
             Decides::Defer(until) => {
                 let (low, high) = (*until & u64::from(u32::MAX), *until >> 32);
                 let halves = [low, high].map(|half| u32::try_from(half).unwrap().cast_signed());

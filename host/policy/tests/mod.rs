@@ -8,6 +8,7 @@ mod calls;
 mod candidates;
 mod guest;
 mod loading;
+mod wasi;
 
 use super::{Cache, Limits, LoadReport, Loaded, Policies, PolicyLoadError};
 use crate::domain::calendar::{LocalTime, to_local};
