@@ -26,7 +26,7 @@ const BESIDE: &[(&str, &str, &str, &str)] = &[
     ("main",     "config",                      "clap rustls tracing_subscriber",                            ""),
     ("cli",      "config console http sandbox", "axum clap rustls tower_http tracing_subscriber",            ""),
     ("console",  "http",                        "axum minijinja tower_http",                                 ""),
-    ("http",     "",                            "axum tower_http utoipa utoipa_axum",                        ""),
+    ("http",     "",                            "axum hyper hyper_util tower tower_http utoipa utoipa_axum", ""),
     ("store",    "",                            "aes_gcm sqlx",                                              ""),
     ("policy",   "",                            "wasm_encoder wasmparser wasmtime wasmtime_wasi wit_component", ""),
     ("render",   "",                            "fluent* icu_* intl_memoizer minijinja unic_langid",         ""),

@@ -3,9 +3,9 @@
 use super::CliError;
 use super::home::{Home, HomeError, now};
 use crate::domain::id::KeyId;
-use crate::service::{NewKey, SCOPES};
-use crate::store::KeyMode;
-use chrono::TimeDelta;
+use crate::service::{NewKey, SCOPES, check_scope};
+use crate::store::{ApiKey, KeyMode};
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, Subcommand};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,11 +13,16 @@ use std::path::Path;
 #[derive(Subcommand)]
 pub(super) enum Key {
     /// Make a key. It is shown once.
-    #[command(after_help = "Example: tidings key create --name booking --scope events:write --expires 90d")]
+    #[command(after_help = "Examples:
+  tidings key create --name booking --scope events:write --expires 90d
+  tidings key create --name reminders --scope messages:write:appointment-reminder
+  tidings key create --name staging --test")]
     Create(Create),
-    /// List the keys, without the keys themselves.
+    /// List the keys, without the keys themselves, and when each was last used.
+    #[command(after_help = "Example: tidings key list")]
     List,
     /// Take a key back, at once.
+    #[command(after_help = "Example: tidings key revoke 019ab000-0000-7000-8000-000000000000")]
     Revoke {
         /// The key's id, from `tidings key list`.
         id: KeyId,
@@ -29,10 +34,11 @@ pub(super) struct Create {
     /// For people: which system will use it.
     #[arg(long)]
     name: String,
-    /// What it may do; all of it when left out. Repeatable.
-    #[arg(long = "scope", value_parser = clap::builder::PossibleValuesParser::new(SCOPES))]
+    /// What it may do; all of it when left out. Repeatable. `messages:write` and `messages:read` can be
+    /// narrowed to one message type: `messages:write:otp`.
+    #[arg(long = "scope", value_parser = scope)]
     scopes: Vec<String>,
-    /// The key reaches the sandbox only.
+    /// The key runs the whole path and reaches the built-in Twilio only.
     #[arg(long)]
     test: bool,
     /// How many days it lives, such as 90d; for ever when left out.
@@ -40,9 +46,14 @@ pub(super) struct Create {
     expires: Option<TimeDelta>,
 }
 
+fn scope(text: &str) -> Result<String, String> {
+    check_scope(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
+}
+
 fn days(text: &str) -> Result<TimeDelta, String> {
     let number = text.strip_suffix('d').and_then(|number| number.parse::<u32>().ok());
     number
+        .filter(|number| (1..=36_500).contains(number))
         .map(|number| TimeDelta::days(number.into()))
         .ok_or_else(|| "expected a number of days, such as 90d".to_owned())
 }
@@ -74,19 +85,7 @@ impl Key {
             Self::List => {
                 let mut tx = store.read().await.map_err(failed)?;
                 for key in tx.api_keys().await.map_err(failed)? {
-                    let state = match (key.revoked_at, key.expires_at) {
-                        (Some(at), _) => format!("revoked {}", at.format("%F")),
-                        (None, Some(at)) => format!("expires {}", at.format("%F")),
-                        (None, None) => "valid".to_owned(),
-                    };
-                    println!(
-                        "{}  {}…  {}  {}  {}",
-                        key.id,
-                        key.prefix,
-                        state,
-                        key.name,
-                        key.scopes.join(" ")
-                    );
+                    println!("{}", line(&key, now()));
                 }
             }
             Self::Revoke { id } => {
@@ -103,4 +102,18 @@ impl Key {
         }
         Ok(())
     }
+}
+
+fn line(key: &ApiKey, now: DateTime<Utc>) -> String {
+    let day = |at: DateTime<Utc>| at.format("%F").to_string();
+    let state = match (key.revoked_at, key.expires_at) {
+        (Some(at), _) => format!("revoked {}", day(at)),
+        (None, Some(at)) if at <= now => format!("expired {}", day(at)),
+        (None, Some(at)) => format!("expires {}", day(at)),
+        (None, None) => "valid".to_owned(),
+    };
+    let used = key
+        .last_used_at
+        .map_or_else(|| "never used".to_owned(), |at| format!("used {}", at.format("%F %H:%MZ")));
+    format!("{}  {}…  {state}  {used}  {}  {}", key.id, key.prefix, key.name, key.scopes.join(" "))
 }

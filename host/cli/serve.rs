@@ -4,17 +4,17 @@ use super::CliError;
 use super::home::{Home, HomeError, now};
 use crate::clock::SystemClock;
 use crate::domain::secret::Secret;
-use crate::http::{self, HttpSettings};
+use crate::http::{self, Door, HttpSettings};
 use crate::policy::LoadReport;
 use crate::sandbox::{Sandbox, SandboxSettings};
 use crate::service::{Host, NewKey, Providers};
 use crate::twilio::signature::Verifier;
-use crate::twilio::{Provider, TwilioClient, TwilioSettings, callback};
+use crate::twilio::{TwilioClient, TwilioSettings, callback};
 use chrono::{DateTime, TimeDelta, Timelike as _, Utc};
 use chrono_tz::Tz;
 use clap::Args;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -61,86 +61,162 @@ impl Serve {
         }
         let (policies, reports) = home.policies().await?;
         log_policies(&reports);
-        let (providers, verifier, sandbox) = self.providers(&mut home).await?;
-        let settings = HttpSettings { verifier: Some(verifier), body_limit: home.config.server.body_limit };
+        let way = self.way_out(&mut home, address).await?;
+        let server = &home.config.server;
+        let settings = HttpSettings {
+            verifier: Some(way.verifier),
+            test_verifier: way.test_verifier,
+            body_limit: server.body_limit,
+            request_timeout: server.request_timeout.0,
+            trusted_proxies: server.trusted_proxies.clone(),
+        };
+        let door = Door { connections: server.connections, header_timeout: server.header_timeout.0 };
+        let sandbox = way.sandbox;
         let clock = Arc::new(SystemClock);
         let host = Host::new(
             store,
             policies,
             renderer,
-            providers,
+            way.providers,
             clock,
             home.chance.clone(),
-            home.config.settings(),
+            crate::service::Settings { test_url: way.test_url, ..home.config.settings() },
         );
         host.begin().await.map_err(|error| CliError::failed("the host cannot begin", error))?;
 
         let _ = plans.await;
         let mut router = http::router(host.clone(), settings);
-        if let Some(sandbox) = &sandbox {
+        if self.sandbox {
             router = router.merge(sandbox.phone_page());
             let key = NewKey::development(&host.store, now())
                 .await
                 .map_err(|error| CliError::failed("the development key cannot be kept", error))?;
-            greet(address, sandbox, &key, &home);
+            greet(address, &sandbox, &key, &home);
         } else {
             println!("Tidings listens on http://{address}; documents at http://{address}/docs");
         }
-        until_stopped(&host, listener, router).await;
+        until_stopped(&host, listener, router, door).await;
         host.end().await.map_err(|error| CliError::failed("the host did not end cleanly", error))?;
-        if let Some(sandbox) = sandbox {
-            sandbox.shut_down().await;
-        }
+        sandbox.shut_down().await;
         host.store.clone().close().await;
         Ok(())
     }
 
-    /// The way out: Twilio, or the built-in one.
-    async fn providers(&self, home: &mut Home) -> Result<(Providers, Verifier, Option<Sandbox>), CliError> {
+    /// The way out: Twilio, and the built-in one for test keys; or the built-in one alone.
+    async fn way_out(&self, home: &mut Home, address: SocketAddr) -> Result<WayOut, CliError> {
         let unusable = |error| CliError::Home(HomeError::Config(crate::config::ConfigError::Twilio(error)));
-        if !self.sandbox {
-            let settings = &home.config.twilio;
-            if settings.account_sid.is_empty()
-                || settings.auth_token.expose().is_empty()
-                || settings.sender().is_none()
-            {
-                let text = "no Twilio account is configured: set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and \
-                            TWILIO_PHONE_NUMBER or TWILIO_MESSAGING_SERVICE_SID, or run `tidings serve --sandbox`";
-                return Err(HomeError::Account(text.to_owned()).into());
-            }
-            if home.config.server.public_url.is_none() {
-                let text = "no public address is configured: set TIDINGS_PUBLIC_URL, so that Twilio can tell how \
-                            texts fare";
-                return Err(HomeError::Account(text.to_owned()).into());
-            }
-            let verifier = settings.verifier();
-            let client = TwilioClient::new(settings).map_err(unusable)?;
-            return Ok((Providers { live: Some(Arc::new(client)), test: None }, verifier, None));
+        if self.sandbox {
+            let base = home.config.server.public_url.clone().unwrap_or_default();
+            let inbound_url = Some(format!("{}{}", base.trim_end_matches('/'), callback::INBOUND_PATH));
+            let settings = SandboxSettings { inbound_url, ..SandboxSettings::default() };
+            let sandbox = start_sandbox(settings, home).await?;
+            home.config.twilio =
+                account_at(&sandbox, Some(SANDBOX_SENDER.to_owned()), None, &home.config.twilio);
+            let client = TwilioClient::new(&home.config.twilio).map_err(unusable)?;
+            return Ok(WayOut {
+                providers: Providers { live: None, test: Some(Arc::new(client)) },
+                verifier: home.config.twilio.verifier(),
+                test_verifier: None,
+                test_url: None,
+                sandbox,
+            });
         }
-        let base = home.config.server.public_url.clone().unwrap_or_default();
-        let inbound_url = Some(format!("{}{}", base.trim_end_matches('/'), callback::INBOUND_PATH));
-        let settings = SandboxSettings { inbound_url, ..SandboxSettings::default() };
-        let sandbox = Sandbox::start(settings, Arc::new(SystemClock), home.chance.clone())
-            .await
-            .map_err(|error| CliError::failed("the sandbox cannot start", error))?;
-        home.config.twilio = TwilioSettings {
-            account_sid: sandbox.account_sid().to_owned(),
-            auth_token: sandbox.auth_token().clone(),
-            phone_number: Some(SANDBOX_SENDER.to_owned()),
-            base_url: sandbox.base_url(),
-            price_per_segment: home.config.twilio.price_per_segment,
-            currency: home.config.twilio.currency.clone(),
-            ..TwilioSettings::default()
+        check_account(home)?;
+        let settings = &home.config.twilio;
+        let live = TwilioClient::new(settings).map_err(unusable)?;
+        let (number, service) = (settings.phone_number.clone(), settings.messaging_service_sid.clone());
+        // What the sandbox tells of test texts stays on this machine, whatever proxy is in front.
+        let test_url = own_address(address);
+        let beside = SandboxSettings {
+            senders: number.clone().into_iter().collect(),
+            inbound_url: Some(format!("{test_url}{}", callback::INBOUND_PATH)),
+            keep: TEST_TEXTS,
+            ..SandboxSettings::default()
         };
-        let verifier = home.config.twilio.verifier();
-        let client: Arc<dyn Provider> = Arc::new(TwilioClient::new(&home.config.twilio).map_err(unusable)?);
-        Ok((Providers { live: None, test: Some(client) }, verifier, Some(sandbox)))
+        let sandbox = start_sandbox(beside, home).await?;
+        let test_account = account_at(&sandbox, number, service, settings);
+        let test = TwilioClient::new(&test_account).map_err(unusable)?;
+        Ok(WayOut {
+            providers: Providers { live: Some(Arc::new(live)), test: Some(Arc::new(test)) },
+            verifier: settings.verifier(),
+            test_verifier: Some(test_account.verifier()),
+            test_url: Some(test_url),
+            sandbox,
+        })
     }
+}
+
+/// Whom texts are sent through, and who is believed to tell of them.
+struct WayOut {
+    providers: Providers,
+    verifier: Verifier,
+    test_verifier: Option<Verifier>,
+    test_url: Option<String>,
+    sandbox: Sandbox,
+}
+
+/// So many texts of test keys a host remembers.
+const TEST_TEXTS: usize = 10_000;
+
+async fn start_sandbox(settings: SandboxSettings, home: &Home) -> Result<Sandbox, CliError> {
+    Sandbox::start(settings, Arc::new(SystemClock), home.chance.clone())
+        .await
+        .map_err(|error| CliError::failed("the sandbox cannot start", error))
+}
+
+/// The account that the sandbox has, with the prices of the real one.
+fn account_at(
+    sandbox: &Sandbox,
+    phone_number: Option<String>,
+    messaging_service_sid: Option<String>,
+    real: &TwilioSettings,
+) -> TwilioSettings {
+    TwilioSettings {
+        account_sid: sandbox.account_sid().to_owned(),
+        auth_token: sandbox.auth_token().clone(),
+        phone_number,
+        messaging_service_sid,
+        base_url: sandbox.base_url(),
+        price_per_segment: real.price_per_segment,
+        currency: real.currency.clone(),
+        ..TwilioSettings::default()
+    }
+}
+
+/// What a host that sends in earnest cannot do without.
+fn check_account(home: &Home) -> Result<(), HomeError> {
+    let settings = &home.config.twilio;
+    if settings.account_sid.is_empty()
+        || settings.auth_token.expose().is_empty()
+        || settings.sender().is_none()
+    {
+        let text = "no Twilio account is configured: set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and \
+                    TWILIO_PHONE_NUMBER or TWILIO_MESSAGING_SERVICE_SID, or run `tidings serve --sandbox`";
+        return Err(HomeError::Account(text.to_owned()));
+    }
+    if home.config.server.public_url.is_none() {
+        let text = "no public address is configured: set TIDINGS_PUBLIC_URL, so that Twilio can tell how \
+                    texts fare";
+        return Err(HomeError::Account(text.to_owned()));
+    }
+    Ok(())
+}
+
+/// Where this machine itself reaches the host.
+fn own_address(address: SocketAddr) -> String {
+    let mut own = address;
+    if address.ip().is_unspecified() {
+        own.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    format!("http://{own}")
 }
 
 /// Serves and works until a signal comes; then no more claims, calls that are out are waited for, and
 /// last the door is closed.
-async fn until_stopped(host: &Host, listener: TcpListener, router: axum::Router) {
+async fn until_stopped(host: &Host, listener: TcpListener, router: axum::Router, door: Door) {
     let (stop, stopped) = watch::channel(false);
     let (close, closed) = watch::channel(false);
     let wait = |mut stopped: watch::Receiver<bool>| async move {
@@ -148,11 +224,7 @@ async fn until_stopped(host: &Host, listener: TcpListener, router: axum::Router)
     };
     let served = tokio::spawn({
         let closed = wait(closed);
-        async move {
-            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(closed).await {
-                tracing::error!(error = &error as &dyn std::error::Error, "serving ended");
-            }
-        }
+        async move { http::serve(listener, router, door, closed).await }
     });
     let dispatching = tokio::spawn({
         let (host, stop) = (host.clone(), wait(stopped.clone()));

@@ -181,6 +181,12 @@ impl Config {
                 );
             }
         }
+        if self.server.connections == 0 || self.server.requests_per_minute == 0 {
+            return wrong(
+                "server",
+                "lets nobody in: `connections` and `requests_per_minute` need at least 1",
+            );
+        }
         if self.lanes.urgent == 0 || self.lanes.normal == 0 || self.lanes.bulk == 0 {
             return wrong("lanes", "closes a lane; each needs at least 1");
         }
@@ -225,6 +231,8 @@ impl Config {
             },
             sender: self.twilio.sender(),
             public_url: self.server.public_url.clone(),
+            test_url: None,
+            requests_per_minute: self.server.requests_per_minute,
             price_per_segment_micros: self.twilio.price_per_segment,
             currency: self.twilio.currency.clone(),
             permits: service::Permits {

@@ -1,11 +1,17 @@
-//! Who calls: API keys and their scopes.
+//! Who calls: API keys, their scopes, and how many requests they may make.
 
 use super::Api;
+use super::peer::Client;
 use super::problem::Problem;
-use crate::service::Caller;
-use axum::extract::FromRequestParts;
-use axum::http::header::AUTHORIZATION;
+use crate::domain::kind::TypeName;
+use crate::service::{Allowance, Caller, KeyRefused};
+use axum::extract::{FromRequestParts, Request};
+use axum::http::HeaderValue;
+use axum::http::header::{AUTHORIZATION, RETRY_AFTER};
 use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::Response;
+use std::sync::{Arc, OnceLock};
 
 /// The caller, once their key is checked.
 pub(crate) struct Key(pub(crate) Caller);
@@ -13,12 +19,26 @@ pub(crate) struct Key(pub(crate) Caller);
 impl Key {
     /// The caller, if their key may do this.
     pub(crate) fn with(self, scope: &str) -> Result<Caller, Problem> {
-        if self.0.scopes.iter().any(|held| held == scope) {
-            Ok(self.0)
-        } else {
-            Err(Problem::forbidden(format!("the API key lacks the scope {scope}")))
-        }
+        if self.0.may(scope) { Ok(self.0) } else { Err(lacks(scope)) }
     }
+
+    /// The caller, if their key may do this for some message type: [`allow`] says for which.
+    pub(crate) fn with_some(self, scope: &str) -> Result<Caller, Problem> {
+        if self.0.may_for_some(scope) { Ok(self.0) } else { Err(lacks(scope)) }
+    }
+}
+
+/// Whether the caller may do this for this message type.
+pub(crate) fn allow(caller: &Caller, scope: &str, kind: &TypeName) -> Result<(), Problem> {
+    if caller.may_for(scope, kind) {
+        Ok(())
+    } else {
+        Err(Problem::forbidden(format!("the API key lacks the scope {scope} for this message type")))
+    }
+}
+
+fn lacks(scope: &str) -> Problem {
+    Problem::forbidden(format!("the API key lacks the scope {scope}"))
 }
 
 impl FromRequestParts<Api> for Key {
@@ -31,6 +51,57 @@ impl FromRequestParts<Api> for Key {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, key)| key.trim())
             .ok_or_else(|| Problem::unauthorized("send the API key as `Authorization: Bearer tdg_…`"))?;
-        Ok(Self(api.host.caller(key).await?))
+        let client = parts.extensions.get::<Client>().copied();
+        let now = api.host.now();
+        if client.is_some_and(|client| !api.strangers.may_try(client, now)) {
+            return Err(Problem::too_many(
+                "too many requests with keys that are not valid came from this address",
+            ));
+        }
+        let caller = match api.host.caller(key).await {
+            Err(KeyRefused::Invalid) => {
+                if let Some(client) = client {
+                    api.strangers.failed(client, now);
+                }
+                return Err(KeyRefused::Invalid.into());
+            }
+            other => other?,
+        };
+        let allowance = api.host.take_allowance(&caller);
+        if let Some(Told(slot)) = parts.extensions.get::<Told>() {
+            let _ = slot.set(allowance);
+        }
+        match allowance.remaining {
+            Some(_) => Ok(Self(caller)),
+            None => Err(Problem::too_many("the API key has made too many requests")),
+        }
     }
+}
+
+/// Where the extractor leaves what the answer must tell.
+#[derive(Clone, Default)]
+struct Told(Arc<OnceLock<Allowance>>);
+
+/// Tells in every answer to a key what is left to it: the `RateLimit` fields of the IETF's
+/// draft-ietf-httpapi-ratelimit-headers.
+pub(super) async fn tell_allowance(mut request: Request, next: Next) -> Response {
+    let told = Told::default();
+    request.extensions_mut().insert(told.clone());
+    let mut response = next.run(request).await;
+    if let Some(Allowance { quota, window, remaining, reset }) = told.0.get() {
+        let left = remaining.unwrap_or(0);
+        let fields = [
+            ("ratelimit-policy", format!("\"key\";q={quota};w={window}")),
+            ("ratelimit", format!("\"key\";r={left};t={reset}")),
+        ];
+        for (name, value) in fields {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        if remaining.is_none() {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*reset));
+        }
+    }
+    response
 }

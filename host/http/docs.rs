@@ -49,6 +49,7 @@ pub(super) fn router() -> Router<Api> {
     Router::new()
         .route("/api/openapi.json", get(openapi))
         .route("/docs", get(page))
+        .route("/docs/docs.js", get(script))
         .route("/docs/problems", get(problems))
         .route("/docs/problems/{code}", get(problem))
 }
@@ -59,6 +60,10 @@ async fn openapi(State(api): State<Api>) -> impl IntoResponse {
 
 async fn page() -> Html<&'static str> {
     Html(include_str!("docs.html"))
+}
+
+async fn script() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/javascript")], include_str!("docs.js"))
 }
 
 async fn problems() -> Html<String> {

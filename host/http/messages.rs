@@ -1,12 +1,13 @@
 //! Messages: post one, find them, read the whole story of one, take one back.
 
 use super::Api;
-use super::auth::Key;
+use super::auth::{Key, allow};
 use super::body::{Id, Json, idempotency_key};
 use super::events::NewPerson;
 use super::problem::Problem;
 use super::views::{MessageView, StoryView};
 use crate::domain::id::MessageId;
+use crate::domain::kind::TypeName;
 use crate::domain::message::STATUSES;
 use crate::domain::phone::PhoneNumber;
 use crate::service::PostedMessage;
@@ -67,9 +68,10 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Json<NewMessage>,
 ) -> Result<(StatusCode, axum::Json<MessageView>), Problem> {
-    let caller = key.with("messages:write")?;
+    let caller = key.with_some("messages:write")?;
     let idempotency = idempotency_key(&headers)?;
     let new = body.value;
+    allow(&caller, "messages:write", &TypeName(new.kind.clone()))?;
     let posted = PostedMessage {
         kind: new.kind,
         to: new.to.into(),
@@ -120,12 +122,17 @@ pub(super) async fn list(
     key: Key,
     search: Result<Query<Search>, QueryRejection>,
 ) -> Result<axum::Json<MessageList>, Problem> {
-    let caller = key.with("messages:read")?;
+    let caller = key.with_some("messages:read")?;
     let Query(search) = search.map_err(|rejection| Problem::field("query", rejection.body_text()))?;
     for (name, value) in [("recipient", &search.recipient), ("type", &search.kind)] {
         if value.as_ref().is_some_and(|value| value.chars().any(char::is_control)) {
             return Err(Problem::field(name, "holds what no text holds"));
         }
+    }
+    if !caller.may("messages:read") {
+        let narrowed = "the API key reads some message types only; name one of them as `type`";
+        let kind = search.kind.clone().ok_or_else(|| Problem::forbidden(narrowed))?;
+        allow(&caller, "messages:read", &TypeName(kind))?;
     }
     let limit = search.limit.unwrap_or(50);
     if !(1..=200).contains(&limit) {
@@ -208,8 +215,9 @@ pub(super) async fn get(
     key: Key,
     Id(id): Id,
 ) -> Result<axum::Json<StoryView>, Problem> {
-    let caller = key.with("messages:read")?;
+    let caller = key.with_some("messages:read")?;
     let story = story(&api, read_id(&id)?, caller.test).await?;
+    allow(&caller, "messages:read", &story.message.kind)?;
     Ok(axum::Json(StoryView::new(story, &api.settings.currency)))
 }
 
@@ -225,8 +233,10 @@ pub(super) async fn cancel(
     key: Key,
     Id(id): Id,
 ) -> Result<axum::Json<MessageView>, Problem> {
-    let caller = key.with("messages:write")?;
-    let message = api.cancel(read_id(&id)?, caller.test).await?;
+    let (caller, id) = (key.with_some("messages:write")?, read_id(&id)?);
+    let kind = api.type_of_message(id, caller.test).await?;
+    allow(&caller, "messages:write", &kind.ok_or_else(unknown)?)?;
+    let message = api.cancel(id, caller.test).await?;
     Ok(axum::Json(MessageView::new(&message, &api.settings.currency, None)))
 }
 
@@ -242,15 +252,21 @@ pub(super) async fn retry(
     key: Key,
     Id(id): Id,
 ) -> Result<axum::Json<MessageView>, Problem> {
-    let caller = key.with("messages:write")?;
-    let message = api.release(read_id(&id)?, caller.test).await?;
+    let (caller, id) = (key.with_some("messages:write")?, read_id(&id)?);
+    let kind = api.type_of_message(id, caller.test).await?;
+    allow(&caller, "messages:write", &kind.ok_or_else(unknown)?)?;
+    let message = api.release(id, caller.test).await?;
     Ok(axum::Json(MessageView::new(&message, &api.settings.currency, None)))
 }
 
+fn unknown() -> Problem {
+    Problem::not_found("there is no message of this id")
+}
+
 fn read_id(id: &str) -> Result<MessageId, Problem> {
-    id.parse().map_err(|_| Problem::not_found("there is no message of this id"))
+    id.parse().map_err(|_| unknown())
 }
 
 async fn story(api: &Api, id: MessageId, test: bool) -> Result<crate::service::Story, Problem> {
-    api.story(id, test).await?.ok_or_else(|| Problem::not_found("there is no message of this id"))
+    api.story(id, test).await?.ok_or_else(unknown)
 }

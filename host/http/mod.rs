@@ -7,29 +7,32 @@ mod docs;
 mod event_view;
 mod events;
 mod health;
+mod listen;
 mod messages;
+mod peer;
 mod problem;
 mod recipients;
 mod views;
 mod webhooks;
 
+pub use listen::{Door, serve};
+
 use crate::service::Host;
 use crate::twilio::signature::Verifier;
-use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
 use axum::{Router, middleware};
+use ipnet::IpNet;
 use problem::Problem;
 use std::sync::Arc;
 use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-/// Longest time for one request.
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -37,6 +40,9 @@ pub(crate) struct Api {
     host: Host,
     /// Checks the signatures of webhooks; `None` while no account is configured.
     verifier: Option<Arc<Verifier>>,
+    /// The same for a sandbox that stands beside the account.
+    test_verifier: Option<Arc<Verifier>>,
+    strangers: Arc<peer::Strangers>,
     openapi: Arc<str>,
 }
 
@@ -52,8 +58,26 @@ impl std::ops::Deref for Api {
 pub struct HttpSettings {
     /// Checks the signatures of webhooks; `None` while no account is configured.
     pub verifier: Option<Verifier>,
+    /// The same for a sandbox that stands beside the account.
+    pub test_verifier: Option<Verifier>,
     /// Largest body, in bytes.
     pub body_limit: usize,
+    /// How long one request may take, its body included.
+    pub request_timeout: Duration,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            verifier: None,
+            test_verifier: None,
+            body_limit: 1 << 20,
+            request_timeout: Duration::from_secs(30),
+            trusted_proxies: Vec::new(),
+        }
+    }
 }
 
 /// The routes of the API, the webhooks, the documents and the health checks.
@@ -74,7 +98,15 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
         .routes(routes!(health::readyz))
         .split_for_parts();
     let openapi = openapi.to_pretty_json().unwrap_or_else(|_| "{}".to_owned());
-    let api = Api { host, verifier: settings.verifier.map(Arc::new), openapi: openapi.into() };
+    let is_https = host.settings.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+    let api = Api {
+        host,
+        verifier: settings.verifier.map(Arc::new),
+        test_verifier: settings.test_verifier.map(Arc::new),
+        strangers: Arc::default(),
+        openapi: openapi.into(),
+    };
+    let trusted: Arc<[IpNet]> = settings.trusted_proxies.into();
     router
         .merge(docs::router())
         .fallback(|| async { Problem::not_found("there is nothing at this address; see /docs") })
@@ -87,15 +119,36 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
         })
         .with_state(api)
         .layer(DefaultBodyLimit::max(settings.body_limit))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, settings.request_timeout))
+        .layer(middleware::from_fn(auth::tell_allowance))
+        .layer(middleware::from_fn_with_state(trusted, peer::find_client))
         .layer(middleware::from_fn(problem::name_the_limits))
         .layer(CatchPanicLayer::custom(problem::panicked))
-        .layer(SetResponseHeaderLayer::if_not_present(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ))
-        .layer(SetResponseHeaderLayer::if_not_present(
-            header::CACHE_CONTROL,
-            HeaderValue::from_static("no-store"),
-        ))
+        .layer(middleware::from_fn_with_state(is_https, security))
+}
+
+/// What tells browsers to do nothing with our answers that we did not mean.
+const SECURITY: [(HeaderName, &str); 6] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CACHE_CONTROL, "no-store"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    ),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+async fn security(State(is_https): State<bool>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if is_https {
+        let always = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        headers.entry(header::STRICT_TRANSPORT_SECURITY).or_insert(always);
+    }
+    response
 }

@@ -63,6 +63,10 @@ impl Problem {
         Self::plain(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
+    pub(crate) fn too_many(detail: impl Into<String>) -> Self {
+        Self::plain(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail)
+    }
+
     /// One field that is wrong.
     pub(crate) fn field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::fields(vec![FieldProblem { pointer: pointer.into(), detail: detail.into() }])
@@ -83,7 +87,7 @@ impl Problem {
 }
 
 /// The titles of all problem types, by the last word of their address.
-pub(crate) const TITLES: [(&str, &str, &str); 14] = [
+pub(crate) const TITLES: [(&str, &str, &str); 15] = [
     (
         "invalid-request",
         "The request cannot be used as it is",
@@ -146,6 +150,11 @@ pub(crate) const TITLES: [(&str, &str, &str); 14] = [
         "A fault of the host, written in its log. Repeat the request with the same `Idempotency-Key`: it is taken once at the most.",
     ),
     (
+        "too-many-requests",
+        "Too many requests",
+        "Every key may make so many requests in a minute (`server.requests_per_minute`); `RateLimit` in each answer says how many are left. Wait as long as `Retry-After` says. An address that sends keys that are not valid is stopped for a minute too.",
+    ),
+    (
         "timeout",
         "It took too long",
         "The host gave the request up. Repeat it with the same `Idempotency-Key`.",
@@ -162,6 +171,9 @@ impl IntoResponse for Problem {
         let body = serde_json::to_string(&self).unwrap_or_default();
         let mut response =
             (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+        }
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -6,12 +6,13 @@ use super::problem::Problem;
 use crate::domain::consent::Keyword;
 use crate::service::{Inbound, Receipt, Received};
 use crate::store::ProviderEventSource;
-use crate::twilio::signature::{Body, HEADER, called_url};
+use crate::twilio::signature::{Body, HEADER, Verifier, called_url};
 use crate::twilio::webhook::{InboundText, NO_REPLY, OptOutType, REPLY_TYPE, StatusCallback, pairs};
 use axum::body::Bytes;
 use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
 
 /// Twilio tells how a text fares
 ///
@@ -27,7 +28,7 @@ pub(super) async fn status(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<StatusCode, Problem> {
-    let parameters = signed(&api, &uri, &headers, &body)?;
+    let (parameters, _) = signed(&api, &uri, &headers, &body)?;
     let malformed = |detail: String| Problem::plain(StatusCode::BAD_REQUEST, "malformed-body", detail);
     let callback = StatusCallback::read(&parameters).map_err(|error| malformed(error.to_string()))?;
     let Ok(status) = callback.status else {
@@ -85,48 +86,54 @@ pub(super) async fn inbound(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let parameters = signed(&api, &uri, &headers, &body)?;
-    let text = InboundText::read(&parameters)
+    let (parameters, test) = signed(&api, &uri, &headers, &body)?;
+    let inbound = InboundText::read(&parameters)
         .map_err(|error| Problem::plain(StatusCode::BAD_REQUEST, "malformed-body", error.to_string()))?;
     let nothing = || ([(header::CONTENT_TYPE, REPLY_TYPE)], NO_REPLY).into_response();
-    let Ok(from) = text.from_phone() else {
+    let Ok(from) = inbound.from_phone() else {
         tracing::info!("a text from a short code or a name; there is nobody to answer");
         return Ok(nothing());
     };
     let reply = Inbound {
-        sid: text.sid,
+        sid: inbound.sid,
         from,
-        text: text.body.expose().to_owned(),
-        handled: text.opt_out.map(|word| match word {
+        text: inbound.body.expose().to_owned(),
+        handled: inbound.opt_out.map(|word| match word {
             OptOutType::Stop => Keyword::Stop,
             OptOutType::Start => Keyword::Start,
             OptOutType::Help => Keyword::Help,
         }),
-        test: api.providers.live.is_none(),
+        test,
     };
     api.accept_reply(&reply).await?;
     Ok(nothing())
 }
 
-/// The parameters of a request that Twilio has signed.
+/// The parameters of a request that Twilio has signed, and whether it was the sandbox.
 fn signed(
     api: &Api,
     uri: &OriginalUri,
     headers: &HeaderMap,
     body: &[u8],
-) -> Result<Vec<(String, String)>, Problem> {
+) -> Result<(Vec<(String, String)>, bool), Problem> {
     let refuse = |why: &'static str| {
         tracing::warn!(path = uri.path(), why, "a webhook is refused");
         Problem::forbidden("the request is not signed by Twilio")
     };
-    let verifier = api.verifier.as_ref().ok_or_else(|| refuse("no auth token is configured"))?;
-    let base = api.settings.public_url.as_deref().ok_or_else(|| refuse("no public address is configured"))?;
     let signature =
         headers.get(HEADER).and_then(|value| value.to_str().ok()).ok_or_else(|| refuse("no signature"))?;
     let target = uri.path_and_query().map_or(uri.path(), |target| target.as_str());
     let parameters = pairs(body);
-    verifier
-        .verify(&called_url(base, target), Body::Form(&parameters), signature)
-        .map_err(|_| refuse("the signature does not fit"))?;
-    Ok(parameters)
+    let fits = |verifier: &Option<Arc<Verifier>>, base: &Option<String>| {
+        verifier.as_ref().zip(base.as_deref()).map(|(verifier, base)| {
+            verifier.verify(&called_url(base, target), Body::Form(&parameters), signature).is_ok()
+        })
+    };
+    match fits(&api.verifier, &api.settings.public_url) {
+        Some(true) => Ok((parameters, api.providers.live.is_none())),
+        // The sandbox beside the account signs with a token of its own, for an address of this machine.
+        _ if fits(&api.test_verifier, &api.settings.test_url) == Some(true) => Ok((parameters, true)),
+        Some(false) => Err(refuse("the signature does not fit")),
+        None => Err(refuse("no auth token, or no public address, is configured")),
+    }
 }

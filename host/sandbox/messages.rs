@@ -135,7 +135,13 @@ impl Shared {
 
     fn accept(&self, text: SandboxText) -> Value {
         let resource = wire::resource(&self.settings.account_sid, &text);
-        self.ledger().texts.push(text);
+        let mut ledger = self.ledger();
+        // The oldest tenth at once, so that forgetting costs little.
+        if ledger.texts.len() >= self.settings.keep {
+            ledger.texts.drain(..(self.settings.keep / 10).max(1));
+        }
+        ledger.texts.push(text);
+        drop(ledger);
         self.has_changed();
         resource
     }

@@ -83,6 +83,8 @@ pub struct SandboxSettings {
     pub date_skew: TimeDelta,
     /// Whether Advanced Opt-Out is on: inbound texts carry `OptOutType`, blocks are told later.
     pub advanced_opt_out: bool,
+    /// So many texts are remembered; the oldest are forgotten.
+    pub keep: usize,
 }
 
 impl Default for SandboxSettings {
@@ -101,6 +103,7 @@ impl Default for SandboxSettings {
             list_lag: TimeDelta::zero(),
             date_skew: TimeDelta::zero(),
             advanced_opt_out: false,
+            keep: usize::MAX,
         }
     }
 }

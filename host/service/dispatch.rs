@@ -305,7 +305,9 @@ impl Host {
             to: phone,
             from: sender,
             body: Secret::new(text.text),
-            status_callback: self.callbacks().map(|callbacks| callbacks.url(message.id, attempt)),
+            status_callback: self
+                .callbacks_of(message.test)
+                .map(|callbacks| callbacks.url(message.id, attempt)),
             validity: (message.expires_at - now).to_std().ok(),
         };
         let outcome = provider.send(&outgoing).await;

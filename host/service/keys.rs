@@ -1,17 +1,13 @@
 //! API keys: made, checked, taken back. A key is shown once; the database keeps its SHA-256. The key
 //! itself is 160 random bits, so a plain hash is enough: there is nothing to guess.
 
-use super::{Host, HostError};
+use super::{Host, HostError, SCOPES};
 use crate::domain::id::KeyId;
 use crate::domain::secret::Secret;
 use crate::store::{ApiKey, KeyMode, Store};
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::{Rng, RngExt as _};
 use sha2::{Digest as _, Sha256};
-
-/// What a key may be allowed to do.
-pub const SCOPES: [&str; 6] =
-    ["events:write", "events:read", "messages:write", "messages:read", "recipients:write", "recipients:read"];
 
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,24 +66,33 @@ impl NewKey {
     }
 
     /// The key that a sandbox prints at every start: the same each time, because it follows from
-    /// the home's own keys.
+    /// the home's own keys. One that was taken back is followed by the next.
     ///
     /// # Errors
     ///
     /// The database does not take it.
     pub async fn development(store: &Store, now: DateTime<Utc>) -> Result<Secret, HostError> {
-        let seed = store.keys().derive("development key");
-        let body: String = seed.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
-        let mut id = [0; 16];
-        id.copy_from_slice(&store.keys().derive("development key id")[..16]);
-        let id = uuid::Builder::from_random_bytes(id).into_uuid();
-        let new = Self {
-            name: "development".to_owned(),
-            mode: KeyMode::Test,
-            scopes: SCOPES.map(str::to_owned).to_vec(),
-            expires_in: None,
-        };
-        new.with_body(KeyId(id), &body, now).keep(store).await
+        for number in 0_u32.. {
+            let purpose = if number == 0 { String::new() } else { format!(" {number}") };
+            let derive = |what: &str| store.keys().derive(&format!("{what}{purpose}"));
+            let seed = derive("development key");
+            let body: String = seed.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
+            let mut id = [0; 16];
+            id.copy_from_slice(&derive("development key id")[..16]);
+            let id = uuid::Builder::from_random_bytes(id).into_uuid();
+            let new = Self {
+                name: "development".to_owned(),
+                mode: KeyMode::Test,
+                scopes: SCOPES.map(str::to_owned).to_vec(),
+                expires_in: None,
+            };
+            let key = new.with_body(KeyId(id), &body, now).keep(store).await?;
+            let kept = store.read().await?.api_key_by_hash(&hash(key.expose())).await?;
+            if kept.is_some_and(|kept| kept.is_valid(now)) {
+                return Ok(key);
+            }
+        }
+        unreachable!("a home has fewer keys than numbers")
     }
 
     fn with_body(self, id: KeyId, body: &str, now: DateTime<Utc>) -> PreparedKey {
@@ -101,6 +106,7 @@ impl NewKey {
             created_at: now,
             expires_at: self.expires_in.map(|span| now + span),
             revoked_at: None,
+            last_used_at: None,
         };
         PreparedKey { key, text: Secret::new(text) }
     }
@@ -130,9 +136,7 @@ impl Host {
         let mut tx = self.store.read().await.map_err(HostError::from)?;
         let found = tx.api_key_by_hash(&hash(key)).await.map_err(HostError::from)?;
         let now = self.now();
-        let key = found
-            .filter(|key| key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now))
-            .ok_or(KeyRefused::Invalid)?;
+        let key = found.filter(|key| key.is_valid(now)).ok_or(KeyRefused::Invalid)?;
         let test = key.mode == KeyMode::Test;
         match self.provider(test) {
             Some(_) => Ok(Caller { key: key.id, name: key.name, test, scopes: key.scopes }),

@@ -6,6 +6,7 @@
 //! goes out now, renders it, commits the intent and calls the provider; [`receipts`](Host::receive)
 //! and [`reconcile`](Host::sweep) bring it to its end.
 
+mod allowance;
 mod catalogue;
 mod checks;
 mod context;
@@ -22,17 +23,20 @@ mod reconcile;
 mod record;
 mod replan;
 mod replies;
+mod scopes;
 mod settle;
 mod story;
 
+pub use allowance::Allowance;
 pub use checks::{FieldError, PostedPerson};
 pub use dispatch::Ticked;
 pub use intake::{Accepted, IntakeError, PostedEvent, PostedMessage};
-pub use keys::{Caller, KeyRefused, NewKey, PreparedKey, SCOPES};
+pub use keys::{Caller, KeyRefused, NewKey, PreparedKey};
 pub use people::{PersonError, PostedPreferences, PostedRecipient};
 pub use plan::{EventStory, Passed};
 pub use receipts::{Receipt, Received};
 pub use replies::Inbound;
+pub use scopes::{SCOPES, ScopeError, check_scope};
 pub use story::{ActError, Story};
 
 use crate::clock::{Chance, Clock};
@@ -97,6 +101,10 @@ pub struct Settings {
     pub sender: Option<Sender>,
     /// Where the world reaches us; callbacks need it.
     pub public_url: Option<String>,
+    /// Where the sandbox reaches us when texts of live keys go elsewhere; `None`: at `public_url`.
+    pub test_url: Option<String>,
+    /// Requests that one key may make in a minute.
+    pub requests_per_minute: u32,
     /// Estimate, in millionths of the currency.
     pub price_per_segment_micros: i64,
     /// ISO 4217.
@@ -152,6 +160,10 @@ pub struct Inner {
     pub settings: Settings,
     /// The addresses that the provider calls back; `None` without a public address.
     callbacks: Option<Callbacks>,
+    /// The same for texts of test keys.
+    test_callbacks: Option<Callbacks>,
+    /// What each key has done of late.
+    uses: allowance::Uses,
     /// Something is due.
     wake: Notify,
     permits: LanePermits,
@@ -197,7 +209,9 @@ impl Host {
     ) -> Self {
         let id = HostId::new(clock.now(), &mut *chance.lock());
         let key = store.keys().derive("callback");
-        let callbacks = settings.public_url.as_deref().map(|base| Callbacks::new(base, &key));
+        let at = |base: Option<&str>| base.map(|base| Callbacks::new(base, &key));
+        let callbacks = at(settings.public_url.as_deref());
+        let test_callbacks = at(settings.test_url.as_deref().or(settings.public_url.as_deref()));
         let permits = LanePermits {
             urgent: Arc::new(Semaphore::new(settings.permits.urgent)),
             normal: Arc::new(Semaphore::new(settings.permits.normal)),
@@ -213,6 +227,8 @@ impl Host {
             id,
             settings,
             callbacks,
+            test_callbacks,
+            uses: allowance::Uses::default(),
             wake: Notify::new(),
             permits,
             paused: std::sync::Mutex::new(None),
@@ -229,6 +245,11 @@ impl Host {
     #[must_use]
     pub fn callbacks(&self) -> Option<&Callbacks> {
         self.callbacks.as_ref()
+    }
+
+    /// The addresses that are called back about texts of test keys, or of live ones.
+    pub(super) fn callbacks_of(&self, test: bool) -> Option<&Callbacks> {
+        if test { self.test_callbacks.as_ref() } else { self.callbacks.as_ref() }
     }
 
     /// Which messages this host can serve; `None` when it has nobody to send through.

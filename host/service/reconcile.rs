@@ -82,6 +82,7 @@ impl Host {
     ///
     /// The database failed.
     pub async fn end(&self) -> Result<(), HostError> {
+        self.write_key_uses().await?;
         let mut tx = self.store.begin().await?;
         tx.host_gone(self.id).await?;
         Ok(tx.commit().await?)
@@ -97,6 +98,7 @@ impl Host {
         let now = self.now();
         self.take_over(now).await?;
         self.check(now).await?;
+        self.write_key_uses().await?;
         let mut tx = self.store.read().await?;
         let events = tx.events_to_plan(now - PLANNING).await?;
         drop(tx);

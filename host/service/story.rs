@@ -3,6 +3,7 @@
 use super::{Host, HostError};
 use crate::domain::event::Event;
 use crate::domain::id::MessageId;
+use crate::domain::kind::TypeName;
 use crate::domain::message::{Cause, Message};
 use crate::store::{
     Attempt, Change, DecisionRecord, JournalLine, MessageFilter, MessagePage, ProviderEvent, StoreError,
@@ -50,6 +51,16 @@ impl From<StoreError> for ActError {
 }
 
 impl Host {
+    /// The type of a message of live keys, or of test keys.
+    ///
+    /// # Errors
+    ///
+    /// The database failed.
+    pub async fn type_of_message(&self, id: MessageId, test: bool) -> Result<Option<TypeName>, HostError> {
+        let message = self.store.read().await?.message(id).await?;
+        Ok(message.filter(|message| message.test == test).map(|message| message.kind))
+    }
+
     /// Everything that is known of a message of live keys, or of test keys.
     ///
     /// # Errors

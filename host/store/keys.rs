@@ -44,6 +44,16 @@ pub struct ApiKey {
     pub expires_at: Option<DateTime<Utc>>,
     /// When it was taken back.
     pub revoked_at: Option<DateTime<Utc>>,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<DateTime<Utc>>,
+}
+
+impl ApiKey {
+    /// Whether it opens anything now.
+    #[must_use]
+    pub fn is_valid(&self, now: DateTime<Utc>) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|at| at > now)
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -56,6 +66,7 @@ struct KeyRow {
     created_at: i64,
     expires_at: Option<i64>,
     revoked_at: Option<i64>,
+    last_used_at: Option<i64>,
 }
 
 impl TryFrom<KeyRow> for ApiKey {
@@ -77,19 +88,29 @@ impl TryFrom<KeyRow> for ApiKey {
             created_at: at(row.created_at)?,
             expires_at: row.expires_at.map(at).transpose()?,
             revoked_at: row.revoked_at.map(at).transpose()?,
+            last_used_at: row.last_used_at.map(at).transpose()?,
         })
     }
 }
 
-const COLUMNS: &str = "SELECT id, name, prefix, mode, scopes, created_at, expires_at, revoked_at FROM api_keys ORDER BY created_at, id";
+macro_rules! columns {
+    () => {
+        "id, name, prefix, mode, scopes, created_at, expires_at, revoked_at, last_used_at"
+    };
+}
 
-const BY_HASH: &str = "SELECT id, name, prefix, mode, scopes, created_at, expires_at, revoked_at
-    FROM api_keys WHERE hash = $1";
+const ALL: &str = concat!("SELECT ", columns!(), " FROM api_keys ORDER BY created_at, id");
+
+const BY_HASH: &str = concat!("SELECT ", columns!(), " FROM api_keys WHERE hash = $1");
 
 const INSERT: &str = "INSERT INTO api_keys (id, name, prefix, hash, mode, scopes, created_at, expires_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
 
 const REVOKE: &str = "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+
+// Two hosts may tell of the same key: the later use stays.
+const USED: &str = "UPDATE api_keys SET last_used_at = $2
+    WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)";
 
 const REMEMBER: &str = "INSERT INTO idempotency_keys (api_key_id, key, request_hash, resource_id, created_at)
     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (api_key_id, key) DO NOTHING";
@@ -115,7 +136,7 @@ impl Tx {
     ///
     /// Fails when the database does.
     pub async fn api_keys(&mut self) -> Result<Vec<ApiKey>> {
-        let rows: Vec<KeyRow> = on!(self, |db| sqlx::query_as(COLUMNS).fetch_all(db).await)?;
+        let rows: Vec<KeyRow> = on!(self, |db| sqlx::query_as(ALL).fetch_all(db).await)?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
@@ -153,6 +174,16 @@ impl Tx {
             .await
             .map(|done| done.rows_affected()))?;
         Ok(revoked == 1)
+    }
+
+    /// Writes down when a key was used.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn key_used(&mut self, id: KeyId, at: DateTime<Utc>) -> Result<()> {
+        on!(self, |db| sqlx::query(USED).bind(id.0).bind(at.timestamp_millis()).execute(db).await.map(drop))?;
+        Ok(())
     }
 
     /// Remembers what came of a request; `false` when its key was used before.

@@ -184,11 +184,11 @@ CREATE UNIQUE INDEX messages_once ON messages
     (subject_type, subject_id, recipient_id, kind, key, COALESCE(occurrence, 0), test)
     WHERE subject_id IS NOT NULL AND state <> 'canceled' AND NOT superseded;
 CREATE INDEX messages_by_age ON messages (created_at, id);
-CREATE INDEX messages_of_recipient ON messages (recipient_id, created_at);
-CREATE INDEX messages_of_phone ON messages (phone_hash, created_at) WHERE phone_hash IS NOT NULL;
+CREATE INDEX messages_of_recipient ON messages (recipient_id, created_at, id);
+CREATE INDEX messages_of_phone ON messages (phone_hash, created_at, id) WHERE phone_hash IS NOT NULL;
 CREATE INDEX messages_of_event ON messages (event_id) WHERE event_id IS NOT NULL;
-CREATE INDEX messages_of_kind ON messages (kind, created_at);
-CREATE INDEX messages_in_state ON messages (state, created_at);
+CREATE INDEX messages_of_kind ON messages (kind, created_at, id);
+CREATE INDEX messages_in_state ON messages (state, created_at, id);
 
 -- What policies answered, with their whole input, so that every decision can be replayed.
 CREATE TABLE decisions (

@@ -7,7 +7,9 @@
 mod support;
 
 mod delivery;
+mod door;
 mod events;
+mod keys;
 mod messages;
 mod plugins;
 mod problems;

@@ -7,8 +7,10 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use tidings::clock::{Chance, SystemClock};
+use tidings::sandbox::{Sandbox, SandboxSettings};
 use tokio::task::JoinSet;
 
 const FOLDERS: [&str; 3] = ["plugins", "templates", "locales"];
@@ -152,6 +154,16 @@ impl Running {
     fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+}
+
+/// A program that does not outlive its test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -302,6 +314,67 @@ async fn a_key_opens_what_its_scopes_say_until_it_is_taken_back() {
     }
     let list = running.client.get(format!("{}/api/v1/messages", running.base)).bearer_auth(key);
     assert_eq!(list.send().await.unwrap().status(), 403);
+}
+
+#[tokio::test]
+async fn a_test_key_beside_live_ones_never_reaches_twilio() {
+    let home = new_home();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let base = format!("http://127.0.0.1:{port}");
+    let settings = SandboxSettings::immediate();
+    let twilio = Sandbox::start(settings, Arc::new(SystemClock), Chance::from_machine()).await.unwrap();
+    let key = |arguments: &[&str]| {
+        let (status, key, errors) =
+            run(home.path(), &[&["key", "create", "--name", "a"], arguments].concat());
+        assert_eq!(status, Some(0), "{errors}");
+        key.trim().to_owned()
+    };
+    let (live, test) = (key(&[]), key(&["--test"]));
+    let child = tidings(home.path(), &["serve", "--address", &format!("127.0.0.1:{port}")])
+        .env("TWILIO_ACCOUNT_SID", twilio.account_sid())
+        .env("TWILIO_AUTH_TOKEN", twilio.auth_token().expose())
+        .env("TWILIO_PHONE_NUMBER", "+15005550006")
+        .env("TWILIO_BASE_URL", twilio.base_url())
+        .env("TIDINGS_PUBLIC_URL", &base)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut running = Killed(child);
+    let mut said = String::new();
+    BufReader::new(running.0.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    assert!(said.contains(&base), "{said}");
+
+    let client = reqwest_client();
+    let deliver = async |key: &str| {
+        let body = json!({"type": "urgent-alert", "to": {"id": "ana", "phone": "+12025550143"},
+            "variables": {"text": "The clinic is closed today."}});
+        let answer =
+            client.post(format!("{base}/api/v1/messages")).bearer_auth(key).json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), 202);
+        let message: Value = answer.json().await.unwrap();
+        let path = format!("{base}/api/v1/messages/{}", message["id"].as_str().unwrap());
+        // The program has a clock of its own: there is nothing to wait for but the time it takes.
+        for _ in 0..3000 {
+            let story =
+                client.get(&path).bearer_auth(key).send().await.unwrap().json::<Value>().await.unwrap();
+            if story["state"] == "delivered" {
+                return story;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("it was not delivered");
+    };
+    let tested = deliver(&test).await;
+    assert_eq!((tested["test"].as_bool(), twilio.calls()), (Some(true), 0), "{tested}");
+    let sent = deliver(&live).await;
+    assert_eq!((sent["test"].as_bool(), twilio.calls()), (Some(false), 1), "{sent}");
+    // Nobody from outside looks at the phones of the sandbox.
+    assert_eq!(client.get(format!("{base}/sandbox")).send().await.unwrap().status(), 404);
+    // A live key does not see what a test key did, nor the other way round.
+    for (key, id) in [(&live, &tested["id"]), (&test, &sent["id"])] {
+        let path = format!("{base}/api/v1/messages/{}", id.as_str().unwrap());
+        assert_eq!(client.get(path).bearer_auth(key).send().await.unwrap().status(), 404);
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tidings::clock::{Chance, Clock, ManualClock};
 use tidings::config::Config;
 use tidings::domain::phone::PhoneNumber;
-use tidings::http::{self, HttpSettings};
+use tidings::http::{self, Door, HttpSettings};
 use tidings::policy::{Cache, Policies};
 use tidings::render::Renderer;
 use tidings::sandbox::{Sandbox, SandboxSettings};
@@ -160,9 +160,14 @@ impl Start {
         let settings = HttpSettings {
             verifier: Some(self.config.twilio.verifier()),
             body_limit: self.config.server.body_limit,
+            request_timeout: self.config.server.request_timeout.0,
+            trusted_proxies: self.config.server.trusted_proxies.clone(),
+            ..HttpSettings::default()
         };
         let router = http::router(host.clone(), settings).merge(sandbox.phone_page());
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let server = &self.config.server;
+        let door = Door { connections: server.connections, header_timeout: server.header_timeout.0 };
+        tokio::spawn(http::serve(listener, router, door, std::future::pending()));
         let new = NewKey {
             name: "test".to_owned(),
             mode: KeyMode::Test,

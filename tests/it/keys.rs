@@ -1,0 +1,148 @@
+//! API keys: what each may do, how often, and until when.
+
+use crate::for_each_database;
+use crate::support::{ANA, TestHost};
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use tidings::clock::Chance;
+use tidings::service::NewKey;
+use tidings::store::KeyMode;
+
+async fn new_key(host: &TestHost, scopes: &[&str]) -> String {
+    let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+    let new = NewKey { name: "narrow".to_owned(), mode: KeyMode::Test, scopes, expires_in: None };
+    let prepared = new.prepare(&mut *Chance::from_machine().lock(), host.host.now());
+    prepared.keep(&host.host.store).await.unwrap().expose().to_owned()
+}
+
+async fn ask(
+    host: &TestHost,
+    key: &str,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> reqwest::Response {
+    let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+    let request = host.client.request(method, format!("{}{path}", host.base)).bearer_auth(key);
+    let request = match body {
+        Some(body) => request.json(body),
+        None => request,
+    };
+    request.send().await.unwrap()
+}
+
+fn header<'a>(answer: &'a reqwest::Response, name: &str) -> &'a str {
+    answer.headers().get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+}
+
+for_each_database! {
+    async fn a_key_for_one_message_type_sends_and_reads_that_type_alone(start: Start) {
+        let host = start.host().await;
+        let key = new_key(&host, &["messages:write:prescription-ready", "messages:read:prescription-ready"]).await;
+        let message = |kind: &str| json!({"type": kind, "to": {"id": "ana", "phone": ANA}});
+        let other = host.message(message("follow-up")).await;
+        let ask = async |method: &str, path: &str, body: Option<Value>| {
+            let answer = ask(&host, &key, method, path, body.as_ref()).await;
+            (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+        };
+
+        let (status, own) = ask("POST", "/api/v1/messages", Some(message("prescription-ready"))).await;
+        assert_eq!(status, 202, "{own}");
+        let own = format!("/api/v1/messages/{}", own["id"].as_str().unwrap());
+        let other = format!("/api/v1/messages/{other}");
+        let (status, told) = ask("POST", "/api/v1/messages", Some(message("follow-up"))).await;
+        assert_eq!((status, &told["type"]), (403, &json!("/docs/problems/forbidden")), "{told}");
+        for (path, expected) in [
+            ("/api/v1/messages?type=prescription-ready", 200),
+            ("/api/v1/messages?type=follow-up", 403),
+            ("/api/v1/messages", 403),
+            (own.as_str(), 200),
+            (other.as_str(), 403),
+        ] {
+            assert_eq!(ask("GET", path, None).await.0, expected, "{path}");
+        }
+        for act in ["cancel", "retry"] {
+            assert_eq!(ask("POST", &format!("{other}/{act}"), None).await.0, 403, "{act}");
+        }
+        assert_eq!(host.get(&other).await["state"], "planned");
+        assert_eq!(ask("POST", &format!("{own}/cancel"), None).await.0, 200);
+    }
+
+    async fn a_key_is_told_its_allowance_and_stopped_at_its_end(start: Start) {
+        let mut start = start;
+        start.config.server.requests_per_minute = 3;
+        let host = start.host().await;
+        let key = new_key(&host, &["messages:read"]).await;
+        for left in ["2", "1", "0"] {
+            let answer = ask(&host, &key, "GET", "/api/v1/messages", None).await;
+            assert_eq!(answer.status(), 200);
+            assert_eq!(header(&answer, "ratelimit-policy"), "\"key\";q=3;w=60");
+            assert_eq!(header(&answer, "ratelimit"), format!("\"key\";r={left};t=60"));
+        }
+        host.clock.advance(TimeDelta::milliseconds(12_500));
+        let answer = ask(&host, &key, "GET", "/api/v1/messages", None).await;
+        assert_eq!((answer.status().as_u16(), header(&answer, "retry-after")), (429, "48"));
+        assert_eq!(header(&answer, "ratelimit"), "\"key\";r=0;t=48");
+        assert_eq!(header(&answer, "content-type"), "application/problem+json");
+        let problem: Value = answer.json().await.unwrap();
+        assert_eq!(problem["type"], "/docs/problems/too-many-requests");
+        assert_eq!(ask(&host, &host.key, "GET", "/api/v1/messages", None).await.status(), 200, "another key");
+        host.clock.advance(TimeDelta::seconds(48));
+        assert_eq!(ask(&host, &key, "GET", "/api/v1/messages", None).await.status(), 200, "a minute later");
+    }
+
+    async fn who_tries_wrong_keys_is_stopped_and_a_known_proxy_names_them(start: Start) {
+        let mut start = start;
+        start.config.server.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+        let host = start.host().await;
+        let try_from = async |address: &str, key: &str| {
+            let request = host.client.get(format!("{}/api/v1/messages", host.base)).bearer_auth(key);
+            request.header("x-forwarded-for", address).send().await.unwrap().status().as_u16()
+        };
+        for _ in 0..60 {
+            assert_eq!(try_from("203.0.113.5", "tdg_live_wrong").await, 401);
+        }
+        assert_eq!(try_from("203.0.113.5", "tdg_live_wrong").await, 429);
+        assert_eq!(try_from("203.0.113.6", "tdg_live_wrong").await, 401, "another address");
+        assert_eq!(try_from("203.0.113.6", &host.key).await, 200);
+        host.clock.advance(TimeDelta::minutes(1));
+        assert_eq!(try_from("203.0.113.5", "tdg_live_wrong").await, 401);
+    }
+
+    async fn the_last_use_of_a_key_is_written_down(start: Start) {
+        let host = start.host().await;
+        let last_used = async || {
+            let keys = host.host.store.read().await.unwrap().api_keys().await.unwrap();
+            keys[0].last_used_at
+        };
+        assert_eq!(last_used().await, None);
+        host.get("/api/v1/messages").await;
+        host.host.sweep().await.unwrap();
+        let first = host.host.now();
+        assert_eq!(last_used().await, Some(first));
+        host.clock.advance(TimeDelta::seconds(59));
+        host.get("/api/v1/messages").await;
+        host.host.sweep().await.unwrap();
+        assert_eq!(last_used().await, Some(first), "once a minute is enough");
+        host.clock.advance(TimeDelta::seconds(1));
+        host.get("/api/v1/messages").await;
+        host.host.end().await.unwrap();
+        assert_eq!(last_used().await, Some(first + TimeDelta::seconds(60)));
+    }
+
+    async fn a_development_key_that_was_taken_back_is_not_given_out_again(start: Start) {
+        let host = start.host().await;
+        let (store, now) = (&host.host.store, host.host.now());
+        let first = NewKey::development(store, now).await.unwrap();
+        assert_eq!(NewKey::development(store, now).await.unwrap(), first, "the same at every start");
+        let id = host.host.caller(first.expose()).await.unwrap().key;
+        let mut tx = store.begin().await.unwrap();
+        assert!(tx.revoke_api_key(id, now).await.unwrap());
+        tx.commit().await.unwrap();
+        let second = NewKey::development(store, now).await.unwrap();
+        assert_ne!(second, first);
+        assert!(host.host.caller(second.expose()).await.is_ok());
+        assert!(host.host.caller(first.expose()).await.is_err());
+        assert_eq!(NewKey::development(store, now).await.unwrap(), second);
+    }
+}
