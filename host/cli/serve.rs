@@ -95,7 +95,12 @@ impl Serve {
         } else {
             println!("Tidings listens on http://{address}; documents at http://{address}/docs");
         }
+        let words = tokio::spawn({
+            let (host, folder) = (host.clone(), home.folder.clone());
+            async move { host.watch_words(&folder).await }
+        });
         until_stopped(&host, listener, router, door).await;
+        words.abort();
         host.end().await.map_err(|error| CliError::failed("the host did not end cleanly", error))?;
         sandbox.shut_down().await;
         host.store.clone().close().await;

@@ -18,7 +18,9 @@ pub(crate) struct Readiness {
     policies: Vec<String>,
     /// The languages there are texts in.
     locales: Vec<String>,
-    /// Files that are left out, with the place of their fault.
+    /// Locales, and `templates`, that run on their last good version because of a fault.
+    kept: Vec<String>,
+    /// The faults of templates and locales: `file:line:column`, a sentence, the line and a caret.
     faults: Vec<String>,
     /// Whether there is somebody to send through.
     provider: bool,
@@ -56,6 +58,7 @@ pub(crate) async fn readyz(State(api): State<Api>) -> (StatusCode, Json<Readines
             })
             .collect(),
         locales: catalogue.locales().map(str::to_owned).collect(),
+        kept: catalogue.kept().map(str::to_owned).collect(),
         faults: catalogue.faults().iter().map(ToString::to_string).collect(),
         provider: api.providers.live.is_some() || api.providers.test.is_some(),
     };

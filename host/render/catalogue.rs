@@ -3,16 +3,18 @@
 
 use super::arguments;
 use super::fault::Fault;
+use super::files::Files;
 use super::flaw::Flaw;
 use super::language;
+use super::lint::Reference;
 use super::locale::Locale;
 use super::template;
+use super::templates::Templates;
 use super::translator::{Notes, Translator};
 use super::{REFERENCE, RenderError, RenderRequest, Rendered};
 use crate::domain::kind::{Kind, OnMissing, TypeName};
 use crate::domain::policy::Discretion;
 use crate::domain::segments::{self, Segments};
-use minijinja::Environment;
 use minijinja::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,14 +24,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 const DEFAULT_PARTS: u32 = 2;
 
 /// Message types, templates and locales, as they were at one moment.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Catalogue {
-    pub(super) kinds: BTreeMap<TypeName, Kind>,
-    pub(super) engine: Environment<'static>,
+    pub(super) templates: Arc<Templates>,
+    /// What translations are measured by.
+    pub(super) reference: Arc<Reference>,
     pub(super) locales: BTreeMap<String, Arc<Locale>>,
     pub(super) default_language: String,
     pub(super) discreet_keys: Arc<BTreeSet<String>>,
     pub(super) faults: Vec<Fault>,
+    pub(super) kept: BTreeSet<String>,
+    /// What it was built from, be it used or not.
+    pub(super) files: Files,
 }
 
 /// A text in one language, before anybody asked for its price.
@@ -44,12 +50,12 @@ impl Catalogue {
     /// A message type by its name.
     #[must_use]
     pub fn kind(&self, name: &TypeName) -> Option<&Kind> {
-        self.kinds.get(name)
+        self.templates.kinds.get(name)
     }
 
     /// All message types, by name.
     pub fn kinds(&self) -> impl Iterator<Item = &Kind> {
-        self.kinds.values()
+        self.templates.kinds.values()
     }
 
     /// The locales that texts can be sent in.
@@ -57,11 +63,16 @@ impl Catalogue {
         self.locales.keys().map(String::as_str)
     }
 
-    /// Faults in locales other than the reference: the files are left out, and their texts go out
-    /// in another language.
+    /// Faults in the files as they are now. What they say is not in use: of a running host the last
+    /// good version is, and where there is none, texts go out in another language.
     #[must_use]
     pub fn faults(&self) -> &[Fault] {
         &self.faults
+    }
+
+    /// The locales, and `templates`, that run on their last good version.
+    pub fn kept(&self) -> impl Iterator<Item = &str> {
+        self.kept.iter().map(String::as_str)
     }
 
     /// The locale that a reader of this language can read: `tl` finds `fil`, `zh-CN` finds
@@ -86,7 +97,7 @@ impl Catalogue {
     /// whole text.
     pub fn render(&self, request: &RenderRequest<'_>) -> Result<Rendered, RenderError> {
         let unknown = || RenderError::UnknownKind(request.kind.clone());
-        let kind = self.kinds.get(request.kind).ok_or_else(unknown)?;
+        let kind = self.templates.kinds.get(request.kind).ok_or_else(unknown)?;
         let variables = arguments::prepare(kind, request)?;
         let mut reason: Option<Flaw> = None;
         // Should every language be over its budget, the recipient's own is the one to send.
@@ -175,7 +186,7 @@ impl Catalogue {
         context.insert("t".to_owned(), Value::from_object(translator));
         context.insert("sp".to_owned(), Value::from(locale.formats.joiner()));
         let rendered = catch_unwind(AssertUnwindSafe(|| {
-            template::render(&self.engine, kind.name.as_str(), context, &notes)
+            template::render(&self.templates.engine, kind.name.as_str(), context, &notes)
         }));
         let Ok(text) = rendered else {
             locale.renew();

@@ -5,9 +5,34 @@ use std::fmt;
 /// How much of a long line is shown on each side of the caret.
 const AROUND: usize = 50;
 
-/// One fault in one file. Its `Display` prints the place, the line, a caret and the sentence.
+/// How much a finding weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The file cannot be used: a running host keeps its last good version.
+    Fault,
+    /// It can be used, and somebody should look.
+    Warning,
+}
+
+impl Severity {
+    /// As reports write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fault => "fault",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// One fault in one file, or a warning about it. Its `Display` prints the place, the line, a caret
+/// and the sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
+    /// How much it weighs.
+    pub severity: Severity,
+    /// The rule that found it, for machines: `unknown-variable`.
+    pub rule: &'static str,
     /// Path below the home folder: `locales/es/appointments.ftl`.
     pub file: String,
     /// Counts from 1; 0 when the whole file is meant.
@@ -31,6 +56,8 @@ impl Fault {
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let end = source[offset..].find('\n').map_or(source.len(), |length| offset + length);
         Self {
+            severity: Severity::Fault,
+            rule: "unreadable",
             file: file.to_owned(),
             line: before.matches('\n').count() + 1,
             column: source[start..offset].chars().count() + 1,
@@ -41,7 +68,15 @@ impl Fault {
 
     /// A fault of a whole file, or of one that is not there.
     pub(super) fn whole(file: &str, message: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), line: 0, column: 0, snippet: String::new(), message: message.into() }
+        Self {
+            severity: Severity::Fault,
+            rule: "unreadable",
+            file: file.to_owned(),
+            line: 0,
+            column: 0,
+            snippet: String::new(),
+            message: message.into(),
+        }
     }
 
     /// A fault in a line, where nothing closer is known.
@@ -50,14 +85,23 @@ impl Fault {
         let indent = source[start..].find(|c: char| !c.is_whitespace()).unwrap_or(0);
         Self::at(file, source, start + indent, message)
     }
+
+    /// The same, found by this rule.
+    pub(super) fn by(self, rule: &'static str) -> Self {
+        Self { rule, ..self }
+    }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let weight = match self.severity {
+            Severity::Fault => "",
+            Severity::Warning => "warning: ",
+        };
         if self.line == 0 {
-            return write!(f, "{}: {}", self.file, self.message);
+            return write!(f, "{}: {weight}{}", self.file, self.message);
         }
-        writeln!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)?;
+        writeln!(f, "{}:{}:{}: {weight}{}", self.file, self.line, self.column, self.message)?;
         let skipped = self.column.saturating_sub(AROUND + 1);
         // A tab is as wide as the terminal likes; as a space the caret stands under its character.
         let shown: String = self

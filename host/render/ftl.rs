@@ -31,7 +31,7 @@ impl FtlFile {
 pub(super) fn parse(source: &Source) -> Result<FtlFile, Vec<Fault>> {
     if let Some(offset) = too_deep(&source.text) {
         let message = format!("braces and brackets are nested more than {MAX_DEPTH} deep; make it simpler");
-        return Err(vec![source.fault(offset, message)]);
+        return Err(vec![source.fault(offset, message).by("nesting")]);
     }
     let file = source.file.clone();
     match FluentResource::try_new(source.text.clone()) {
@@ -97,9 +97,9 @@ fn fault(source: &Source, error: &ParserError) -> Fault {
     if unclosed && text[line_start..at].trim().is_empty() && line_start > 0 {
         // The parser looks for the brace on the lines below the one where it was forgotten.
         let end = text[..line_start].trim_end().len();
-        return source.fault(end, "the `}` that closes this is missing");
+        return source.fault(end, "the `}` that closes this is missing").by("syntax");
     }
-    source.fault(at, sentence(&error.kind))
+    source.fault(at, sentence(&error.kind)).by("syntax")
 }
 
 fn sentence(kind: &ErrorKind) -> String {

@@ -1,37 +1,28 @@
-//! Building a catalogue from a home folder: everything is read and checked, and every fault is
-//! collected, before anything is used.
+//! From files to a catalogue. At the start the templates and the reference locale must be without
+//! fault. In a running host whatever is faulty keeps its last good version, one locale at a time,
+//! and the templates as the set that they are.
 
 use super::arguments;
 use super::catalogue::Catalogue;
-use super::check::{self, Calls};
-use super::fault::{Fault, Faults};
+use super::fault::{Fault, Faults, Severity};
+use super::files::{Files, Read};
 use super::flaw::Flaw;
 use super::formats::Formats;
 use super::ftl::{self, FtlFile};
-use super::kind_file;
 use super::language;
-use super::locale::{self, Locale};
-use super::scan::{self, Scan};
-use super::source::{self, Source};
-use super::template;
+use super::lint::{self, Reference};
+use super::locale::Locale;
+use super::templates::Templates;
 use super::words::{self, Words};
 use super::{REFERENCE, RenderLoadError, RenderRequest, RenderSettings};
-use crate::domain::kind::{Kind, TypeName};
+use crate::domain::kind::Kind;
 use crate::domain::policy::Discretion;
-use minijinja::Environment;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What every template has beside its variables.
-const GIVEN: [&str; 4] = ["t", "sp", "discreet", "detailed"];
-
-struct Templates {
-    kinds: BTreeMap<TypeName, Kind>,
-    engine: Environment<'static>,
-    scans: Vec<(Source, Scan)>,
-}
+/// What stands for the templates in [`Catalogue::kept`].
+const TEMPLATES: &str = "templates";
 
 impl Catalogue {
     /// Reads and checks a home folder.
@@ -42,46 +33,8 @@ impl Catalogue {
                 "the clinic's region is two letters, such as `US`".to_owned(),
             ));
         }
-        let mut fatal = Vec::new();
-        let templates = templates(home, &mut fatal)?;
-        let mut calls = Calls::new();
-        templates.scans.iter().for_each(|(_, scan)| scan::gather(&mut calls, scan));
-
-        let mut locales = BTreeMap::new();
-        let mut faults = Vec::new();
-        for tag in entries(&home.join("locales"), Path::is_dir)? {
-            let sink = if tag == REFERENCE { &mut fatal } else { &mut faults };
-            if let Some(locale) = read_locale(home, &tag, &calls, settings, sink)? {
-                locales.insert(tag, Arc::new(locale));
-            }
-        }
-        match locales.get(REFERENCE) {
-            // A key in a file that is left out is no second fault.
-            _ if fatal.iter().any(|fault| fault.file.starts_with("locales/")) => {}
-            Some(reference) => fatal.extend(missing_keys(&templates.scans, reference)),
-            None => fatal.push(Fault::whole("locales/en", "the reference locale is missing or empty")),
-        }
-        let discreet = locales.get(REFERENCE).map(|reference| {
-            reference
-                .keys()
-                .filter(|key| key.ends_with("-discreet"))
-                .map(str::to_owned)
-                .collect::<BTreeSet<_>>()
-        });
-        let catalogue = Self {
-            kinds: templates.kinds,
-            engine: templates.engine,
-            locales,
-            default_language: default.clone(),
-            discreet_keys: Arc::new(discreet.unwrap_or_default()),
-            faults,
-        };
-        if fatal.is_empty() {
-            fatal = catalogue.rehearse();
-        }
-        if !fatal.is_empty() {
-            return Err(RenderLoadError::Faults(Faults(fatal)));
-        }
+        let catalogue = Self::build(Files::read(home)?, settings, None)
+            .map_err(|faults| RenderLoadError::Faults(Faults(faults)))?;
         if catalogue.negotiate(default).is_none() {
             let text = format!("the default language is `{default}`, and there are no texts in it");
             return Err(RenderLoadError::Setting(text));
@@ -89,12 +42,157 @@ impl Catalogue {
         Ok(catalogue)
     }
 
+    /// The catalogue of these files; where they are faulty or gone, with what `last` has.
+    ///
+    /// # Errors
+    ///
+    /// The templates or the reference are faulty, and there is nothing to keep.
+    pub(super) fn build(
+        files: Files,
+        settings: &RenderSettings,
+        last: Option<&Self>,
+    ) -> Result<Self, Vec<Fault>> {
+        let mut catalogue = Self::core(&files, settings, last)?;
+        let calls = Arc::clone(&catalogue.templates);
+        let tags: BTreeSet<&String> =
+            files.locales.keys().chain(last.into_iter().flat_map(|last| last.locales.keys())).collect();
+        for tag in tags.into_iter().filter(|tag| *tag != REFERENCE) {
+            let before = last.and_then(|last| last.locales.get(tag));
+            let mut faults = Vec::new();
+            let read = files.locales.get(tag);
+            let locale = read.and_then(|read| {
+                read_locale(tag, read, &calls, Some(&catalogue.reference), settings, &mut faults)
+            });
+            if let Some(before) = before {
+                faults.extend(lost(before, locale.as_ref(), read));
+            }
+            match before {
+                Some(before) if !faults.is_empty() => {
+                    catalogue.kept.insert(tag.clone());
+                    catalogue.locales.insert(tag.clone(), Arc::clone(before));
+                }
+                _ => {
+                    if let Some(locale) = locale {
+                        catalogue.locales.insert(tag.clone(), Arc::new(locale));
+                    }
+                }
+            }
+            catalogue.faults.append(&mut faults);
+        }
+        catalogue.files = files;
+        Ok(catalogue)
+    }
+
+    /// Templates and reference, which must fit each other: of the new and the last ones the newest
+    /// pair that does.
+    fn core(files: &Files, settings: &RenderSettings, last: Option<&Self>) -> Result<Self, Vec<Fault>> {
+        let mut template_faults = Vec::new();
+        let fresh = Arc::new(Templates::read(files, &mut template_faults));
+        if let Some(last) = last {
+            let gone = last.templates.kinds.keys().filter(|name| !fresh.kinds.contains_key(*name));
+            if template_faults.is_empty() {
+                template_faults.extend(gone.map(|name| gone_for_now(&format!("templates/{name}.toml"))));
+            }
+        }
+        let mut reference_faults = Vec::new();
+        let english = read_reference(files, &fresh, settings, last, &mut reference_faults);
+        let mut faults = template_faults.clone();
+        faults.extend(reference_faults);
+        let mut whole = None;
+        if let Some(english) = english {
+            let catalogue = Self::of(fresh.clone(), Arc::new(english), settings);
+            // A key in a file that is faulty is no second fault.
+            if !faults.iter().any(|fault| fault.file.starts_with("locales/")) {
+                faults.extend(catalogue.missing_keys());
+            }
+            if faults.is_empty() {
+                faults = catalogue.rehearse();
+            }
+            whole = Some(catalogue);
+        }
+        match (whole, last) {
+            (Some(whole), _) if faults.is_empty() => Ok(whole),
+            (_, None) => Err(faults),
+            (_, Some(last)) => {
+                let mut catalogue =
+                    Self::newest_sound(files, &fresh, template_faults.is_empty(), settings, last);
+                catalogue.faults = faults;
+                Ok(catalogue)
+            }
+        }
+    }
+
+    /// New English with the last templates, or new templates with the last English, or both as they
+    /// were.
+    fn newest_sound(
+        files: &Files,
+        fresh: &Arc<Templates>,
+        are_sound: bool,
+        settings: &RenderSettings,
+        last: &Self,
+    ) -> Self {
+        let is_sound =
+            |catalogue: &Self| catalogue.missing_keys().is_empty() && catalogue.rehearse().is_empty();
+        let mut faults = Vec::new();
+        if let Some(english) = read_reference(files, &last.templates, settings, Some(last), &mut faults)
+            && faults.is_empty()
+        {
+            let mut catalogue = Self::of(Arc::clone(&last.templates), Arc::new(english), settings);
+            if is_sound(&catalogue) {
+                catalogue.kept.insert(TEMPLATES.to_owned());
+                return catalogue;
+            }
+        }
+        let english = &last.locales[REFERENCE];
+        if are_sound {
+            let mut catalogue = Self::of(Arc::clone(fresh), Arc::clone(english), settings);
+            let faults = lint::check(&english.files, &fresh.calls, None);
+            if faults.iter().all(|fault| fault.severity == Severity::Warning) && is_sound(&catalogue) {
+                catalogue.kept.insert(REFERENCE.to_owned());
+                return catalogue;
+            }
+        }
+        let mut catalogue = Self::of(Arc::clone(&last.templates), Arc::clone(english), settings);
+        catalogue.kept = BTreeSet::from([TEMPLATES.to_owned(), REFERENCE.to_owned()]);
+        catalogue
+    }
+
+    /// A catalogue of the reference alone.
+    fn of(templates: Arc<Templates>, english: Arc<Locale>, settings: &RenderSettings) -> Self {
+        let discreet_keys =
+            english.keys().filter(|key| key.ends_with("-discreet")).map(str::to_owned).collect();
+        Self {
+            templates,
+            reference: Arc::new(lint::reference(&english.files)),
+            locales: BTreeMap::from([(REFERENCE.to_owned(), english)]),
+            default_language: settings.default_language.clone(),
+            discreet_keys: Arc::new(discreet_keys),
+            faults: Vec::new(),
+            kept: BTreeSet::new(),
+            files: Files { templates: BTreeMap::new(), locales: BTreeMap::new() },
+        }
+    }
+
+    /// What templates call and the reference lacks.
+    fn missing_keys(&self) -> Vec<Fault> {
+        let reference = &self.locales[REFERENCE];
+        let scans = self.templates.scans.iter();
+        let calls = scans.flat_map(|(source, scan)| scan.calls.iter().map(move |call| (source, call)));
+        calls
+            .filter(|(_, call)| !reference.has(&call.key))
+            .map(|(source, call)| {
+                let text = format!("locales/en has no message `{}`", call.key);
+                source.fault(call.offset, text).by("missing-key")
+            })
+            .collect()
+    }
+
     /// Every type once with all its variables and once with as few as it allows, in the reference:
     /// what fails here would have failed for a patient.
     fn rehearse(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
-        let Some(reference) = self.locales.get(REFERENCE) else { return faults };
-        for kind in self.kinds.values() {
+        let reference = &self.locales[REFERENCE];
+        for kind in self.templates.kinds.values() {
             let discretions = [Discretion::Discreet, Discretion::Standard, Discretion::Detailed];
             for (discretion, all) in discretions.into_iter().flat_map(|d| [(d, true), (d, false)]) {
                 let chosen = kind.variables.iter().filter(|(_, variable)| all || variable.required);
@@ -123,7 +221,7 @@ impl Catalogue {
 
     fn rehearsal_fault(&self, kind: &Kind, flaw: Flaw) -> Fault {
         let file = format!("templates/{}.j2", kind.name);
-        match (flaw.line, self.engine.get_template(kind.name.as_str())) {
+        let fault = match (flaw.line, self.templates.engine.get_template(kind.name.as_str())) {
             (Some(line), Ok(template)) => {
                 // The place stands before the sentence already.
                 let told = format!("{file}:{line}: ");
@@ -131,140 +229,90 @@ impl Catalogue {
                 Fault::in_line(&file, template.source(), line, text)
             }
             _ => Fault::whole(&file, flaw.text),
-        }
-    }
-}
-
-/// Names in a folder, sorted, without hidden ones.
-fn entries(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<String>, RenderLoadError> {
-    let failed = |source| RenderLoadError::Folder { path: folder.to_owned(), source };
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        if let Some(name) = entry.file_name().to_str()
-            && !name.starts_with('.')
-            && wanted(&entry.path())
-        {
-            names.push(name.to_owned());
-        }
-    }
-    names.sort();
-    Ok(names)
-}
-
-fn has_extension(path: &Path, extension: &str) -> bool {
-    path.extension() == Some(OsStr::new(extension))
-}
-
-fn templates(home: &Path, faults: &mut Vec<Fault>) -> Result<Templates, RenderLoadError> {
-    let folder = home.join("templates");
-    let mut templates = Templates { kinds: BTreeMap::new(), engine: template::engine(), scans: Vec::new() };
-    let declared = entries(&folder, |path| has_extension(path, "toml"))?;
-    for file in entries(&folder, |path| has_extension(path, "j2"))? {
-        if !declared.contains(&file.replace(".j2", ".toml")) {
-            faults.push(Fault::whole(
-                &format!("templates/{file}"),
-                "there is no .toml beside it that declares the type",
-            ));
-        }
-    }
-    for file in declared {
-        let name = file.trim_end_matches(".toml");
-        let read = |extension: &str| {
-            let file = format!("templates/{name}.{extension}");
-            source::read(&home.join(&file), &file)
         };
-        let kind = match read("toml")
-            .map_err(|fault| vec![fault])
-            .and_then(|source| kind_file::parse(name, &source))
-        {
-            Ok(kind) => kind,
-            Err(found) => {
-                faults.extend(found);
-                continue;
-            }
-        };
-        match read("j2") {
-            Ok(source) => take_template(&mut templates, kind, source, faults),
-            Err(fault) => faults.push(fault),
-        }
+        fault.by(flaw.code)
     }
-    Ok(templates)
 }
 
-fn take_template(templates: &mut Templates, kind: Kind, source: Source, faults: &mut Vec<Fault>) {
-    let name = kind.name.as_str().to_owned();
-    if let Err(error) = templates.engine.add_template_owned(name.clone(), source.text.clone()) {
-        let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-        faults.push(match error.range() {
-            Some(range) => source.fault(range.start, message),
-            None => Fault::in_line(&source.file, &source.text, error.line().unwrap_or(1), message),
-        });
-        return;
+/// The reference locale of these files, for these templates.
+fn read_reference(
+    files: &Files,
+    templates: &Templates,
+    settings: &RenderSettings,
+    last: Option<&Catalogue>,
+    faults: &mut Vec<Fault>,
+) -> Option<Locale> {
+    let read = files.locales.get(REFERENCE);
+    let english = read.and_then(|read| read_locale(REFERENCE, read, templates, None, settings, faults));
+    if english.is_none() && faults.is_empty() {
+        faults.push(Fault::whole("locales/en", "the reference locale is missing or empty").by("missing-key"));
     }
-    let mut scan = scan::scan(&source, &kind);
-    faults.append(&mut scan.faults);
-    if let Ok(template) = templates.engine.get_template(&name) {
-        let used: BTreeSet<String> = template.undeclared_variables(false).into_iter().collect();
-        for unknown in
-            used.iter().filter(|used| !kind.variables.contains_key(*used) && !GIVEN.contains(&used.as_str()))
-        {
-            let known: Vec<&str> = kind.variables.keys().map(String::as_str).chain(GIVEN).collect();
-            let message =
-                format!("`{unknown}` is not declared in {name}.toml; there are {}", known.join(", "));
-            faults.push(source.fault(scan.names.get(unknown).copied().unwrap_or(0), message));
-        }
+    if let Some(last) = last {
+        faults.extend(lost(&last.locales[REFERENCE], english.as_ref(), read));
     }
-    templates.kinds.insert(kind.name.clone(), kind);
-    templates.scans.push((source, scan));
+    english
 }
 
+/// One locale of its files; a faulty file is left out. `None` when nothing is left.
 fn read_locale(
-    home: &Path,
     tag: &str,
-    calls: &Calls,
+    read: &BTreeMap<String, Read>,
+    templates: &Templates,
+    reference: Option<&Reference>,
     settings: &RenderSettings,
     faults: &mut Vec<Fault>,
-) -> Result<Option<Locale>, RenderLoadError> {
+) -> Option<Locale> {
     let folder = format!("locales/{tag}");
     let region = settings.clinic_region.as_deref();
     let formatting = language::format_locale(tag, region, settings.twenty_four_hours);
     let (Some(id), Some(formatting)) = (language::whole(tag), formatting) else {
-        faults.push(Fault::whole(&folder, "the folder's name is no language tag such as `es` or `zh-Hans`"));
-        return Ok(None);
+        let text = "the folder's name is no language tag such as `es` or `zh-Hans`";
+        faults.push(Fault::whole(&folder, text).by("language-tag"));
+        return None;
     };
     let mut files: Vec<FtlFile> = Vec::new();
-    let mut own_words = Words::default();
-    for name in entries(&home.join(&folder), |path| has_extension(path, "ftl"))? {
-        let file = format!("{folder}/{name}");
-        let parsed = source::read(&home.join(&file), &file)
-            .map_err(|fault| vec![fault])
-            .and_then(|source| ftl::parse(&source));
+    let mut formats_file = None;
+    for (name, read) in read {
+        let parsed = read.clone().map_err(|fault| vec![fault]).and_then(|source| ftl::parse(&source));
         match parsed {
-            Ok(parsed) if name == words::FILE => own_words = words::read(&parsed, faults),
-            Ok(parsed) => {
-                let found = check::check(&parsed, calls);
-                if found.is_empty() {
-                    files.push(parsed);
-                }
-                faults.extend(found);
-            }
+            Ok(parsed) if name == words::FILE => formats_file = Some(parsed),
+            Ok(parsed) => files.push(parsed),
             Err(found) => faults.extend(found),
         }
     }
-    faults.extend(locale::duplicates(&files));
+    let own_words = formats_file.as_ref().map_or_else(Words::default, |file| words::read(file, faults));
+    let mut found = lint::check(&files, &templates.calls, reference);
+    found.retain(|fault| fault.severity == Severity::Fault);
+    files.retain(|file| !found.iter().any(|fault| fault.rule != "duplicate" && fault.file == file.file));
+    faults.append(&mut found);
     let Some(formats) = Formats::new(&formatting, own_words) else {
-        faults.push(Fault::whole(&folder, "ICU has no dates and numbers for this language"));
-        return Ok(None);
+        let text = "ICU has no dates and numbers for this language";
+        faults.push(Fault::whole(&folder, text).by("language-tag"));
+        return None;
     };
-    Ok((!files.is_empty()).then(|| Locale::new(tag, id, formats, files)))
+    (!files.is_empty()).then(|| Locale::new(tag, id, formats, files, formats_file))
 }
 
-/// What templates call and the reference lacks.
-fn missing_keys(scans: &[(Source, Scan)], reference: &Locale) -> Vec<Fault> {
-    let calls = scans.iter().flat_map(|(source, scan)| scan.calls.iter().map(move |call| (source, call)));
-    calls
-        .filter(|(_, call)| !reference.has(&call.key))
-        .map(|(source, call)| source.fault(call.offset, format!("locales/en has no message `{}`", call.key)))
-        .collect()
+/// Files that are gone or empty, with texts that nobody has any more: an editor is saving, or
+/// somebody's hand slipped. A file whose messages stand in another one is not missed.
+fn lost(before: &Locale, now: Option<&Locale>, read: Option<&BTreeMap<String, Read>>) -> Vec<Fault> {
+    let Some(read) = read else {
+        return vec![gone_for_now(&format!("locales/{}", before.tag))];
+    };
+    let is_missed = |key: &str| now.is_none_or(|now| !now.has(key));
+    let files = before.files.iter().chain(&before.formats_file).filter(|file| {
+        let name = file.file.rsplit('/').next().unwrap_or_default();
+        let is_empty = match read.get(name) {
+            None => true,
+            Some(Ok(source)) => !source.text.contains('='),
+            Some(Err(_)) => false,
+        };
+        is_empty && lint::messages(file).any(|message| is_missed(message.id.name))
+    });
+    files.map(|file| gone_for_now(&file.file)).collect()
+}
+
+fn gone_for_now(file: &str) -> Fault {
+    let text = "it is gone or empty; what it said stays in use until the host starts again";
+    Fault::whole(file, text).by("gone")
 }

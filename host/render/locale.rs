@@ -1,16 +1,14 @@
 //! One locale: its messages, ready to be formatted, and its formats.
 
-use super::fault::Fault;
 use super::flaw::Flaw;
 use super::formats::Formats;
 use super::ftl::FtlFile;
 use super::functions;
+use super::lint;
 use arc_swap::ArcSwap;
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
-use fluent_syntax::ast::Entry;
 use icu_locale::LanguageIdentifier;
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -24,15 +22,24 @@ pub(super) struct Locale {
     pub(super) id: LanguageIdentifier,
     /// How it writes dates, times, numbers and amounts.
     pub(super) formats: Arc<Formats>,
-    files: Vec<FtlFile>,
+    /// The files with its messages.
+    pub(super) files: Vec<FtlFile>,
+    /// The file with its formats.
+    pub(super) formats_file: Option<FtlFile>,
     bundle: ArcSwap<Bundle>,
 }
 
 impl Locale {
     /// A locale from files that were checked.
-    pub(super) fn new(tag: &str, id: LanguageIdentifier, formats: Formats, files: Vec<FtlFile>) -> Self {
+    pub(super) fn new(
+        tag: &str,
+        id: LanguageIdentifier,
+        formats: Formats,
+        files: Vec<FtlFile>,
+        formats_file: Option<FtlFile>,
+    ) -> Self {
         let bundle = ArcSwap::from_pointee(bundle(tag, &files));
-        Self { tag: tag.to_owned(), id, formats: Arc::new(formats), files, bundle }
+        Self { tag: tag.to_owned(), id, formats: Arc::new(formats), files, formats_file, bundle }
     }
 
     /// Whether there is a text for a key.
@@ -42,14 +49,7 @@ impl Locale {
 
     /// The keys of all messages.
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
-        self.files.iter().flat_map(|file| file.resource.entries()).filter_map(|entry| match entry {
-            Entry::Message(message) => Some(message.id.name),
-            Entry::Term(_)
-            | Entry::Comment(_)
-            | Entry::GroupComment(_)
-            | Entry::ResourceComment(_)
-            | Entry::Junk { .. } => None,
-        })
+        self.files.iter().flat_map(lint::messages).map(|message| message.id.name)
     }
 
     /// Writes one message; whatever Fluent or our functions complain of makes it unusable.
@@ -97,32 +97,4 @@ fn bundle(tag: &str, files: &[FtlFile]) -> Bundle {
         }
     }
     bundle
-}
-
-/// Keys that are defined twice within one locale.
-pub(super) fn duplicates(files: &[FtlFile]) -> Vec<Fault> {
-    let mut first: HashMap<(bool, &str), Fault> = HashMap::new();
-    let mut faults = Vec::new();
-    for file in files {
-        for entry in file.resource.entries() {
-            let (term, name) = match entry {
-                Entry::Message(message) => (false, message.id.name),
-                Entry::Term(term) => (true, term.id.name),
-                Entry::Comment(_)
-                | Entry::GroupComment(_)
-                | Entry::ResourceComment(_)
-                | Entry::Junk { .. } => continue,
-            };
-            match first.get(&(term, name)) {
-                Some(earlier) => {
-                    let place = format!("{}:{}", earlier.file, earlier.line);
-                    faults.push(file.fault(name, format!("`{name}` is there already, in {place}")));
-                }
-                None => {
-                    first.insert((term, name), file.fault(name, ""));
-                }
-            }
-        }
-    }
-    faults
 }

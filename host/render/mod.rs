@@ -9,27 +9,30 @@
 //!
 //! A text is never mixed from two languages, never rendered from a value, and never silently
 //! longer than its budget. A message keeps the [`Catalogue`] it started with; a new one is built
-//! aside and swapped in whole. Of a bad file the others learn nothing: it is left out, its texts
-//! go out in the next language, and [`Catalogue::faults`] says where the fault is. Only templates
-//! and the reference locale `en` must be without fault, for nothing stands behind them.
+//! aside and swapped in whole. Of a bad file the others learn nothing: its locale keeps its last good
+//! version, or at the start does without the file, and [`Catalogue::faults`] says where the fault is.
+//! Only templates and the reference locale `en` must be without fault at the start, for nothing
+//! stands behind them.
 
 mod arguments;
 mod bind;
 mod catalogue;
-mod check;
 mod clean;
 mod fault;
+mod files;
 mod flaw;
 mod formats;
 mod ftl;
 mod functions;
 mod kind_file;
 mod language;
+mod lint;
 mod load;
 mod locale;
 mod scan;
 mod source;
 mod template;
+mod templates;
 mod translator;
 mod words;
 
@@ -38,7 +41,7 @@ mod tests;
 
 pub use bind::{ClinicWords, Problem, VariableError, bindings};
 pub use catalogue::Catalogue;
-pub use fault::{Fault, Faults};
+pub use fault::{Fault, Faults, Severity};
 pub use flaw::Flaw;
 
 use crate::domain::kind::TypeName;
@@ -46,9 +49,10 @@ use crate::domain::policy::Discretion;
 use crate::domain::segments::Segments;
 use crate::domain::value::Value;
 use arc_swap::ArcSwap;
+use files::Files;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The locale that every other one is measured by, and the last that is tried.
 pub const REFERENCE: &str = "en";
@@ -177,6 +181,7 @@ impl std::fmt::Debug for Rendered {
 #[derive(Clone, Debug)]
 pub struct Renderer {
     current: Arc<ArcSwap<Catalogue>>,
+    source: Arc<Mutex<(PathBuf, RenderSettings)>>,
 }
 
 impl Renderer {
@@ -188,12 +193,35 @@ impl Renderer {
     /// faults; all of them are reported at once.
     pub fn load(home: &Path, settings: &RenderSettings) -> Result<Self, RenderLoadError> {
         let catalogue = Catalogue::load(home, settings)?;
-        Ok(Self { current: Arc::new(ArcSwap::from_pointee(catalogue)) })
+        Ok(Self {
+            current: Arc::new(ArcSwap::from_pointee(catalogue)),
+            source: Arc::new(Mutex::new((home.to_owned(), settings.clone()))),
+        })
     }
 
     /// The catalogue as it is now. A message is rendered with the one it started with.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Catalogue> {
         self.current.load_full()
+    }
+
+    /// Reads the files again. What is good in them is in use when this returns, what is not keeps its
+    /// last good version. `None` when no file has changed.
+    ///
+    /// # Errors
+    ///
+    /// A folder cannot be read; then everything stays as it was.
+    pub fn reload(&self) -> Result<Option<Arc<Catalogue>>, RenderLoadError> {
+        // One at a time, or an older reading could win.
+        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = self.snapshot();
+        let files = Files::read(&source.0)?;
+        if files == last.files {
+            return Ok(None);
+        }
+        let built = Catalogue::build(files, &source.1, Some(&last));
+        let catalogue = Arc::new(built.map_err(|faults| RenderLoadError::Faults(Faults(faults)))?);
+        self.current.store(Arc::clone(&catalogue));
+        Ok(Some(catalogue))
     }
 }

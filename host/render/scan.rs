@@ -1,11 +1,10 @@
 //! A template read as text: where its messages are called, and where words stand that no
 //! translator would ever see.
 
-use super::check::Calls;
 use super::fault::Fault;
+use super::lint::{Calls, Given};
 use super::source::Source;
 use crate::domain::kind::Kind;
-use crate::domain::value::ValueType;
 use std::collections::BTreeMap;
 
 /// One `t("key", …)`.
@@ -14,8 +13,8 @@ pub(super) struct Call {
     pub(super) key: String,
     /// Where the key stands.
     pub(super) offset: usize,
-    /// Its arguments; the type where one is a plain variable.
-    pub(super) arguments: BTreeMap<String, Option<ValueType>>,
+    /// Its arguments.
+    pub(super) arguments: BTreeMap<String, Given>,
 }
 
 /// What a look at a template found.
@@ -45,7 +44,7 @@ pub(super) fn scan(source: &Source, kind: &Kind) -> Scan {
         let end = open.map_or(text.len(), |open| at + open);
         if let Some(word) = text[at..end].find(char::is_alphanumeric) {
             let message = "words belong in locales/, where they can be translated; print them with t(\"…\")";
-            scan.faults.push(source.fault(at + word, message));
+            scan.faults.push(source.fault(at + word, message).by("words-in-template"));
         }
         let Some(tag) = text.get(end..end + 2) else { break };
         if tag == "{#" {
@@ -147,7 +146,7 @@ impl Scan {
 }
 
 /// `, name=value, …` up to the bracket that closes the call.
-fn arguments(tokens: &[(usize, Token<'_>)], kind: &Kind) -> BTreeMap<String, Option<ValueType>> {
+fn arguments(tokens: &[(usize, Token<'_>)], kind: &Kind) -> BTreeMap<String, Given> {
     let mut found = BTreeMap::new();
     let mut depth = 0;
     for (position, (_, token)) in tokens.iter().enumerate() {
@@ -160,11 +159,15 @@ fn arguments(tokens: &[(usize, Token<'_>)], kind: &Kind) -> BTreeMap<String, Opt
                 if let (Some(Token::Name(name)), Some(Token::Other('='))) = (at(1), at(2)) {
                     let declared = match (at(3), at(4)) {
                         (Some(Token::Name(variable)), Some(Token::Other(',' | ')'))) => {
-                            kind.variables.get(variable).map(|variable| variable.value_type)
+                            kind.variables.get(variable)
                         }
                         _ => None,
                     };
-                    found.insert(name.to_owned(), declared);
+                    let given = Given {
+                        value_type: declared.map(|variable| variable.value_type),
+                        required: declared.is_some_and(|variable| variable.required),
+                    };
+                    found.insert(name.to_owned(), given);
                 }
             }
             _ => {}

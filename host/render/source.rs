@@ -9,7 +9,7 @@ use std::path::Path;
 const MAX_BYTES: u64 = 256 * 1024;
 
 /// A file's text, and the name it has in reports.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Source {
     /// Path below the home folder.
     pub(super) file: String,
@@ -36,10 +36,10 @@ pub(super) fn read(path: &Path, file: &str) -> Result<Source, Fault> {
 /// Takes bytes as text, or says which of the usual mistakes they are.
 pub(super) fn decode(file: &str, mut bytes: Vec<u8>) -> Result<Source, Fault> {
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(Fault::whole(file, "the file is larger than 256 KiB; split it"));
+        return Err(Fault::whole(file, "the file is larger than 256 KiB; split it").by("size"));
     }
     if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
-        return Err(Fault::whole(file, "the file is saved as UTF-16; save it as UTF-8"));
+        return Err(Fault::whole(file, "the file is saved as UTF-16; save it as UTF-8").by("encoding"));
     }
     // Notepad writes a mark that Fluent takes for a part of the first message.
     if bytes.starts_with(&[0xEF, 0xBB, 0xBF]) {
@@ -50,7 +50,7 @@ pub(super) fn decode(file: &str, mut bytes: Vec<u8>) -> Result<Source, Fault> {
         Err(error) => {
             let offset = error.utf8_error().valid_up_to();
             let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            Err(Fault::at(file, &text, offset, "this is not UTF-8; save the file as UTF-8"))
+            Err(Fault::at(file, &text, offset, "this is not UTF-8; save the file as UTF-8").by("encoding"))
         }
     }
 }

@@ -26,6 +26,7 @@ mod replies;
 mod scopes;
 mod settle;
 mod story;
+mod words;
 
 pub use allowance::Allowance;
 pub use checks::{FieldError, PostedPerson};

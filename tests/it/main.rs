@@ -18,3 +18,4 @@ mod replies;
 mod startup;
 mod store;
 mod webhooks;
+mod words;

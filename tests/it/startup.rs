@@ -241,6 +241,30 @@ fn a_broken_translation_hurts_nobody_and_is_told() {
     assert!(log.contains("locales/es/codes.ftl:1:"), "{log}");
 }
 
+#[tokio::test]
+async fn an_edit_is_live_in_a_running_host_and_a_broken_one_keeps_what_was_good() {
+    let home = new_home();
+    let running = Running::start(home.path(), None);
+    let file = home.path().join("locales/es/codes.ftl");
+    let sound = fs::read_to_string(&file).unwrap();
+    // The program has a clock of its own: there is nothing to wait for but the time it takes.
+    for (text, kept) in [("otp = { $brand\n", json!(["es"])), (&sound, json!([]))] {
+        fs::write(&file, text).unwrap();
+        let mut ready = running.get("/readyz").await;
+        for _ in 0..1500 {
+            if ready["kept"] == kept {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            ready = running.get("/readyz").await;
+        }
+        assert_eq!(ready["kept"], kept, "{ready}");
+    }
+    assert_eq!(running.stop(), Some(0));
+    let log = fs::read_to_string(home.path().join("log")).unwrap();
+    assert!(log.contains("locales/es/codes.ftl:1:15: ") && log.contains('^'), "{log}");
+}
+
 #[test]
 fn a_folder_that_is_no_home_is_told_what_to_do() {
     let folder = Folder::new();

@@ -56,6 +56,8 @@ pub(crate) struct Start {
     pub(crate) config: Config,
     pub(crate) sandbox: SandboxSettings,
     pub(crate) home: PathBuf,
+    /// Templates and locales of another home than the policies.
+    pub(crate) words: Option<PathBuf>,
 }
 
 /// A folder of its own, gone with the test.
@@ -114,6 +116,7 @@ impl Start {
             config: unhurried(),
             sandbox: SandboxSettings::immediate(),
             home: repository().to_owned(),
+            words: None,
         }
     }
 
@@ -150,7 +153,7 @@ impl Start {
         let host = Host::new(
             store.clone(),
             self.policies().await,
-            Renderer::load(&self.home, &self.config.render()).unwrap(),
+            Renderer::load(self.words.as_ref().unwrap_or(&self.home), &self.config.render()).unwrap(),
             Providers { live: None, test: Some(client) },
             clock.clone(),
             Chance::from_machine(),

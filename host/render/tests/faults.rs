@@ -64,13 +64,13 @@ fn a_key_defined_twice_names_both_places() {
 #[test]
 fn a_bad_file_in_another_language_is_left_out_and_reported() {
     let home = Home::new()
-        .with("locales/es/visits.ftl", "visit = Hola { $name }.")
+        .with("locales/es/visits.ftl", "visit = Hola { $name }, { DATETIME($at, style: \"date\") }.")
         .with("locales/es/broken.ftl", "a = Hola { $name\n")
         .with("locales/fr/visits.ftl", "visit = Salut { $nom }.")
         .with("locales/klingon/visits.ftl", "visit = nuqneH")
         .with("locales/de/visits.ftl", b"\xFF\xFEv\0");
     let catalogue = home.load().snapshot();
-    assert_eq!(Ask::new("visit", "es").of(&catalogue, &ana()).unwrap().text, "Hola Ana.");
+    assert_eq!(Ask::new("visit", "es").of(&catalogue, &ana()).unwrap().text, "Hola Ana, 7 mar.");
     assert_eq!(Ask::new("visit", "fr").of(&catalogue, &ana()).unwrap().locale_sent, "en");
     let reported = Faults(catalogue.faults().to_vec()).to_string();
     for part in [

@@ -74,6 +74,11 @@ fn what_fluent_would_send_in_silence_is_found_when_the_file_is_read() {
         ("visit = Hi { DATETIME($at, style: \"long\") }", "is written DATETIME"),
         ("visit = { $name ->\n  [one] x\n *[other] y\n }", "is no number"),
         ("visit = { NUMBER($name, minimumFractionDigits: 300000000) }", "no options"),
+        ("visit = Hi { missing }.", "no message `missing`"),
+        ("visit = Hi { name }.", "written { $name }"),
+        ("visit = Hi { -brand }.", "no term `-brand`"),
+        ("visit = Hi { other }.\nother = { visit }", "leads back to itself"),
+        ("visit = Hi $name.", "is written { $name }"),
         ("visit = { 1.00 ->\n  [one] x\n *[other] y\n }", "only a $variable"),
     ] {
         let faults = Home::new().with("locales/en/visits.ftl", english).faults();
@@ -89,7 +94,6 @@ fn what_only_shows_while_rendering_makes_the_text_unusable() {
         ("{% set x = at %}{{ t(\"visit\", a=x) }}", "visit = Hi { $a }."),
         ("{% set x = name %}{{ t(\"visit\", a=x) }}", "visit = Hi { DATETIME($a, style: \"day\") }."),
         ("{% set x = name %}{{ t(\"visit\", a=x) }}", "visit = Hi { NUMBER($a) }."),
-        ("{% set x = name %}{{ t(\"visit\", a=x) }}", "visit = Hi { missing }."),
         ("{% set x = name %}{{ t(\"visit\", a=x) }}", "visit = { NUMBER($a) ->\n [one] x\n *[other] y\n }"),
     ] {
         let home = Home::new().with("templates/visit.j2", template).with("locales/en/visits.ftl", english);
@@ -179,8 +183,13 @@ fn a_panic_in_a_message_costs_one_text_and_no_more() {
         "visit = {{ 1.{zeros} ->\n  [one] x\n *[other] y\n }}\nwell = Well {{ $n ->\n  [one] one\n *[other] many\n }}"
     );
     let file = ftl::parse(&Source { file: "es.ftl".to_owned(), text: hostile }).unwrap();
-    let spanish =
-        Arc::new(Locale::new("es", language::whole("es").unwrap(), formats("es", None, None), vec![file]));
+    let spanish = Arc::new(Locale::new(
+        "es",
+        language::whole("es").unwrap(),
+        formats("es", None, None),
+        vec![file],
+        None,
+    ));
     catalogue.locales.insert("es".to_owned(), Arc::clone(&spanish));
 
     let rendered = Ask::new("visit", "es").of(&catalogue, &ana()).unwrap();
@@ -228,9 +237,9 @@ fn no_invisible_marks_stand_around_values() {
 
 #[test]
 fn a_sentence_that_ends_in_a_time_has_one_full_stop() {
-    let home =
-        Home::new().with("locales/es/visits.ftl", "visit = Cita a las { DATETIME($at, style: \"time\") }.");
-    assert_eq!(visit(&home, "es").text, "Cita a las 2:30 p.m.");
+    let spanish = "visit = { $name }: cita a las { DATETIME($at, style: \"time\") }.";
+    let home = Home::new().with("locales/es/visits.ftl", spanish);
+    assert_eq!(visit(&home, "es").text, "Ana: cita a las 2:30 p.m.");
 }
 
 #[test]
