@@ -74,8 +74,13 @@ impl Home {
 
     /// Loads the clinic's rules.
     pub(super) async fn policies(&self) -> Result<(Policies, Vec<LoadReport>), HomeError> {
-        let cache = Cache::new(self.folder.join(".tidings/compiled"), self.keys.derive("compiled policies"));
+        let cache = Self::cache(&self.folder, &self.keys);
         Ok(Policies::load(&self.folder.join("plugins"), &cache, &self.config.policy).await?)
+    }
+
+    /// Where its compiled policies are kept.
+    pub(super) fn cache(folder: &Path, keys: &Keyring) -> Cache {
+        Cache::new(folder.join(".tidings/compiled"), keys.derive("compiled policies"))
     }
 
     /// Loads the clinic's words.

@@ -51,13 +51,16 @@ impl Policies {
         Ok(Self { runtime: Arc::new(runtime), registry: Arc::new(ArcSwap::from_pointee(registry)) })
     }
 
-    /// Loads one file with the settings of this `.toml`, which may be missing; its `mode` does not count.
+    /// Loads one file with the settings of this `.toml`, or with none; its `mode` does not count.
     ///
     /// # Errors
     ///
     /// The host would refuse it.
-    pub async fn open(&self, wasm: &Path, settings: &Path, cache: &Cache) -> Result<Loaded, Refusal> {
-        let file = PluginFile::at(settings.to_owned())?;
+    pub async fn open(&self, wasm: &Path, settings: Option<&Path>, cache: &Cache) -> Result<Loaded, Refusal> {
+        let file = match settings {
+            Some(settings) => PluginFile::at(settings.to_owned())?,
+            None => PluginFile::parse(wasm.with_extension("toml"), String::new())?,
+        };
         load::open(&self.runtime, cache, wasm, &file).await
     }
 

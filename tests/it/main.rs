@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod authoring;
 mod delivery;
 mod door;
 mod events;

@@ -21,7 +21,7 @@ async fn a_candidate_answers_as_it_would_live() {
     assert!(bench.all().is_empty());
     let plugins = bundled();
     let wasm = plugins.join("appointment-reminder.wasm");
-    let candidate = bench.open(&wasm, &wasm.with_extension("toml"), &folder.cache()).await.unwrap();
+    let candidate = bench.open(&wasm, Some(&wasm.with_extension("toml")), &folder.cache()).await.unwrap();
     let (answered, cost) = bench.ask_at_cost(&candidate, &Question::Decide(question)).await.unwrap();
     assert_eq!(answered.by, expected.by);
     assert_eq!(answered.answer, Answer::Decide(expected.answer));
@@ -33,8 +33,7 @@ async fn a_candidate_takes_other_settings_by_the_same_rules() {
     let folder = Folder::new();
     let bench = Policies::none(&Limits::default()).unwrap();
     let wasm = bundled().join("appointment-reminder.wasm");
-    let none = folder.0.join("none.toml");
-    let usual = bench.open(&wasm, &none, &folder.cache()).await.unwrap();
+    let usual = bench.open(&wasm, None, &folder.cache()).await.unwrap();
     let night = Question::Decide(due("appointment-reminder", "2026-11-24T22:00:00-05:00"));
 
     let always = "send_between = '00:00-24:00'".parse().unwrap();
@@ -57,7 +56,7 @@ async fn one_that_is_off_can_be_tried() {
     let wasm = folder.put("sample.wasm", Guest::new(Decides::Send).component());
     let settings = folder.put("sample.toml", "mode = 'off'");
     let bench = Policies::none(&Limits::default()).unwrap();
-    let loaded = bench.open(&wasm, &settings, &folder.cache()).await.unwrap();
+    let loaded = bench.open(&wasm, Some(&settings), &folder.cache()).await.unwrap();
     assert_eq!(loaded.description.name, "sample");
 }
 

@@ -1,45 +1,25 @@
-//! `tidings plugin`: policies are built from their source.
+//! `tidings plugin build`: from a folder below `plugins/` to the `.wasm` beside it.
 
-use super::CliError;
+use crate::cli::CliError;
 use crate::policy::build::{Provenance, componentize, source_hash};
-use clap::Subcommand;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-#[derive(Subcommand)]
-pub(super) enum Plugin {
-    /// Compile policies and write `plugins/<name>.wasm`.
-    #[command(after_help = "Needs the target once: rustup target add wasm32-unknown-unknown\n\
-        Example: tidings plugin build appointment-reminder")]
-    Build {
-        /// Folders below plugins/; all of them when left out.
-        names: Vec<String>,
-        /// Write the policies into this folder instead of plugins/.
-        #[arg(long)]
-        out: Option<PathBuf>,
-    },
-}
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The SDK is a folder below `plugins/` too, and no policy.
 const SDK: &str = "sdk";
 
-impl Plugin {
-    #[expect(clippy::unused_async, reason = "stands beside commands that wait")]
-    pub(super) async fn run(
-        self,
-        home: &Path,
-        environment: &BTreeMap<String, String>,
-    ) -> Result<(), CliError> {
-        match self {
-            Self::Build { names, out } => {
-                let out = out.unwrap_or_else(|| home.join("plugins"));
-                build(home, &names, &out, &toolchain(environment)?)
-            }
-        }
-    }
+/// Builds the policies named, or all.
+pub(super) fn run(
+    home: &Path,
+    names: &[String],
+    out: Option<PathBuf>,
+    environment: &BTreeMap<String, String>,
+) -> Result<(), CliError> {
+    let out = out.unwrap_or_else(|| home.join("plugins"));
+    build(home, names, &out, &toolchain(environment)?)
 }
 
 /// Variables for the child cargo where the machine's own Rust has no wasm target: a file of

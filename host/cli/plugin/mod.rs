@@ -1,0 +1,87 @@
+//! `tidings plugin`: policies are made, built, looked at and tried.
+
+mod build;
+mod cases;
+mod cost;
+mod inspect;
+mod sample;
+mod situation;
+mod sweep;
+mod words;
+mod workbench;
+
+use super::CliError;
+use clap::Subcommand;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use workbench::Workbench;
+
+#[derive(Subcommand)]
+pub(super) enum Plugin {
+    /// Compile policies and write `plugins/<name>.wasm`.
+    #[command(after_help = "Needs the target once: rustup target add wasm32-unknown-unknown\n\
+        Example: tidings plugin build appointment-reminder")]
+    Build {
+        /// Folders below plugins/; all of them when left out.
+        names: Vec<String>,
+        /// Write the policies into this folder instead of plugins/.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Show what a policy is: contract, imports, message types, settings, size.
+    #[command(after_help = "Exit status: 0 the host would take it, 1 it is refused.\n\
+        Example: tidings plugin inspect plugins/otp.wasm")]
+    Inspect {
+        /// A name below plugins/, or the path of a .wasm.
+        policy: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask the real policy, in the real host, the cases of its cases.toml.
+    #[command(after_help = "Exit status: 0 all passed, 1 a case failed or cannot be asked.\n\
+        Example: tidings plugin test appointment-reminder")]
+    Test {
+        /// Names below plugins/, or paths of .wasm files; all that have cases when left out.
+        policies: Vec<String>,
+        /// The cases, instead of plugins/<name>/cases.toml.
+        #[arg(long)]
+        cases: Option<PathBuf>,
+    },
+    /// Show what a policy answers through whole weeks, clock changes included.
+    #[command(after_help = "Exit status: 0 well, 1 it sends at night or gives no answer.\n\
+        Example: tidings plugin sweep appointment-reminder --zone Europe/Madrid")]
+    Sweep(sweep::Sweep),
+    /// Show what a policy uses, in fuel, memory and bytes, against its limits.
+    #[command(after_help = "Exit status: 0 well, 1 it uses more than 80 % of a limit.\n\
+        Example: tidings plugin cost appointment-reminder")]
+    Cost {
+        /// A name below plugins/, or the path of a .wasm.
+        policy: String,
+    },
+}
+
+impl Plugin {
+    pub(super) async fn run(
+        self,
+        home: &Path,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<(), CliError> {
+        match self {
+            Self::Build { names, out } => build::run(home, &names, out, environment),
+            Self::Inspect { policy, json } => {
+                let bench = Workbench::open(home, environment)?;
+                inspect::run(&bench, &bench.file(&policy), json).await
+            }
+            Self::Test { policies, cases } => {
+                let bench = Workbench::open(home, environment)?;
+                cases::run(&bench, &policies, cases.as_deref()).await
+            }
+            Self::Sweep(sweep) => sweep.run(&Workbench::open(home, environment)?).await,
+            Self::Cost { policy } => {
+                let bench = Workbench::open(home, environment)?;
+                cost::run(&bench, &bench.file(&policy)).await
+            }
+        }
+    }
+}
