@@ -288,7 +288,7 @@ impl Host {
             body: &text.text,
             intent_at: now,
         };
-        tx.insert_attempt(&new).await?;
+        tx.insert_attempt(&new);
         if let Some(record) = &record {
             self.keep_decision(&mut tx, About::Message(message.id), &message.recipient, record, now).await?;
         }

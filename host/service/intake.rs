@@ -188,6 +188,7 @@ impl Host {
         }
         if !self.remember(&mut tx, caller, key.as_deref(), &request_hash, event.id.0).await? {
             drop(tx);
+            self.store.settled().await?;
             let id = self.repeated(caller, key.as_deref(), &request_hash).await?;
             return Ok(Accepted {
                 id: EventId(id.ok_or_else(|| vanished("idempotency_keys"))?),
@@ -263,6 +264,7 @@ impl Host {
         tx.insert_message(&message, &Payload { variables, data }).await?;
         if !self.remember(&mut tx, caller, idempotency_key, &request_hash, message.id.0).await? {
             drop(tx);
+            self.store.settled().await?;
             let id = self.repeated(caller, idempotency_key, &request_hash).await?;
             return Ok(Accepted {
                 id: MessageId(id.ok_or_else(|| vanished("idempotency_keys"))?),
@@ -292,6 +294,7 @@ impl Host {
             return Ok(Some(known.event.id));
         }
         drop(tx);
+        self.store.settled().await?;
         Ok(self.repeated(caller, key, request_hash).await?.map(EventId))
     }
 

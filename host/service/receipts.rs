@@ -112,6 +112,8 @@ impl Host {
         let mut tx = self.store.begin().await?;
         let fresh = tx.insert_provider_event(self.uuid(), &event).await?;
         if !fresh {
+            // Answered for as the first one is: once it is on the disk.
+            tx.commit().await?;
             return Ok(Received::Repeated);
         }
         tx.settle_attempt(receipt.attempt, AttemptOutcome::Accepted, Some(&receipt.sid), None, now).await?;

@@ -78,6 +78,8 @@ impl Host {
             received_at: now,
         };
         if !tx.insert_reply(&reply).await? {
+            // Answered for as the first one is: once it is on the disk.
+            tx.commit().await?;
             return Ok(false);
         }
         let recipient = person.as_ref().map(|person| person.id.as_str());

@@ -1,10 +1,12 @@
 //! Attempts, which are committed before the call they stand for, and what the provider told of them.
 
-use super::{Result, Tx, inconsistent, moment, on, small};
+use super::rows::{self, both, rows, value};
+use super::{Result, Sql, Tx, inconsistent, moment, on, small};
 use crate::domain::failure::{ProviderError, ProviderStatus};
 use crate::domain::id::{AttemptId, HostId, MessageId};
 use crate::domain::receipt::rank;
 use chrono::{DateTime, Utc};
+use serde_json::json;
 use uuid::Uuid;
 
 /// What came of a call, in one word.
@@ -157,8 +159,29 @@ const BY_SID: &str = concat!("SELECT ", columns!(), " FROM attempts WHERE sid = 
 const BEING_SENT: &str = "SELECT COUNT(*) FROM messages JOIN attempts ON attempts.id = messages.attempt_id
     WHERE messages.state = 'sending' AND attempts.body_hash = $1";
 
-const INSERT: &str = "INSERT INTO attempts (id, message_id, number, host, sender, body_hash, intent_at)
-    VALUES ($1, $2, (SELECT COUNT(*) + 1 FROM attempts WHERE message_id = $2), $3, $4, $5, $6)";
+macro_rules! insert {
+    ($db:ident) => {
+        concat!(
+            "INSERT INTO attempts (id, message_id, number, host, sender, body_hash, intent_at) SELECT ",
+            value!($db, id, 0),
+            ", ",
+            value!($db, id, 1),
+            ", (SELECT COUNT(*) + 1 FROM attempts WHERE message_id = ",
+            value!($db, id, 1),
+            "), ",
+            value!($db, id, 2),
+            ", ",
+            value!($db, text, 3),
+            ", ",
+            value!($db, bytes, 4),
+            ", ",
+            value!($db, number, 5),
+            " FROM ",
+            rows!($db)
+        )
+    };
+}
+const INSERT: Sql = both!(insert);
 
 const SETTLE: &str =
     "UPDATE attempts SET outcome = $2, settled_at = $3, sid = COALESCE(sid, $4), http_status = $5,
@@ -176,22 +199,21 @@ const EVENTS: &str = "SELECT attempt_id, message_id, status, error_code, raw_dat
 
 impl Tx {
     /// Commits a host to a call. Nothing may be sent before this unit of work is committed.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the database does.
-    pub async fn insert_attempt(&mut self, new: &NewAttempt<'_>) -> Result<()> {
-        let hash = self.keys.hash("body", new.body);
-        on!(self, |db| sqlx::query(INSERT)
-            .bind(new.id.0)
-            .bind(new.message.0)
-            .bind(new.host.0)
-            .bind(new.sender)
-            .bind(&hash)
-            .bind(new.intent_at.timestamp_millis())
-            .execute(db)
-            .await
-            .map(drop))?;
+    pub fn insert_attempt(&mut self, new: &NewAttempt<'_>) {
+        let hash = rows::bytes(&self.keys.hash("body", new.body));
+        let at = new.intent_at.timestamp_millis();
+        let row =
+            json!([rows::id(new.id.0), rows::id(new.message.0), rows::id(new.host.0), new.sender, hash, at]);
+        self.staged.attempts.push(row);
+    }
+
+    pub(super) async fn write_attempts(&mut self) -> Result<()> {
+        let attempts = std::mem::take(&mut self.staged.attempts);
+        if attempts.is_empty() {
+            return Ok(());
+        }
+        let (sql, rows) = (INSERT.on(self), rows::parameter("attempts", &attempts)?);
+        on!(self, |db| sqlx::query(sql).bind(rows).execute(db).await.map(drop))?;
         Ok(())
     }
 

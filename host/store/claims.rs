@@ -106,8 +106,7 @@ impl Tx {
                 &note,
                 host,
                 claim.now,
-            )
-            .await?;
+            );
         }
         Ok(messages)
     }

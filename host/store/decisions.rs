@@ -1,10 +1,12 @@
 //! What policies answered, with everything they were told, byte for byte.
 
-use super::{Result, Tx, moment, on};
+use super::rows::{self, both, rows, value};
+use super::{Result, Sql, Tx, moment, on};
 use crate::domain::calendar::TZ_DATABASE;
 use crate::domain::id::{DecisionId, EventId, MessageId};
 use crate::domain::policy::Answerer;
 use chrono::{DateTime, Utc};
+use serde_json::json;
 use uuid::Uuid;
 
 /// A decision to keep.
@@ -84,10 +86,22 @@ macro_rules! columns {
     };
 }
 
-const INSERT: &str =
-    "INSERT INTO decisions (id, message_id, event_id, recipient_id, question, policy, version, hash,
-        settings_hash, tz_database, input_sealed, answer_sealed, outcome, reason_code, reason_text, fuel, at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+macro_rules! insert {
+    ($db:ident) => {
+        concat!(
+            "INSERT INTO decisions (id, message_id, event_id, recipient_id, question, policy, version, hash,
+                settings_hash, tz_database, input_sealed, answer_sealed, outcome, reason_code, reason_text, fuel, at)
+            SELECT ",
+            value!($db, id, 0), ", ", value!($db, id, 1), ", ", value!($db, id, 2), ", ",
+            value!($db, text, 3), ", ", value!($db, text, 4), ", ", value!($db, text, 5), ", ",
+            value!($db, text, 6), ", ", value!($db, text, 7), ", ", value!($db, text, 8), ", ",
+            value!($db, text, 9), ", ", value!($db, bytes, 10), ", ", value!($db, bytes, 11), ", ",
+            value!($db, text, 12), ", ", value!($db, text, 13), ", ", value!($db, text, 14), ", ",
+            value!($db, number, 15), ", ", value!($db, number, 16), " FROM ", rows!($db)
+        )
+    };
+}
+const INSERT: Sql = both!(insert);
 
 const OF_MESSAGE: &str =
     concat!("SELECT ", columns!(), " FROM decisions WHERE message_id = $1 ORDER BY at, id");
@@ -110,27 +124,36 @@ impl Tx {
             ),
             None => (None, None),
         };
-        on!(self, |db| sqlx::query(INSERT)
-            .bind(new.id.0)
-            .bind(new.message.map(|id| id.0))
-            .bind(new.event.map(|id| id.0))
-            .bind(new.recipient)
-            .bind(new.question)
-            .bind(&new.by.name)
-            .bind(&new.by.version)
-            .bind(&new.by.hash)
-            .bind(&new.by.settings_hash)
-            .bind(TZ_DATABASE)
-            .bind(input)
-            .bind(answer)
-            .bind(new.outcome)
-            .bind(new.reason_code)
-            .bind(new.reason_text)
-            .bind(i64::try_from(new.by.fuel).unwrap_or(i64::MAX))
-            .bind(new.at.timestamp_millis())
-            .execute(db)
-            .await
-            .map(drop))?;
+        let bytes = |sealed: Option<Vec<u8>>| sealed.as_deref().map(rows::bytes);
+        self.staged.decisions.push(json!([
+            rows::id(new.id.0),
+            new.message.map(|id| rows::id(id.0)),
+            new.event.map(|id| rows::id(id.0)),
+            new.recipient,
+            new.question,
+            new.by.name,
+            new.by.version,
+            new.by.hash,
+            new.by.settings_hash,
+            TZ_DATABASE,
+            bytes(input),
+            bytes(answer),
+            new.outcome,
+            new.reason_code,
+            new.reason_text,
+            i64::try_from(new.by.fuel).unwrap_or(i64::MAX),
+            new.at.timestamp_millis()
+        ]));
+        Ok(())
+    }
+
+    pub(super) async fn write_decisions(&mut self) -> Result<()> {
+        let decisions = std::mem::take(&mut self.staged.decisions);
+        if decisions.is_empty() {
+            return Ok(());
+        }
+        let (sql, rows) = (INSERT.on(self), rows::parameter("decisions", &decisions)?);
+        on!(self, |db| sqlx::query(sql).bind(rows).execute(db).await.map(drop))?;
         Ok(())
     }
 

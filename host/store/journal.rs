@@ -1,10 +1,12 @@
 //! The journal: every transition of every message, append-only, for people.
 
 use super::message_row::millis;
-use super::{Result, Tx, moment, on, small};
+use super::rows::{self, both, rows, value};
+use super::{Result, Sql, Tx, moment, on, small};
 use crate::domain::id::{HostId, MessageId};
 use crate::domain::message::{Cause, State};
 use chrono::{DateTime, Utc};
+use serde_json::json;
 
 /// One line of a message's journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +21,31 @@ pub struct JournalLine {
     pub note: Cause,
 }
 
-const JOURNAL: &str = "INSERT INTO journal (message_id, number, at, from_state, to_state, host, code, text)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+macro_rules! journal {
+    ($db:ident) => {
+        concat!(
+            "INSERT INTO journal (message_id, number, at, from_state, to_state, host, code, text) SELECT ",
+            value!($db, id, 0),
+            ", ",
+            value!($db, number, 1),
+            ", ",
+            value!($db, number, 2),
+            ", ",
+            value!($db, text, 3),
+            ", ",
+            value!($db, text, 4),
+            ", ",
+            value!($db, id, 5),
+            ", ",
+            value!($db, text, 6),
+            ", ",
+            value!($db, text, 7),
+            " FROM ",
+            rows!($db)
+        )
+    };
+}
+const JOURNAL: Sql = both!(journal);
 
 const STORY: &str =
     "SELECT at, from_state, to_state, code, text FROM journal WHERE message_id = $1 ORDER BY number";
@@ -54,13 +79,15 @@ impl Tx {
     ///
     /// Fails when the database does.
     pub async fn times_in_state(&mut self, id: MessageId, state: &'static str) -> Result<u32> {
+        self.write_journal().await?;
         let times: i64 =
             on!(self, |db| sqlx::query_scalar(TIMES).bind(id.0).bind(state).fetch_one(db).await)?;
         small(times, "journal", id)
     }
 
+    /// A line that is written with all others of this unit of work.
     #[expect(clippy::too_many_arguments, reason = "the columns of one row, in their order")]
-    pub(super) async fn journal(
+    pub(super) fn journal(
         &mut self,
         id: MessageId,
         number: i64,
@@ -69,23 +96,31 @@ impl Tx {
         note: &Cause,
         host: Option<HostId>,
         at: DateTime<Utc>,
-    ) -> Result<()> {
+    ) {
         tracing::info!(
             message_id = %id, from = from.unwrap_or("-"), to = to.name(), code = %note.code,
             "{} -> {}: {}", from.unwrap_or("new"), to.name(), note.code
         );
-        on!(self, |db| sqlx::query(JOURNAL)
-            .bind(id.0)
-            .bind(number)
-            .bind(millis(at))
-            .bind(from)
-            .bind(to.name())
-            .bind(host.map(|host| host.0))
-            .bind(&note.code)
-            .bind(&note.text)
-            .execute(db)
-            .await
-            .map(drop))?;
+        let host = host.map(|host| rows::id(host.0));
+        self.staged.journal.push(json!([
+            rows::id(id.0),
+            number,
+            millis(at),
+            from,
+            to.name(),
+            host,
+            note.code,
+            note.text
+        ]));
+    }
+
+    pub(super) async fn write_journal(&mut self) -> Result<()> {
+        let lines = std::mem::take(&mut self.staged.journal);
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let (sql, rows) = (JOURNAL.on(self), rows::parameter("journal", &lines)?);
+        on!(self, |db| sqlx::query(sql).bind(rows).execute(db).await.map(drop))?;
         Ok(())
     }
 }

@@ -1,9 +1,9 @@
 //! The database: SQLite in one file, or PostgreSQL. Each query is written once for both.
 //!
-//! A unit of work is a [`Tx`]; nothing in it is seen before its commit. On SQLite a unit that writes
-//! asks for the one writer's place up front (`BEGIN IMMEDIATE`): asking later makes it fail where
-//! others merely wait. Every change of a message is guarded by what the caller last saw of the row,
-//! and writes its line of the journal in the same unit.
+//! A unit of work is a [`Tx`]; nothing in it is answered for before its commit. On SQLite units that
+//! write take turns on one connection and share commits (`writer`). Every change of a message is
+//! guarded by what the caller last saw of the row, and writes its line of the journal in the same
+//! unit.
 
 mod attempts;
 mod claims;
@@ -15,10 +15,14 @@ mod journal;
 mod keys;
 mod message_row;
 mod messages;
+mod moves;
 mod recipients;
 mod replies;
+mod rows;
 pub mod seal;
 mod search;
+mod staged;
+mod writer;
 
 pub use attempts::{Attempt, AttemptOutcome, NewAttempt, OpenAttempt, ProviderEvent, ProviderEventSource};
 pub use claims::{Claim, Modes};
@@ -26,7 +30,8 @@ pub use decisions::{DecisionRecord, NewDecision};
 pub use events::{EventState, NewEvent, StoredEvent};
 pub use journal::JournalLine;
 pub use keys::{ApiKey, KeyMode};
-pub use messages::{Change, Opened, Payload};
+pub use messages::{Opened, Payload};
+pub use moves::{Change, Move};
 pub use replies::Reply;
 pub use search::{MessageFilter, MessagePage};
 
@@ -35,10 +40,13 @@ use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{Connection as _, Postgres, Sqlite, SqliteConnection, Transaction};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::Duration;
+use writer::{WriteUnit, Writer};
 
 /// What can go wrong with the database.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +54,9 @@ pub enum StoreError {
     /// The database did not do what it was asked.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
+    /// The commit that this unit of work shared with others failed: none of them was written.
+    #[error("the commit failed")]
+    NotCommitted(#[source] Arc<sqlx::Error>),
     /// The schema could not be brought up to date.
     #[error("the database could not be migrated")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -97,7 +108,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 
 #[derive(Clone)]
 enum Pool {
-    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Sqlite { writer: Arc<Writer>, readers: SqlitePool },
     Postgres(PgPool),
 }
 
@@ -107,26 +118,45 @@ pub struct Store {
     pool: Pool,
     keys: Keyring,
     /// Held as long as the store lives: one host per SQLite file.
-    lock: Option<std::sync::Arc<std::fs::File>>,
+    lock: Option<Arc<std::fs::File>>,
 }
 
 /// A unit of work.
 pub struct Tx {
     inner: Inner,
     keys: Keyring,
+    /// Written at the commit, each table's rows in one statement.
+    staged: staged::Staged,
+    /// The keys of the people whom this unit of work has met; `None` for one who was erased.
+    met: HashMap<String, Option<seal::SealKey>>,
 }
 
 enum Inner {
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(Unit),
     Postgres(Transaction<'static, Postgres>),
+}
+
+/// A unit of work on SQLite: by the one writer, or on a reader's snapshot.
+enum Unit {
+    Write(WriteUnit),
+    Read(Transaction<'static, Sqlite>),
+}
+
+impl Unit {
+    fn connection(&mut self) -> &mut SqliteConnection {
+        match self {
+            Self::Write(unit) => unit.connection(),
+            Self::Read(tx) => &mut *tx,
+        }
+    }
 }
 
 /// Runs the same query on whichever database the unit of work belongs to.
 macro_rules! on {
     ($tx:expr, |$db:ident| $body:expr) => {
         match &mut $tx.inner {
-            $crate::store::Inner::Sqlite(tx) => {
-                let $db = &mut **tx;
+            $crate::store::Inner::Sqlite(unit) => {
+                let $db = unit.connection();
                 $body
             }
             $crate::store::Inner::Postgres(tx) => {
@@ -166,7 +196,7 @@ impl Store {
         let lock = std::fs::File::create(&lock_path)
             .map_err(|source| StoreError::LockFile { path: lock_path.clone(), source })?;
         lock.try_lock().map_err(|error| refused(error.into()))?;
-        self.lock = Some(std::sync::Arc::new(lock));
+        self.lock = Some(Arc::new(lock));
         Ok(())
     }
 
@@ -185,10 +215,14 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
             .foreign_keys(true)
-            .pragma("journal_size_limit", "67108864");
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+            .pragma("journal_size_limit", "67108864")
+            .pragma("wal_autocheckpoint", "4000")
+            .statement_cache_capacity(256);
+        let writer = Writer::open(path, &options).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
+            // A file does not hang up.
+            .test_before_acquire(false)
             .connect_with(options.create_if_missing(false).pragma("query_only", "1"))
             .await?;
         Ok(Self { pool: Pool::Sqlite { writer, readers }, keys, lock: None })
@@ -204,6 +238,16 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(Duration::from_secs(10))
+            // A connection that was in use a moment ago is alive.
+            .test_before_acquire(false)
+            .before_acquire(|connection, before| {
+                Box::pin(async move {
+                    if before.idle_for > Duration::from_secs(2) {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_with(options)
             .await?;
         Ok(Self { pool: Pool::Postgres(pool), keys, lock: None })
@@ -216,7 +260,9 @@ impl Store {
     /// The database is newer than this program, or refuses a statement.
     pub async fn migrate(&self) -> Result<()> {
         match &self.pool {
-            Pool::Sqlite { writer, .. } => sqlx::migrate!("migrations/sqlite").run(writer).await?,
+            Pool::Sqlite { writer, .. } => {
+                writer.migrate(&sqlx::migrate!("migrations/sqlite")).await?;
+            }
             Pool::Postgres(pool) => sqlx::migrate!("migrations/postgres").run(pool).await?,
         }
         Ok(())
@@ -229,10 +275,10 @@ impl Store {
     /// The database does not answer.
     pub async fn begin(&self) -> Result<Tx> {
         let inner = match &self.pool {
-            Pool::Sqlite { writer, .. } => Inner::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Pool::Sqlite { writer, .. } => Inner::Sqlite(Unit::Write(writer.begin().await?)),
             Pool::Postgres(pool) => Inner::Postgres(pool.begin().await?),
         };
-        Ok(Tx { inner, keys: self.keys.clone() })
+        Ok(Tx::new(inner, self.keys.clone()))
     }
 
     /// Starts a unit of work that only reads.
@@ -242,10 +288,24 @@ impl Store {
     /// The database does not answer.
     pub async fn read(&self) -> Result<Tx> {
         let inner = match &self.pool {
-            Pool::Sqlite { readers, .. } => Inner::Sqlite(readers.begin().await?),
+            Pool::Sqlite { readers, .. } => Inner::Sqlite(Unit::Read(readers.begin().await?)),
             Pool::Postgres(pool) => Inner::Postgres(pool.begin().await?),
         };
-        Ok(Tx { inner, keys: self.keys.clone() })
+        Ok(Tx::new(inner, self.keys.clone()))
+    }
+
+    /// Waits until everything that any unit of work has written so far is on the disk. For an answer
+    /// that rests on what another unit wrote, of which this one has seen only the collision.
+    ///
+    /// # Errors
+    ///
+    /// That commit failed.
+    pub async fn settled(&self) -> Result<()> {
+        match &self.pool {
+            Pool::Sqlite { writer, .. } => writer.settle().await,
+            // There a collision waits for the other's end.
+            Pool::Postgres(_) => Ok(()),
+        }
     }
 
     /// The keys, for what is derived from them.
@@ -277,14 +337,20 @@ impl Store {
 }
 
 impl Tx {
+    fn new(inner: Inner, keys: Keyring) -> Self {
+        Self { inner, keys, staged: staged::Staged::default(), met: HashMap::new() }
+    }
+
     /// Makes it so.
     ///
     /// # Errors
     ///
     /// The database did not confirm; nothing may be taken as written.
-    pub async fn commit(self) -> Result<()> {
+    pub async fn commit(mut self) -> Result<()> {
+        self.write_staged().await?;
         match self.inner {
-            Inner::Sqlite(tx) => tx.commit().await?,
+            Inner::Sqlite(Unit::Write(unit)) => unit.commit().await?,
+            Inner::Sqlite(Unit::Read(tx)) => tx.commit().await?,
             Inner::Postgres(tx) => tx.commit().await?,
         }
         Ok(())

@@ -99,6 +99,9 @@ impl Tx {
             .execute(db)
             .await
             .map(|done| done.rows_affected()))?;
+        if added == 1 {
+            self.met.insert(recipient.id.clone(), Some(key));
+        }
         Ok(added == 1)
     }
 
@@ -135,6 +138,9 @@ impl Tx {
     ///
     /// Fails when the database does.
     pub async fn is_erased(&mut self, id: &str) -> Result<bool> {
+        if let Some(met) = self.met.get(id) {
+            return Ok(met.is_none());
+        }
         let row: Option<(String, Option<Vec<u8>>)> =
             on!(self, |db| sqlx::query_as(KEY).bind(id).fetch_optional(db).await)?;
         Ok(row.is_some_and(|(_, wrapped)| wrapped.is_none()))
@@ -147,6 +153,7 @@ impl Tx {
     ///
     /// Fails when the database does.
     pub async fn erase_recipient(&mut self, id: &str, now: chrono::DateTime<chrono::Utc>) -> Result<bool> {
+        self.met.remove(id);
         let changed = on!(self, |db| sqlx::query(ERASE)
             .bind(id)
             .bind(now.timestamp_millis())
@@ -158,12 +165,15 @@ impl Tx {
 
     /// A person's key; `None` when there is nobody, or they were erased.
     pub(super) async fn recipient_key(&mut self, id: &str) -> Result<Option<SealKey>> {
+        if let Some(met) = self.met.get(id) {
+            return Ok(met.clone());
+        }
         let row: Option<(String, Option<Vec<u8>>)> =
             on!(self, |db| sqlx::query_as(KEY).bind(id).fetch_optional(db).await)?;
-        match row {
-            Some((key_id, Some(wrapped))) => self.keys.unwrap(&key_id, id, &wrapped).map(Some),
-            Some((_, None)) | None => Ok(None),
-        }
+        let Some((key_id, wrapped)) = row else { return Ok(None) };
+        let key = wrapped.map(|wrapped| self.keys.unwrap(&key_id, id, &wrapped)).transpose()?;
+        self.met.insert(id.to_owned(), key.clone());
+        Ok(key)
     }
 
     fn seal_person(&self, key: &SealKey, recipient: &Recipient) -> Result<SealedPerson> {
@@ -182,13 +192,14 @@ impl Tx {
         })
     }
 
-    fn recipient_from(&self, row: RecipientRow) -> Result<Recipient> {
+    fn recipient_from(&mut self, row: RecipientRow) -> Result<Recipient> {
         let wrong = |problem: &str| inconsistent("recipients", &row.id, problem);
         let key = row
             .wrapped_key
             .as_deref()
             .map(|wrapped| self.keys.unwrap(&row.key_id, &row.id, wrapped))
             .transpose()?;
+        self.met.insert(row.id.clone(), key.clone());
         let open = |column: &str, sealed: &Option<Vec<u8>>| match (&key, sealed) {
             (Some(key), Some(sealed)) => {
                 let bytes = self.keys.open_sealed(key, column, row.id.as_bytes(), sealed)?;

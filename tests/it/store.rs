@@ -128,7 +128,7 @@ async fn intend(store: &Store, message: &Message, host: HostId) -> Result<(), St
     let new =
         NewAttempt { id, message: message.id, host, sender: "+1", body: "", intent_at: tuesday_morning() };
     let mut tx = store.begin().await?;
-    tx.insert_attempt(&new).await?;
+    tx.insert_attempt(&new);
     tx.move_message(message, &mut after, &noted()).await?;
     tx.commit().await
 }
