@@ -2,8 +2,9 @@
 //! an attempt, and only then given to the provider. No transaction is open during the call.
 
 use super::context::moment;
+use super::intend::{Intended, Intent, Judged};
 use super::judge::{Facts, Verdict, deferred};
-use super::record::{About, Recorded};
+use super::record::Recorded;
 use super::{Host, HostError};
 use crate::domain::id::{AttemptId, MessageId};
 use crate::domain::message::{Cause, Lane, Lease, Message, State, TextFacts};
@@ -11,7 +12,7 @@ use crate::domain::policy::Decision;
 use crate::domain::recipient::Recipient;
 use crate::domain::secret::Secret;
 use crate::render::{RenderRequest, Rendered};
-use crate::store::{Change, Claim, NewAttempt, StoreError};
+use crate::store::{Claim, StoreError};
 use crate::twilio::Outgoing;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
@@ -78,56 +79,53 @@ impl Host {
         Ok(Ticked { claimed })
     }
 
+    /// Takes what is due, as much as there are free permits for, and sees it through in tasks of their own.
     async fn claim_due(&self, tasks: &mut JoinSet<()>) -> Result<usize, HostError> {
         let now = self.now();
         let (Some(modes), None) = (self.modes(), self.paused_until(now)) else { return Ok(0) };
-        let mut claimed = 0;
-        for lane in Lane::ALL {
-            let permits = self.permits.of(lane);
-            let free = permits.available_permits();
-            let Ok(limit @ 1..) = u32::try_from(free) else { continue };
-            // Looking is free; only where something is due is the writer's place asked for.
-            let mut tx = self.store.read().await?;
-            let next = tx.next_due(lane, modes).await?;
-            drop(tx);
-            if next.is_none_or(|due| due > now) {
-                continue;
-            }
-            let lease = Lease { host: self.id, until: now + LEASE };
-            let mut tx = self.store.begin().await?;
-            let messages = tx.claim_messages(&Claim { lane, modes, now, limit, lease }).await?;
-            tx.commit().await?;
-            claimed += messages.len();
-            for message in messages {
-                let Ok(permit) = permits.clone().try_acquire_owned() else { continue };
-                let host = self.clone();
-                tasks.spawn(async move {
-                    Box::pin(host.process(message)).await;
-                    drop(permit);
-                    host.wake.notify_one();
-                });
-            }
+        // Looking is free; only where something is due is the writer's place asked for.
+        let due = self.store.look().await?.next_due(modes).await?;
+        let lanes: Vec<(Lane, u32)> = Lane::ALL
+            .into_iter()
+            .filter(|lane| due.get(lane).is_some_and(|due| *due <= now))
+            .filter_map(|lane| {
+                let free = u32::try_from(self.permits.of(lane).available_permits()).ok()?;
+                (free > 0).then_some((lane, free))
+            })
+            .collect();
+        if lanes.is_empty() {
+            return Ok(0);
         }
-        Ok(claimed)
+        let lease = Lease { host: self.id, until: now + LEASE };
+        let mut claimed = Vec::new();
+        let mut tx = self.store.begin().await?;
+        for (lane, limit) in lanes {
+            claimed.extend(tx.claim_messages(&Claim { lane, modes, now, limit, lease }).await?);
+        }
+        tx.commit().await?;
+        let count = claimed.len();
+        for message in claimed {
+            let Ok(permit) = self.permits.of(message.lane).clone().try_acquire_owned() else { continue };
+            let host = self.clone();
+            tasks.spawn(async move {
+                Box::pin(host.process(message)).await;
+                drop(permit);
+                host.wake.notify_one();
+            });
+        }
+        Ok(count)
     }
 
     /// A lane without free permits is woken when one is given back, and a rest by its end; their due rows
     /// are no reason to look.
     async fn time_to_next(&self) -> std::time::Duration {
         let (Some(modes), None) = (self.modes(), self.paused_until(self.now())) else { return POLL };
-        let next = async {
-            let mut tx = self.store.read().await?;
-            let mut next: Option<DateTime<Utc>> = None;
-            for lane in Lane::ALL.into_iter().filter(|lane| self.permits.of(*lane).available_permits() > 0) {
-                next = match (next, tx.next_due(lane, modes).await?) {
-                    (Some(a), Some(b)) => Some(a.min(b)),
-                    (a, b) => a.or(b),
-                };
-            }
-            Ok::<_, StoreError>(next)
-        };
+        let due = async { self.store.look().await?.next_due(modes).await };
+        let is_free = |lane: &Lane| self.permits.of(*lane).available_permits() > 0;
+        let next =
+            due.await.map(|due| due.into_iter().filter(|(lane, _)| is_free(lane)).map(|(_, due)| due).min());
         let floor = std::time::Duration::from_millis(20);
-        match next.await {
+        match next {
             Ok(Some(due)) => (due - self.now()).to_std().unwrap_or(floor).clamp(floor, POLL),
             Ok(None) | Err(_) => POLL,
         }
@@ -175,7 +173,7 @@ impl Host {
 
     async fn try_process(&self, message: Message) -> Result<(), HostError> {
         let now = self.now();
-        let mut tx = self.store.read().await?;
+        let mut tx = self.store.look().await?;
         let recipient = tx.recipient(&message.recipient).await?;
         let opened = tx.open_message(message.id).await?;
         let (Some(recipient), Some(kind)) = (recipient, self.kind(&message.kind)) else {
@@ -260,7 +258,7 @@ impl Host {
 
         let attempt = AttemptId::new(now, &mut *self.chance.lock());
         let lease = Lease { host: self.id, until: now + LEASE };
-        let mut sending = Message {
+        let sending = Message {
             state: message.state.clone().send(lease, attempt)?,
             attempt: Some(attempt),
             attempts: message.attempts + 1,
@@ -270,32 +268,24 @@ impl Host {
             error_text: None,
             ..message.clone()
         };
-        let mut tx = self.store.begin().await?;
-        // What was judged must still be so at the moment of sending.
-        let current = tx.recipient(&message.recipient).await?.map(|recipient| recipient.version);
-        if current != Some(facts.recipient.version) || tx.opted_out(&phone).await? != facts.opted_out {
-            let mut again =
-                Message { state: message.state.clone().plan_again()?, due_at: now, ..message.clone() };
-            let note = Cause::new("judged-again", "the recipient was changed while the message was judged");
-            tx.move_message(&message, &mut again, &Change::noted(note, Some(self.id), now)).await?;
-            return Ok(tx.commit().await?);
-        }
-        let new = NewAttempt {
+        let expires_at = message.expires_at;
+        let intent = Intent {
             id: attempt,
-            message: message.id,
-            host: self.id,
-            sender: sender.as_str(),
-            body: &text.text,
-            intent_at: now,
+            judged: Judged { version: facts.recipient.version, opted_out: facts.opted_out },
+            before: message,
+            sending,
+            phone: phone.clone(),
+            sender: sender.clone(),
+            text: Secret::new(text.text.clone()),
+            kept,
+            record,
+            why,
+            at: now,
         };
-        tx.insert_attempt(&new);
-        if let Some(record) = &record {
-            self.keep_decision(&mut tx, About::Message(message.id), &message.recipient, record, now).await?;
-        }
-        let change =
-            Change { text: Some(&kept), phone: Some(&phone), ..Change::noted(why, Some(self.id), now) };
-        tx.move_message(&message, &mut sending, &change).await?;
-        tx.commit().await?;
+        let sending = match self.intend(intent).await? {
+            Intended::Committed(sending) => sending,
+            Intended::JudgedAgain => return Ok(()),
+        };
 
         // A process that was asleep since must not speak on a lease that others may have taken over.
         if self.now() > lease.until - CALL_TIME {
@@ -306,9 +296,9 @@ impl Host {
             from: sender,
             body: Secret::new(text.text),
             status_callback: self
-                .callbacks_of(message.test)
-                .map(|callbacks| callbacks.url(message.id, attempt)),
-            validity: (message.expires_at - now).to_std().ok(),
+                .callbacks_of(sending.test)
+                .map(|callbacks| callbacks.url(sending.id, attempt)),
+            validity: (expires_at - now).to_std().ok(),
         };
         let outcome = provider.send(&outgoing).await;
         self.settle(&sending, attempt, &outcome).await

@@ -13,12 +13,14 @@ mod context;
 mod dispatch;
 mod failure;
 mod intake;
+mod intend;
 mod judge;
 mod keys;
 mod look_up;
 mod people;
 mod plan;
 mod receipts;
+mod receive_together;
 mod reconcile;
 mod record;
 mod replan;
@@ -26,6 +28,7 @@ mod replies;
 mod scopes;
 mod settle;
 mod story;
+mod together;
 mod words;
 
 pub use allowance::Allowance;
@@ -42,7 +45,7 @@ pub use story::{ActError, Story};
 
 use crate::clock::{Chance, Clock};
 use crate::domain::id::HostId;
-use crate::domain::message::Lane;
+use crate::domain::message::{Lane, Message};
 use crate::domain::window::DailyWindow;
 use crate::policy::Policies;
 use crate::render::Renderer;
@@ -52,6 +55,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use together::Together;
 use tokio::sync::{Notify, Semaphore};
 
 /// What a clinic says of itself.
@@ -168,6 +172,10 @@ pub struct Inner {
     /// Something is due.
     wake: Notify,
     permits: LanePermits,
+    /// Intents that are ready at the same time are committed together.
+    intending: Together<Arc<intend::Intent>, Option<Message>>,
+    /// Receipts that come at the same time are taken in together.
+    receiving: Together<Receipt, Option<Received>>,
     /// No call is made before this moment: the account is refused as a whole, or rests.
     paused: std::sync::Mutex<Option<DateTime<Utc>>>,
 }
@@ -232,6 +240,8 @@ impl Host {
             uses: allowance::Uses::default(),
             wake: Notify::new(),
             permits,
+            intending: Together::default(),
+            receiving: Together::default(),
             paused: std::sync::Mutex::new(None),
         }))
     }

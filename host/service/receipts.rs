@@ -41,7 +41,7 @@ pub enum Received {
 }
 
 /// What a receipt does to the message.
-enum Effect {
+pub(super) enum Effect {
     Nothing,
     Move(State),
     Failed(ProviderError),
@@ -64,12 +64,24 @@ impl Host {
         Ok(tx.attempt_by_sid(sid).await?.map(|open| open.attempt.id))
     }
 
-    /// Takes in what the provider tells.
+    /// Takes in what the provider tells: with others that come at the same time in one unit of work,
+    /// or alone, where a policy is to be asked or somebody else moves the same message.
     ///
     /// # Errors
     ///
     /// The database failed; the provider should tell it again.
     pub async fn receive(&self, receipt: &Receipt) -> Result<Received, HostError> {
+        let work = |receipts| {
+            let host = self.clone();
+            async move { host.receive_together(receipts).await }
+        };
+        match Box::pin(self.receiving.ask(receipt.clone(), work)).await {
+            Some(received) => Ok(received),
+            None => self.receive_alone(receipt).await,
+        }
+    }
+
+    async fn receive_alone(&self, receipt: &Receipt) -> Result<Received, HostError> {
         let mut tries = 0;
         loop {
             tries += 1;
@@ -96,13 +108,7 @@ impl Host {
             source: receipt.source,
             received_at: now,
         };
-        let mut statuses: Vec<ProviderStatus> = events
-            .iter()
-            .filter(|known| known.attempt == receipt.attempt)
-            .map(|known| known.status)
-            .collect();
-        statuses.push(receipt.status);
-
+        let statuses = statuses(&events, receipt);
         let effect = effect(&message, &open.attempt, &statuses, receipt.error_code);
         let failed = match &effect {
             Effect::Failed(error) => Some((error, self.after_failure(&message, error, now).await?)),
@@ -124,10 +130,8 @@ impl Host {
         after.sid = Some(receipt.sid.clone());
         let note = match (&effect, &failed) {
             (Effect::Move(state), _) => {
-                let note =
-                    Cause::new(receipt.status.name(), format!("the provider says {}", receipt.status.name()));
                 after.state = state.clone();
-                Some(note)
+                Some(said(receipt.status))
             }
             (Effect::Failed(error), Some((_, answer))) => {
                 after.error_code = error.code.map(i64::from);
@@ -138,12 +142,7 @@ impl Host {
             }
             (Effect::Failed(_) | Effect::Nothing, _) => None,
         };
-        stamp(&mut after, now);
-        if after.state != message.state {
-            after.ask_at = Some(now + ASK_FIRST);
-        }
-        // It was taken back and arrived all the same; another may have been planned in its place.
-        after.superseded |= matches!(message.state, State::Canceled(_));
+        follow(&message, &mut after, now);
         match note {
             Some(note) => {
                 tx.move_message(&message, &mut after, &Change::noted(note, Some(self.id), now)).await?;
@@ -159,8 +158,34 @@ impl Host {
     }
 }
 
+/// All that the provider has said of the attempt, with what it says now.
+pub(super) fn statuses(events: &[ProviderEvent], receipt: &Receipt) -> Vec<ProviderStatus> {
+    let of_attempt = events.iter().filter(|known| known.attempt == receipt.attempt);
+    of_attempt.map(|known| known.status).chain([receipt.status]).collect()
+}
+
+/// For the journal.
+pub(super) fn said(status: ProviderStatus) -> Cause {
+    Cause::new(status.name(), format!("the provider says {}", status.name()))
+}
+
+/// What follows from a new state, beside it.
+pub(super) fn follow(before: &Message, after: &mut Message, now: DateTime<Utc>) {
+    if matches!(after.state, State::Sent | State::Delivered) {
+        after.sent_at.get_or_insert(now);
+    }
+    if matches!(after.state, State::Delivered) {
+        after.delivered_at.get_or_insert(now);
+    }
+    if after.state != before.state {
+        after.ask_at = Some(now + ASK_FIRST);
+    }
+    // It was taken back and arrived all the same; another may have been planned in its place.
+    after.superseded |= matches!(before.state, State::Canceled(_));
+}
+
 /// What the set of events makes of the message.
-fn effect(
+pub(super) fn effect(
     message: &Message,
     attempt: &Attempt,
     statuses: &[ProviderStatus],
@@ -233,13 +258,4 @@ fn end_or_retry(
             cause.clone()
         }
     })
-}
-
-fn stamp(message: &mut Message, now: DateTime<Utc>) {
-    if matches!(message.state, State::Sent | State::Delivered) {
-        message.sent_at.get_or_insert(now);
-    }
-    if matches!(message.state, State::Delivered) {
-        message.delivered_at.get_or_insert(now);
-    }
 }

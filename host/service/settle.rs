@@ -197,10 +197,18 @@ impl Host {
         Ok(tx.commit().await?)
     }
 
+    /// Whether its type has a variable that must not be kept.
+    pub(super) fn has_secret(&self, message: &Message) -> bool {
+        self.kind(&message.kind).is_some_and(|kind| kind.variables.values().any(|v| v.secret))
+    }
+
     /// A code has no use once its message has ended: what it was made of goes.
     pub(super) async fn forget_secrets(&self, tx: &mut Tx, message: &Message) -> Result<(), StoreError> {
-        let secret = self.kind(&message.kind).is_some_and(|kind| kind.variables.values().any(|v| v.secret));
-        if secret && message.state.is_final() { tx.forget_payload(message.id).await } else { Ok(()) }
+        if self.has_secret(message) && message.state.is_final() {
+            tx.forget_payload(message.id).await
+        } else {
+            Ok(())
+        }
     }
 
     /// A phone that has said stop to the provider has said stop to us: at the latest when the text was

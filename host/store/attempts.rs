@@ -1,10 +1,9 @@
-//! Attempts, which are committed before the call they stand for, and what the provider told of them.
+//! Attempts, which are committed before the call they stand for.
 
-use super::rows::{self, both, rows, value};
+use super::rows::{self, both, ids, rows, value};
 use super::{Result, Sql, Tx, inconsistent, moment, on, small};
-use crate::domain::failure::{ProviderError, ProviderStatus};
+use crate::domain::failure::ProviderError;
 use crate::domain::id::{AttemptId, HostId, MessageId};
-use crate::domain::receipt::rank;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
@@ -88,42 +87,6 @@ pub struct OpenAttempt {
     pub body_hash: Vec<u8>,
 }
 
-/// How we learned of a provider event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum ProviderEventSource {
-    Answer,
-    Callback,
-    Fetch,
-    List,
-}
-
-impl ProviderEventSource {
-    /// The word in columns and JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Answer => "answer",
-            Self::Callback => "callback",
-            Self::Fetch => "fetch",
-            Self::List => "list",
-        }
-    }
-}
-
-/// One thing the provider told us.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "as in the table")]
-pub struct ProviderEvent {
-    pub attempt: AttemptId,
-    pub message: MessageId,
-    pub status: ProviderStatus,
-    pub error_code: Option<u32>,
-    pub raw_date: Option<String>,
-    pub source: ProviderEventSource,
-    pub received_at: DateTime<Utc>,
-}
-
 #[derive(sqlx::FromRow)]
 struct AttemptRow {
     id: Uuid,
@@ -153,6 +116,13 @@ const OF_MESSAGE: &str =
     concat!("SELECT ", columns!(), " FROM attempts WHERE message_id = $1 ORDER BY number");
 
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM attempts WHERE id = $1");
+
+macro_rules! by_ids {
+    ($db:ident) => {
+        concat!("SELECT ", columns!(), " FROM attempts WHERE id IN ", ids!($db))
+    };
+}
+const BY_IDS: Sql = both!(by_ids);
 
 const BY_SID: &str = concat!("SELECT ", columns!(), " FROM attempts WHERE sid = $1");
 
@@ -190,12 +160,21 @@ const SETTLE: &str =
 
 const SEEN_ABSENT: &str = "UPDATE attempts SET absent_at = $2 WHERE id = $1";
 
-const EVENT: &str =
-    "INSERT INTO provider_events (id, attempt_id, message_id, status, error_code, raw_date, source,
-        received_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
-
-const EVENTS: &str = "SELECT attempt_id, message_id, status, error_code, raw_date, source, received_at
-    FROM provider_events WHERE message_id = $1 ORDER BY received_at, id";
+macro_rules! settle_accepted {
+    ($db:ident) => {
+        concat!(
+            "UPDATE attempts SET outcome = 'accepted', settled_at = new.at, sid = COALESCE(attempts.sid, new.sid),
+                http_status = NULL, error_code = NULL, error_text = NULL, error_class = NULL
+            FROM (SELECT ",
+            value!($db, id, 0), " AS id, ", value!($db, text, 1), " AS sid, ", value!($db, number, 2), " AS at FROM ",
+            rows!($db),
+            ") AS new
+            WHERE attempts.id = new.id
+                AND (outcome IS NULL OR outcome IN ('unknown', 'absent', 'not_now', 'not_reached'))"
+        )
+    };
+}
+const SETTLE_ACCEPTED: Sql = both!(settle_accepted);
 
 impl Tx {
     /// Commits a host to a call. Nothing may be sent before this unit of work is committed.
@@ -282,6 +261,38 @@ impl Tx {
         row.map(TryInto::try_into).transpose()
     }
 
+    /// Attempts by our ids, in no particular order.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn attempts(&mut self, ids: &[AttemptId]) -> Result<Vec<OpenAttempt>> {
+        let ids: Vec<_> = ids.iter().map(|id| rows::id(id.0)).collect();
+        let (sql, ids) = (BY_IDS.on(self), rows::parameter("attempts", &ids)?);
+        let rows: Vec<AttemptRow> = on!(self, |db| sqlx::query_as(sql).bind(ids).fetch_all(db).await)?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// Writes that calls were accepted; an answer that was written before stays.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn settle_accepted(
+        &mut self,
+        accepted: &[(AttemptId, &str)],
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        if accepted.is_empty() {
+            return Ok(());
+        }
+        let at = now.timestamp_millis();
+        let rows: Vec<_> = accepted.iter().map(|(id, sid)| json!([rows::id(id.0), sid, at])).collect();
+        let (sql, rows) = (SETTLE_ACCEPTED.on(self), rows::parameter("attempts", &rows)?);
+        on!(self, |db| sqlx::query(sql).bind(rows).execute(db).await.map(drop))?;
+        Ok(())
+    }
+
     /// Whether a call with these words is out, whose answer may still come.
     ///
     /// # Errors
@@ -301,66 +312,6 @@ impl Tx {
         let row: Option<AttemptRow> =
             on!(self, |db| sqlx::query_as(BY_SID).bind(sid).fetch_optional(db).await)?;
         row.map(TryInto::try_into).transpose()
-    }
-
-    /// Keeps what the provider told; `false` when it had told it before.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the database does.
-    pub async fn insert_provider_event(&mut self, id: Uuid, event: &ProviderEvent) -> Result<bool> {
-        let added = on!(self, |db| sqlx::query(EVENT)
-            .bind(id)
-            .bind(event.attempt.0)
-            .bind(event.message.0)
-            .bind(event.status.name())
-            .bind(event.error_code.map(i64::from))
-            .bind(&event.raw_date)
-            .bind(event.source.name())
-            .bind(event.received_at.timestamp_millis())
-            .execute(db)
-            .await
-            .map(|done| done.rows_affected()))?;
-        Ok(added == 1)
-    }
-
-    /// What the provider told of a message, in the order in which we heard it; what was heard in the
-    /// same millisecond, in the order of life.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the database does.
-    pub async fn provider_events_of(&mut self, message: MessageId) -> Result<Vec<ProviderEvent>> {
-        type Row = (Uuid, Uuid, String, Option<i64>, Option<String>, String, i64);
-        let rows: Vec<Row> = on!(self, |db| sqlx::query_as(EVENTS).bind(message.0).fetch_all(db).await)?;
-        let events: Result<Vec<ProviderEvent>> = rows
-            .into_iter()
-            .map(|(attempt, message, status, error_code, raw_date, source, received_at)| {
-                let id = attempt.to_string();
-                let wrong = |problem: &str| inconsistent("provider_events", &id, problem);
-                Ok(ProviderEvent {
-                    attempt: AttemptId(attempt),
-                    message: MessageId(message),
-                    status: ProviderStatus::from_name(&status)
-                        .ok_or_else(|| wrong("a status that is none"))?,
-                    error_code: error_code.map(|code| small(code, "provider_events", &id)).transpose()?,
-                    raw_date,
-                    source: [
-                        ProviderEventSource::Answer,
-                        ProviderEventSource::Callback,
-                        ProviderEventSource::Fetch,
-                        ProviderEventSource::List,
-                    ]
-                    .into_iter()
-                    .find(|known| known.name() == source)
-                    .ok_or_else(|| wrong("a source that is none"))?,
-                    received_at: moment(received_at, "provider_events", &id)?,
-                })
-            })
-            .collect();
-        let mut events = events?;
-        events.sort_by_key(|event| (event.received_at, rank(event.status)));
-        Ok(events)
     }
 }
 

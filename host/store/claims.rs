@@ -1,9 +1,10 @@
 //! Claims: what is due, lane by lane; what was abandoned; what must be looked at again.
 
 use super::message_row::{MessageRow, columns, millis};
-use super::{Result, Sql, Tx, moment, on};
+use super::{Result, Sql, Tx, inconsistent, moment, on};
 use crate::domain::message::{Cause, Lane, Lease, Message};
 use chrono::{DateTime, Utc};
+use std::collections::HashMap;
 
 /// Which messages a host can serve: those of live keys (`false`), of test keys (`true`), or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +73,17 @@ const TO_CHECK: &str = concat!(
     " FROM messages WHERE check_at <= $1 AND test IN ($3, $4) ORDER BY check_at LIMIT $2"
 );
 
-const NEXT_DUE: &str = "SELECT due_at FROM messages
-    WHERE state = 'planned' AND lane = $1 AND test IN ($2, $3) ORDER BY due_at, id LIMIT 1";
+// One look at each lane's index.
+macro_rules! next_due {
+    ($lane:literal) => {
+        concat!(
+            "SELECT lane, due_at FROM (SELECT lane, due_at FROM messages WHERE state = 'planned' AND lane = '",
+            $lane, "' AND test IN ($1, $2) ORDER BY due_at, id LIMIT 1) AS ", $lane
+        )
+    };
+}
+const NEXT_DUE: &str =
+    concat!(next_due!("urgent"), " UNION ALL ", next_due!("normal"), " UNION ALL ", next_due!("bulk"));
 
 impl Tx {
     /// Takes what is due in one lane, the oldest first.
@@ -146,18 +156,21 @@ impl Tx {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
-    /// When the next message of a lane is due that a host can serve; `None` when none waits.
+    /// When the next message of each lane is due that a host can serve; a lane where none waits is left
+    /// out.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn next_due(&mut self, lane: Lane, modes: Modes) -> Result<Option<DateTime<Utc>>> {
-        let due: Option<i64> = on!(self, |db| sqlx::query_scalar(NEXT_DUE)
-            .bind(lane.name())
-            .bind(modes.0)
-            .bind(modes.1)
-            .fetch_optional(db)
-            .await)?;
-        due.map(|due| moment(due, "messages", lane.name())).transpose()
+    pub async fn next_due(&mut self, modes: Modes) -> Result<HashMap<Lane, DateTime<Utc>>> {
+        let rows: Vec<(String, i64)> =
+            on!(self, |db| sqlx::query_as(NEXT_DUE).bind(modes.0).bind(modes.1).fetch_all(db).await)?;
+        rows.into_iter()
+            .map(|(name, due)| {
+                let lane = Lane::ALL.into_iter().find(|lane| lane.name() == name);
+                let lane = lane.ok_or_else(|| inconsistent("messages", &name, "a lane that is none"))?;
+                Ok((lane, moment(due, "messages", &name)?))
+            })
+            .collect()
     }
 }

@@ -1,8 +1,9 @@
 //! Messages: planned, looked up. The row is the job.
 
 use super::message_row::{MessageRow, columns, millis};
+use super::rows::{self, both, ids};
 use super::seal::SealKey;
-use super::{Result, StoreError, Tx, inconsistent, on};
+use super::{Result, Sql, StoreError, Tx, inconsistent, on};
 use crate::domain::event::Subject;
 use crate::domain::id::{EventId, MessageId};
 use crate::domain::message::Message;
@@ -22,6 +23,13 @@ pub struct Payload {
 }
 
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM messages WHERE id = $1");
+
+macro_rules! by_ids {
+    ($db:ident) => {
+        concat!("SELECT ", columns!(), " FROM messages WHERE id IN ", ids!($db))
+    };
+}
+const BY_IDS: Sql = both!(by_ids);
 
 const OF_EVENT: &str =
     concat!("SELECT ", columns!(), " FROM messages WHERE event_id = $1 ORDER BY due_at, id");
@@ -68,6 +76,18 @@ impl Tx {
         let row: Option<MessageRow> =
             on!(self, |db| sqlx::query_as(BY_ID).bind(id.0).fetch_optional(db).await)?;
         row.map(TryInto::try_into).transpose()
+    }
+
+    /// Messages by our ids, in no particular order.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn messages(&mut self, ids: &[MessageId]) -> Result<Vec<Message>> {
+        let ids: Vec<_> = ids.iter().map(|id| rows::id(id.0)).collect();
+        let (sql, ids) = (BY_IDS.on(self), rows::parameter("messages", &ids)?);
+        let rows: Vec<MessageRow> = on!(self, |db| sqlx::query_as(sql).bind(ids).fetch_all(db).await)?;
+        rows.into_iter().map(TryInto::try_into).collect()
     }
 
     /// What an event planned or moved.

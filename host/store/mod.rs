@@ -16,6 +16,7 @@ mod keys;
 mod message_row;
 mod messages;
 mod moves;
+mod provider_events;
 mod recipients;
 mod replies;
 mod rows;
@@ -24,7 +25,7 @@ mod search;
 mod staged;
 mod writer;
 
-pub use attempts::{Attempt, AttemptOutcome, NewAttempt, OpenAttempt, ProviderEvent, ProviderEventSource};
+pub use attempts::{Attempt, AttemptOutcome, NewAttempt, OpenAttempt};
 pub use claims::{Claim, Modes};
 pub use decisions::{DecisionRecord, NewDecision};
 pub use events::{EventState, NewEvent, StoredEvent};
@@ -32,10 +33,12 @@ pub use journal::JournalLine;
 pub use keys::{ApiKey, KeyMode};
 pub use messages::{Opened, Payload};
 pub use moves::{Change, Move};
+pub use provider_events::{ProviderEvent, ProviderEventSource};
 pub use replies::Reply;
 pub use search::{MessageFilter, MessagePage};
 
 use seal::Keyring;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -134,12 +137,15 @@ pub struct Tx {
 enum Inner {
     Sqlite(Unit),
     Postgres(Transaction<'static, Postgres>),
+    /// Without a transaction.
+    PostgresLook(PoolConnection<Postgres>),
 }
 
 /// A unit of work on SQLite: by the one writer, or on a reader's snapshot.
 enum Unit {
     Write(WriteUnit),
     Read(Transaction<'static, Sqlite>),
+    Look(PoolConnection<Sqlite>),
 }
 
 impl Unit {
@@ -147,6 +153,7 @@ impl Unit {
         match self {
             Self::Write(unit) => unit.connection(),
             Self::Read(tx) => &mut *tx,
+            Self::Look(connection) => &mut *connection,
         }
     }
 }
@@ -161,6 +168,10 @@ macro_rules! on {
             }
             $crate::store::Inner::Postgres(tx) => {
                 let $db = &mut **tx;
+                $body
+            }
+            $crate::store::Inner::PostgresLook(connection) => {
+                let $db = &mut **connection;
                 $body
             }
         }
@@ -178,7 +189,7 @@ impl Sql {
     fn on(&self, tx: &Tx) -> &'static str {
         match tx.inner {
             Inner::Sqlite(_) => self.sqlite,
-            Inner::Postgres(_) => self.postgres,
+            Inner::Postgres(_) | Inner::PostgresLook(_) => self.postgres,
         }
     }
 }
@@ -294,6 +305,19 @@ impl Store {
         Ok(Tx::new(inner, self.keys.clone()))
     }
 
+    /// Looks without a transaction: each question is answered by itself, at less cost.
+    ///
+    /// # Errors
+    ///
+    /// The database does not answer.
+    pub async fn look(&self) -> Result<Tx> {
+        let inner = match &self.pool {
+            Pool::Sqlite { readers, .. } => Inner::Sqlite(Unit::Look(readers.acquire().await?)),
+            Pool::Postgres(pool) => Inner::PostgresLook(pool.acquire().await?),
+        };
+        Ok(Tx::new(inner, self.keys.clone()))
+    }
+
     /// Waits until everything that any unit of work has written so far is on the disk. For an answer
     /// that rests on what another unit wrote, of which this one has seen only the collision.
     ///
@@ -352,6 +376,8 @@ impl Tx {
             Inner::Sqlite(Unit::Write(unit)) => unit.commit().await?,
             Inner::Sqlite(Unit::Read(tx)) => tx.commit().await?,
             Inner::Postgres(tx) => tx.commit().await?,
+            // Each statement was its own unit.
+            Inner::Sqlite(Unit::Look(_)) | Inner::PostgresLook(_) => {}
         }
         Ok(())
     }

@@ -126,9 +126,9 @@ impl Tx {
             rows.push(self.row_of(one).await?);
         }
         let (sql, rows) = (MOVE.on(self), rows::parameter("messages", &rows)?);
-        let moved =
+        let written =
             on!(self, |db| sqlx::query(sql).bind(rows).execute(db).await.map(|done| done.rows_affected()))?;
-        if u64::try_from(moves.len()) != Ok(moved) {
+        if u64::try_from(moves.len()) != Ok(written) {
             return Err(StoreError::LeaseLost { id: first });
         }
         for Move { before, after, change } in moves {

@@ -1,9 +1,12 @@
 //! People, with names and numbers sealed under their own keys.
 
+use super::rows::{self, both};
 use super::seal::SealKey;
-use super::{Result, StoreError, Tx, inconsistent, moment, on};
+use super::{Result, Sql, StoreError, Tx, inconsistent, moment, on};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::recipient::{Recipient, Role};
+use serde_json::json;
+use std::collections::HashMap;
 
 #[derive(sqlx::FromRow)]
 struct RecipientRow {
@@ -29,6 +32,17 @@ macro_rules! columns {
 }
 
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM recipients WHERE id = $1");
+
+macro_rules! versions {
+    (sqlite) => {
+        "SELECT id, version, key_id, wrapped_key FROM recipients WHERE id IN (SELECT value FROM json_each($1))"
+    };
+    (postgres) => {
+        "SELECT id, version, key_id, wrapped_key FROM recipients
+            WHERE id IN (SELECT value FROM json_array_elements_text(CAST($1 AS JSON)) AS rows(value))"
+    };
+}
+const VERSIONS: Sql = both!(versions);
 
 const BY_PHONE: &str =
     concat!("SELECT ", columns!(), " FROM recipients WHERE phone_hash = $1 ORDER BY updated_at DESC, id");
@@ -58,6 +72,25 @@ impl Tx {
         let row: Option<RecipientRow> =
             on!(self, |db| sqlx::query_as(BY_ID).bind(id).fetch_optional(db).await)?;
         row.map(|row| self.recipient_from(row)).transpose()
+    }
+
+    /// The versions of many people as they are now; one who was never here has none.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does, or a key cannot be opened.
+    pub async fn recipient_versions(&mut self, ids: &[&str]) -> Result<HashMap<String, i64>> {
+        type Row = (String, i64, String, Option<Vec<u8>>);
+        let ids: Vec<_> = ids.iter().map(|id| json!(id)).collect();
+        let (sql, ids) = (VERSIONS.on(self), rows::parameter("recipients", &ids)?);
+        let rows: Vec<Row> = on!(self, |db| sqlx::query_as(sql).bind(ids).fetch_all(db).await)?;
+        let mut versions = HashMap::with_capacity(rows.len());
+        for (id, version, key_id, wrapped) in rows {
+            let key = wrapped.map(|wrapped| self.keys.unwrap(&key_id, &id, &wrapped)).transpose()?;
+            self.met.insert(id.clone(), key);
+            versions.insert(id, version);
+        }
+        Ok(versions)
     }
 
     /// The people behind a phone, the one changed last first.

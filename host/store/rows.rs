@@ -44,6 +44,17 @@ macro_rules! rows {
 }
 pub(super) use rows;
 
+/// The identifiers of `$1`, as a subquery.
+macro_rules! ids {
+    (sqlite) => {
+        "(SELECT unhex(value) FROM json_each($1))"
+    };
+    (postgres) => {
+        "(SELECT CAST(value AS UUID) FROM json_array_elements_text(CAST($1 AS JSON)) AS rows(value))"
+    };
+}
+pub(super) use ids;
+
 /// The same text for both databases, from a macro that is told which.
 macro_rules! both {
     ($text:ident) => {

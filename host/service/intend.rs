@@ -1,0 +1,147 @@
+//! Intents: a host commits itself to a call before it makes it. The decision, the attempt and the
+//! message's new state are one commit, which intents that are ready at the same time share.
+
+use super::record::{About, Recorded};
+use super::{Host, HostError};
+use crate::domain::id::AttemptId;
+use crate::domain::message::{Cause, Message};
+use crate::domain::phone::PhoneNumber;
+use crate::domain::secret::Secret;
+use crate::store::{Change, Move, NewAttempt, Tx};
+use crate::twilio::Sender;
+use chrono::{DateTime, Utc};
+use std::sync::Arc;
+
+/// What a message was judged by, and must still be so when the call is committed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Judged {
+    /// The recipient's version.
+    pub(super) version: i64,
+    /// Whether the phone had said stop.
+    pub(super) opted_out: bool,
+}
+
+/// A call that is about to be made.
+pub(super) struct Intent {
+    pub(super) id: AttemptId,
+    pub(super) judged: Judged,
+    /// As it was claimed.
+    pub(super) before: Message,
+    /// As it is while the call is out.
+    pub(super) sending: Message,
+    pub(super) phone: PhoneNumber,
+    pub(super) sender: Sender,
+    /// As it goes out; only a keyed hash of it is kept.
+    pub(super) text: Secret,
+    /// The text as it is kept: without its secrets.
+    pub(super) kept: String,
+    pub(super) record: Option<Recorded>,
+    pub(super) why: Cause,
+    pub(super) at: DateTime<Utc>,
+}
+
+/// What became of an intent.
+pub(super) enum Intended {
+    /// The call may be made; the message as it stands now.
+    Committed(Box<Message>),
+    /// The recipient was changed while the message was judged: it is judged again.
+    JudgedAgain,
+}
+
+impl Host {
+    /// Commits to a call.
+    pub(super) async fn intend(&self, intent: Intent) -> Result<Intended, HostError> {
+        let intent = Arc::new(intent);
+        let work = |intents| {
+            let host = self.clone();
+            async move { host.intend_together(intents).await }
+        };
+        match Box::pin(self.intending.ask(intent.clone(), work)).await {
+            Some(sending) => Ok(Intended::Committed(Box::new(sending))),
+            None => self.intend_alone(&intent).await,
+        }
+    }
+
+    /// Answers each intent in its place; `None`: it must be committed alone.
+    async fn intend_together(&self, intents: Vec<Arc<Intent>>) -> Vec<Option<Message>> {
+        match self.try_intend_together(&intents).await {
+            Ok(sending) => sending,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::debug!(error, intents = intents.len(), "committed one by one");
+                intents.iter().map(|_| None).collect()
+            }
+        }
+    }
+
+    async fn try_intend_together(&self, intents: &[Arc<Intent>]) -> Result<Vec<Option<Message>>, HostError> {
+        let mut tx = self.store.begin().await?;
+        let recipients: Vec<&str> = intents.iter().map(|intent| intent.before.recipient.as_str()).collect();
+        let versions = tx.recipient_versions(&recipients).await?;
+        let phones: Vec<&PhoneNumber> = intents.iter().map(|intent| &intent.phone).collect();
+        let opted_out = tx.opted_out_among(&phones).await?;
+        let mut sending: Vec<Option<Message>> = intents
+            .iter()
+            .map(|intent| {
+                let opted_out = opted_out.contains(&intent.phone);
+                let version = versions.get(&intent.before.recipient);
+                let still =
+                    version.is_some_and(|version| intent.judged == Judged { version: *version, opted_out });
+                still.then(|| intent.sending.clone())
+            })
+            .collect();
+        let mut moves = Vec::with_capacity(intents.len());
+        for (intent, after) in intents.iter().zip(&mut sending) {
+            if let Some(after) = after {
+                self.keep_intent(&mut tx, intent).await?;
+                moves.push(Move { before: &intent.before, after, change: self.change(intent) });
+            }
+        }
+        tx.move_messages(&mut moves).await?;
+        drop(moves);
+        tx.commit().await?;
+        Ok(sending)
+    }
+
+    async fn intend_alone(&self, intent: &Intent) -> Result<Intended, HostError> {
+        let message = &intent.before;
+        let mut tx = self.store.begin().await?;
+        // What was judged must still be so at the moment of sending.
+        let current = tx.recipient(&message.recipient).await?.map(|recipient| recipient.version);
+        let opted_out = tx.opted_out(&intent.phone).await?;
+        if current.map(|version| Judged { version, opted_out }) != Some(intent.judged) {
+            let state = message.state.clone().plan_again()?;
+            let mut again = Message { state, due_at: intent.at, ..message.clone() };
+            let note = Cause::new("judged-again", "the recipient was changed while the message was judged");
+            tx.move_message(message, &mut again, &Change::noted(note, Some(self.id), intent.at)).await?;
+            tx.commit().await?;
+            return Ok(Intended::JudgedAgain);
+        }
+        self.keep_intent(&mut tx, intent).await?;
+        let mut sending = intent.sending.clone();
+        tx.move_message(message, &mut sending, &self.change(intent)).await?;
+        tx.commit().await?;
+        Ok(Intended::Committed(Box::new(sending)))
+    }
+
+    async fn keep_intent(&self, tx: &mut Tx, intent: &Intent) -> Result<(), HostError> {
+        let message = &intent.before;
+        tx.insert_attempt(&NewAttempt {
+            id: intent.id,
+            message: message.id,
+            host: self.id,
+            sender: intent.sender.as_str(),
+            body: intent.text.expose(),
+            intent_at: intent.at,
+        });
+        if let Some(record) = &intent.record {
+            self.keep_decision(tx, About::Message(message.id), &message.recipient, record, intent.at).await?;
+        }
+        Ok(())
+    }
+
+    fn change<'a>(&self, intent: &'a Intent) -> Change<'a> {
+        let noted = Change::noted(intent.why.clone(), Some(self.id), intent.at);
+        Change { text: Some(&intent.kept), phone: Some(&intent.phone), ..noted }
+    }
+}

@@ -1,0 +1,139 @@
+//! Together: requests of many tasks that are answered by one unit of work. Whoever comes first works
+//! for all who have come; while that unit is on its way to the disk, the next ones gather. Nobody
+//! waits for others to come.
+
+use std::sync::{Mutex, PoisonError};
+use tokio::sync::oneshot;
+
+/// So many at once, at the most: an urgent request waits behind one batch.
+const MOST: usize = 128;
+
+/// A request, and where its answer goes.
+type Waiting<Q, A> = (Q, oneshot::Sender<A>);
+
+/// Where requests of one kind meet.
+pub(super) struct Together<Q, A> {
+    waiting: Mutex<Vec<Waiting<Q, A>>>,
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl<Q, A> Default for Together<Q, A> {
+    fn default() -> Self {
+        Self { waiting: Mutex::default(), turn: tokio::sync::Mutex::default() }
+    }
+}
+
+impl<Q: Clone, A> Together<Q, A> {
+    /// Answers a request by `work`, which is given many at once and answers each in its place. Whoever
+    /// is dropped while working for others leaves them to ask anew.
+    pub(super) async fn ask<W, F>(&self, request: Q, work: W) -> A
+    where
+        W: Fn(Vec<Q>) -> F,
+        F: Future<Output = Vec<A>>,
+    {
+        loop {
+            let (sender, mut answer) = oneshot::channel();
+            self.lock().push((request.clone(), sender));
+            // Until it is answered, or the one who worked for us was dropped.
+            loop {
+                tokio::select! {
+                    biased;
+                    answered = &mut answer => match answered {
+                        Ok(answer) => return answer,
+                        Err(_) => break,
+                    },
+                    turn = self.turn.lock() => {
+                        self.work_for_all(&work).await;
+                        drop(turn);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn work_for_all<W, F>(&self, work: &W)
+    where
+        W: Fn(Vec<Q>) -> F,
+        F: Future<Output = Vec<A>>,
+    {
+        let batch: Vec<Waiting<Q, A>> = {
+            let mut waiting = self.lock();
+            waiting.retain(|(_, sender)| !sender.is_closed());
+            let some = waiting.len().min(MOST);
+            waiting.drain(..some).collect()
+        };
+        if batch.is_empty() {
+            return;
+        }
+        let (requests, senders): (Vec<Q>, Vec<_>) = batch.into_iter().unzip();
+        for (sender, answer) in senders.into_iter().zip(work(requests).await) {
+            // Whoever has gone does not want to know.
+            let _ = sender.send(answer);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Waiting<Q, A>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use tokio::sync::Semaphore;
+
+    #[tokio::test]
+    async fn who_comes_while_one_works_is_answered_by_the_next_all_at_once() {
+        let (together, gate) = (Arc::new(Together::<u32, usize>::default()), Arc::new(Semaphore::new(0)));
+        let asks: Vec<_> = (0..300)
+            .map(|number| {
+                let (together, gate) = (together.clone(), gate.clone());
+                tokio::spawn(async move {
+                    together
+                        .ask(number, |batch: Vec<u32>| {
+                            let gate = gate.clone();
+                            async move {
+                                gate.acquire().await.unwrap().forget();
+                                vec![batch.len(); batch.len()]
+                            }
+                        })
+                        .await
+                })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        gate.add_permits(10);
+        let mut sizes = Vec::new();
+        for ask in asks {
+            sizes.push(ask.await.unwrap());
+        }
+        assert_eq!(sizes.len(), 300);
+        assert!(sizes.iter().all(|size| *size <= MOST) && sizes.contains(&MOST), "{sizes:?}");
+    }
+
+    #[tokio::test]
+    async fn who_is_dropped_while_working_for_others_leaves_them_answered() {
+        let together = Arc::new(Together::<u32, u32>::default());
+        let never = || std::future::pending::<()>();
+        let first = tokio::spawn({
+            let together = together.clone();
+            async move {
+                together
+                    .ask(1, |batch: Vec<u32>| async move {
+                        never().await;
+                        batch
+                    })
+                    .await
+            }
+        });
+        tokio::task::yield_now().await;
+        let second = tokio::spawn({
+            let together = together.clone();
+            async move { together.ask(2, |batch: Vec<u32>| async move { batch }).await }
+        });
+        tokio::task::yield_now().await;
+        first.abort();
+        assert_eq!(second.await.unwrap(), 2);
+    }
+}
