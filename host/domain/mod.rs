@@ -5,6 +5,7 @@ pub mod consent;
 pub mod event;
 pub mod failure;
 pub mod id;
+pub mod keyword;
 pub mod kind;
 pub mod language;
 pub mod message;

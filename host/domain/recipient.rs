@@ -80,6 +80,18 @@ pub struct PersonUpdate {
     pub time_zone: Option<Tz>,
     /// A new role.
     pub role: Option<Role>,
+    /// What is known no longer.
+    pub removed: Vec<Removable>,
+}
+
+/// What can be taken away from what is known of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Removable {
+    Phone,
+    Name,
+    Language,
+    TimeZone,
 }
 
 impl Recipient {
@@ -103,6 +115,14 @@ impl Recipient {
     /// Takes in what is said of the person. `true` when anything changed.
     pub fn apply(&mut self, update: &PersonUpdate) -> bool {
         let before = self.clone();
+        for removed in &update.removed {
+            match removed {
+                Removable::Phone => self.phone = None,
+                Removable::Name => self.name = None,
+                Removable::Language => self.language = None,
+                Removable::TimeZone => self.time_zone = None,
+            }
+        }
         if let Some(phone) = &update.phone {
             self.phone = Some(phone.clone());
         }

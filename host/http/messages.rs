@@ -3,6 +3,7 @@
 use super::Api;
 use super::auth::{Key, allow};
 use super::body::{Id, Json, idempotency_key};
+use super::cursor;
 use super::events::NewPerson;
 use super::problem::Problem;
 use super::views::{MessageView, StoryView};
@@ -152,15 +153,12 @@ pub(super) async fn list(
         states: states(search.state.as_deref(), search.status.as_deref())?,
         since: search.since,
         until: search.until,
-        after: search.cursor.as_deref().map(read_cursor).transpose()?,
+        after: search.cursor.as_deref().map(cursor::read).transpose()?,
         limit,
     };
     let page = api.find_messages(&filter).await?;
-    let next_cursor = page
-        .messages
-        .last()
-        .filter(|_| page.more)
-        .map(|last| format!("{:x}.{}", last.created_at.timestamp_millis(), last.id.0.simple()));
+    let next_cursor =
+        page.messages.last().filter(|_| page.more).map(|last| cursor::after(last.created_at, last.id.0));
     let currency = &api.settings.currency;
     let items = page.messages.iter().map(|message| MessageView::new(message, currency, None)).collect();
     Ok(axum::Json(MessageList { items, next_cursor }))
@@ -189,17 +187,6 @@ fn states(state: Option<&str>, status: Option<&str>) -> Result<Vec<&'static str>
         .map(|(known, _)| *known);
     let both: Vec<&str> = both.collect();
     if both.is_empty() { Err(Problem::field("state", "and `status` exclude each other")) } else { Ok(both) }
-}
-
-fn read_cursor(cursor: &str) -> Result<(DateTime<Utc>, uuid::Uuid), Problem> {
-    let read = || {
-        let (at, id) = cursor.split_once('.')?;
-        let at = DateTime::from_timestamp_millis(i64::from_str_radix(at, 16).ok()?)?;
-        Some((at, uuid::Uuid::parse_str(id).ok()?))
-    };
-    read().ok_or_else(|| {
-        Problem::field("cursor", "is none of ours; give `next_cursor` of the page before as it is")
-    })
 }
 
 /// The whole story of a message

@@ -3,6 +3,8 @@
 
 mod auth;
 mod body;
+mod consents;
+mod cursor;
 mod docs;
 mod event_view;
 mod events;
@@ -91,6 +93,8 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
         .routes(routes!(messages::retry))
         .routes(routes!(recipients::put, recipients::get, recipients::patch, recipients::delete))
         .routes(routes!(recipients::get_preferences, recipients::patch_preferences))
+        .routes(routes!(consents::post, consents::list))
+        .routes(routes!(consents::opt_outs, consents::import))
         .routes(routes!(webhooks::status))
         .routes(routes!(webhooks::status_by_older_name))
         .routes(routes!(webhooks::inbound))

@@ -87,7 +87,7 @@ impl Problem {
 }
 
 /// The titles of all problem types, by the last word of their address.
-pub(crate) const TITLES: [(&str, &str, &str); 15] = [
+pub(crate) const TITLES: &[(&str, &str, &str)] = &[
     (
         "invalid-request",
         "The request cannot be used as it is",
@@ -138,6 +138,11 @@ pub(crate) const TITLES: [(&str, &str, &str); 15] = [
         "too-late",
         "It is too late for that",
         "The message has gone too far: what may have been sent cannot be taken back, and only a held message can be released.",
+    ),
+    (
+        "stopped-by-phone",
+        "The phone has said stop",
+        "Somebody wrote STOP from the phone, or Twilio refuses texts to it for that reason. Nobody else can take that back: only START, sent from the phone, does.",
     ),
     (
         "changed",
@@ -213,6 +218,7 @@ impl From<PersonError> for Problem {
         match error {
             PersonError::Fields(errors) => Self::fields(errors.into_iter().map(Into::into).collect()),
             PersonError::Unknown => Self::not_found(error.to_string()),
+            PersonError::Stopped => Self::plain(StatusCode::CONFLICT, "stopped-by-phone", error.to_string()),
             PersonError::Changed => {
                 Self::plain(StatusCode::PRECONDITION_FAILED, "changed", error.to_string())
             }

@@ -4,8 +4,9 @@ use super::Api;
 use super::auth::Key;
 use super::body::{Id, Json};
 use super::problem::Problem;
+use crate::domain::consent::Consents;
 use crate::domain::policy::Discretion;
-use crate::domain::recipient::{Recipient, Role};
+use crate::domain::recipient::{Recipient, Removable, Role};
 use crate::domain::window::Window;
 use crate::service::{PostedPerson, PostedPreferences, PostedRecipient};
 use axum::extract::State;
@@ -16,12 +17,47 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
-/// What is left out stays as it is; `null` would promise to remove it, and is refused.
+/// What cannot be removed: `null` would promise to, and is refused.
 fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
-/// A person; what is left out stays as it is.
+/// What can be removed: left out it stays, `null` removes it.
+#[derive(Clone, Debug, Default)]
+enum Patch<T> {
+    #[default]
+    Keep,
+    Remove,
+    Set(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(Self::Remove, Self::Set))
+    }
+}
+
+impl<T> Patch<T> {
+    const fn is_removed(&self) -> bool {
+        matches!(self, Self::Remove)
+    }
+
+    fn value(self) -> Option<T> {
+        match self {
+            Self::Set(value) => Some(value),
+            Self::Keep | Self::Remove => None,
+        }
+    }
+}
+
+impl<T: Default> Patch<T> {
+    /// The value, or what it was in the beginning.
+    fn or_default(self) -> Option<T> {
+        if self.is_removed() { Some(T::default()) } else { self.value() }
+    }
+}
+
+/// A person; what is left out stays as it is, and `null` removes it.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -33,31 +69,42 @@ pub(super) struct RecipientBody {
     #[schema(value_type = Option<String>, example = "patient")]
     role: Option<Role>,
     /// International, or national with `region` (or the clinic's country).
-    #[serde(default, deserialize_with = "said")]
-    phone: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    phone: Patch<String>,
     #[serde(default, deserialize_with = "said")]
     region: Option<String>,
-    #[serde(default, deserialize_with = "said")]
-    name: Option<String>,
-    #[serde(default, deserialize_with = "said")]
-    language: Option<String>,
-    #[serde(default, deserialize_with = "said")]
-    time_zone: Option<String>,
-    preferences: Option<PreferencesBody>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    name: Patch<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    language: Patch<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    time_zone: Patch<String>,
+    /// `null` forgets all of them.
+    #[serde(default)]
+    #[schema(value_type = Option<PreferencesBody>)]
+    preferences: Patch<PreferencesBody>,
 }
 
-/// What a person wants; what is left out stays as it is.
+/// What a person wants; what is left out stays as it is, and `null` is what it was in the beginning.
 #[derive(Deserialize, Default, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PreferencesBody {
     /// Message types, on or off.
     #[serde(default)]
-    types: BTreeMap<String, bool>,
+    #[schema(value_type = BTreeMap<String, Option<bool>>)]
+    types: BTreeMap<String, Option<bool>>,
     /// `{"mon-fri": ["09:00-12:00", "17:00-20:00"]}`; replaces the windows there were.
-    windows: Option<BTreeMap<String, Vec<String>>>,
+    #[serde(default)]
+    #[schema(value_type = Option<BTreeMap<String, Vec<String>>>)]
+    windows: Patch<BTreeMap<String, Vec<String>>>,
     /// `discreet`, `standard` or `detailed`.
+    #[serde(default)]
     #[schema(value_type = Option<String>, example = "discreet")]
-    discretion: Option<Discretion>,
+    discretion: Patch<Discretion>,
 }
 
 /// A person as they are known.
@@ -79,8 +126,10 @@ pub(super) struct RecipientView {
     /// The clinic's, when `null`.
     time_zone: Option<&'static str>,
     preferences: PreferencesView,
-    /// The phone has said stop.
+    /// The phone, or the person, wants no texts at all.
     opted_out: bool,
+    /// Everything that was taken back: `all`, `group:appointments`, `type:payment-reminder`.
+    opt_outs: Vec<String>,
     /// Also in the `ETag`; give it as `If-Match` to guard a change.
     version: i64,
     created_at: DateTime<Utc>,
@@ -92,8 +141,8 @@ pub(super) struct RecipientView {
 pub(super) struct PreferencesView {
     /// All message types, on or off.
     types: BTreeMap<String, bool>,
-    /// Weekday to stretches.
-    windows: BTreeMap<&'static str, Vec<String>>,
+    /// Days to stretches: `mon-fri` where days in a row have the same ones.
+    windows: BTreeMap<String, Vec<String>>,
     #[schema(value_type = String, example = "standard")]
     discretion: Discretion,
 }
@@ -103,25 +152,43 @@ const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 impl PreferencesView {
     fn new(api: &Api, recipient: &Recipient) -> Self {
         let wanted = &recipient.preferences;
-        let mut windows: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
-        for Window { weekday, from_minute: from, to_minute: to } in &wanted.windows {
-            let day = DAYS[usize::from(weekday.saturating_sub(1)) % DAYS.len()];
-            let stretch = format!("{:02}:{:02}-{:02}:{:02}", from / 60, from % 60, to / 60, to % 60);
-            windows.entry(day).or_default().push(stretch);
-        }
         Self {
             types: api
                 .kind_names()
                 .into_iter()
                 .map(|name| (name.clone(), !wanted.switched_off.contains(&name)))
                 .collect(),
-            windows,
+            windows: windows(&wanted.windows),
             discretion: wanted.discretion,
         }
     }
 }
 
-fn view(api: &Api, recipient: &Recipient, opted_out: bool) -> Response {
+/// Days in a row with the same stretches stand together, as people write them.
+fn windows(windows: &[Window]) -> BTreeMap<String, Vec<String>> {
+    let mut days: [Vec<String>; 7] = [const { Vec::new() }; 7];
+    for Window { weekday, from_minute: from, to_minute: to } in windows {
+        if let Some(day) = days.get_mut(usize::from(*weekday).wrapping_sub(1)) {
+            day.push(format!("{:02}:{:02}-{:02}:{:02}", from / 60, from % 60, to / 60, to % 60));
+        }
+    }
+    let mut grouped = BTreeMap::new();
+    let mut first = 0;
+    for rows in days.chunk_by(|a, b| a == b) {
+        let last = first + rows.len() - 1;
+        let name =
+            if first == last { DAYS[first].to_owned() } else { format!("{}-{}", DAYS[first], DAYS[last]) };
+        if !rows[0].is_empty() {
+            grouped.insert(name, rows[0].clone());
+        }
+        first = last + 1;
+    }
+    grouped
+}
+
+fn view(api: &Api, recipient: &Recipient, consents: &Consents) -> Response {
+    let mut opt_outs: Vec<String> = consents.opt_outs().map(|out| out.scope.to_string()).collect();
+    opt_outs.dedup();
     let view = RecipientView {
         id: recipient.id.clone(),
         role: recipient.role.name(),
@@ -132,7 +199,8 @@ fn view(api: &Api, recipient: &Recipient, opted_out: bool) -> Response {
         language: recipient.language.clone(),
         time_zone: recipient.time_zone.map(chrono_tz::Tz::name),
         preferences: PreferencesView::new(api, recipient),
-        opted_out,
+        opted_out: consents.stop().is_some(),
+        opt_outs,
         version: recipient.version,
         created_at: recipient.created_at,
         updated_at: recipient.updated_at,
@@ -152,23 +220,39 @@ fn if_match(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
 
 impl From<PreferencesBody> for PostedPreferences {
     fn from(body: PreferencesBody) -> Self {
-        Self { types: body.types, windows: body.windows, discretion: body.discretion }
+        Self {
+            types: body.types.into_iter().map(|(name, wanted)| (name, wanted.unwrap_or(true))).collect(),
+            windows: body.windows.or_default(),
+            discretion: body.discretion.or_default(),
+            forget: false,
+        }
     }
 }
 
 impl From<RecipientBody> for PostedRecipient {
     fn from(body: RecipientBody) -> Self {
+        let removed = [
+            (body.phone.is_removed(), Removable::Phone),
+            (body.name.is_removed(), Removable::Name),
+            (body.language.is_removed(), Removable::Language),
+            (body.time_zone.is_removed(), Removable::TimeZone),
+        ];
         Self {
             person: PostedPerson {
                 id: None,
                 role: body.role,
-                phone: body.phone,
+                phone: body.phone.value(),
                 region: body.region,
-                name: body.name,
-                language: body.language,
-                time_zone: body.time_zone,
+                name: body.name.value(),
+                language: body.language.value(),
+                time_zone: body.time_zone.value(),
             },
-            preferences: body.preferences.map(Into::into).unwrap_or_default(),
+            removed: removed.into_iter().filter(|(is_null, _)| *is_null).map(|(_, field)| field).collect(),
+            preferences: match body.preferences {
+                Patch::Set(preferences) => preferences.into(),
+                Patch::Remove => PostedPreferences { forget: true, ..PostedPreferences::default() },
+                Patch::Keep => PostedPreferences::default(),
+            },
             preferences_at: "/preferences",
         }
     }
@@ -189,8 +273,8 @@ pub(super) async fn put(
     body: Json<RecipientBody>,
 ) -> Result<Response, Problem> {
     key.with("recipients:write")?;
-    let (recipient, opted_out) = api.put_person(&id, body.value.into(), if_match(&headers)?, false).await?;
-    Ok(view(&api, &recipient, opted_out))
+    let (recipient, consents) = api.put_person(&id, body.value.into(), if_match(&headers)?, false).await?;
+    Ok(view(&api, &recipient, &consents))
 }
 
 /// A person as they are known
@@ -200,8 +284,8 @@ pub(super) async fn put(
         (status = 404, body = Problem)))]
 pub(super) async fn get(State(api): State<Api>, key: Key, Id(id): Id) -> Result<Response, Problem> {
     key.with("recipients:read")?;
-    let (recipient, opted_out) = api.person_by_id(&id).await?;
-    Ok(view(&api, &recipient, opted_out))
+    let (recipient, consents) = api.person_by_id(&id).await?;
+    Ok(view(&api, &recipient, &consents))
 }
 
 /// Change a known person
@@ -219,8 +303,8 @@ pub(super) async fn patch(
     body: Json<RecipientBody>,
 ) -> Result<Response, Problem> {
     key.with("recipients:write")?;
-    let (recipient, opted_out) = api.put_person(&id, body.value.into(), if_match(&headers)?, true).await?;
-    Ok(view(&api, &recipient, opted_out))
+    let (recipient, consents) = api.put_person(&id, body.value.into(), if_match(&headers)?, true).await?;
+    Ok(view(&api, &recipient, &consents))
 }
 
 /// Erase a person

@@ -3,7 +3,7 @@
 
 use super::Api;
 use super::problem::Problem;
-use crate::domain::consent::Keyword;
+use crate::domain::keyword::Keyword;
 use crate::service::{Inbound, Receipt, Received};
 use crate::store::ProviderEventSource;
 use crate::twilio::signature::{Body, HEADER, Verifier, called_url};

@@ -179,6 +179,7 @@ impl Host {
             language: posted.language.clone(),
             time_zone,
             role: posted.role,
+            removed: Vec::new(),
         };
         if wrong.len() == before { id.map(|id| (id, update)) } else { None }
     }

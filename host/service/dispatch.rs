@@ -184,11 +184,9 @@ impl Host {
             );
             return self.conclude(message, Verdict::Hold { cause }, None, now).await;
         };
-        let opted_out = match &recipient.phone {
-            Some(phone) => tx.opted_out(phone).await?,
-            None => false,
-        };
-        let facts = Facts { recipient, opened, kind, opted_out };
+        let consents = tx.consents(&recipient.id, recipient.phone.as_ref()).await?;
+        let opted_out = consents.against(&kind.name, &kind.scope).is_some();
+        let facts = Facts { recipient, opened, kind, consents };
         if let Some(verdict) = self.own_rules(&message, &facts, now) {
             drop(tx);
             return self.conclude(message, verdict, None, now).await;
@@ -271,7 +269,7 @@ impl Host {
         let expires_at = message.expires_at;
         let intent = Intent {
             id: attempt,
-            judged: Judged { version: facts.recipient.version, opted_out: facts.opted_out },
+            judged: Judged { version: facts.recipient.version, consent_lines: facts.consents.lines },
             before: message,
             sending,
             phone: phone.clone(),

@@ -45,10 +45,9 @@ impl Host {
             return end(cause);
         }
         let data = tx.open_message(message.id).await?.payload.map_or(serde_json::Value::Null, |p| p.data);
-        let opted_out = match &recipient.phone {
-            Some(phone) => tx.opted_out(phone).await?,
-            None => false,
-        };
+        let consents = tx.consents(&recipient.id, recipient.phone.as_ref()).await?;
+        let group = self.kind(&message.kind).map_or_else(String::new, |kind| kind.scope);
+        let opted_out = consents.against(&message.kind, &group).is_some();
         drop(tx);
         let question = FailureQuestion {
             now: unix_ms(now),

@@ -17,8 +17,8 @@ use std::sync::Arc;
 pub(super) struct Judged {
     /// The recipient's version.
     pub(super) version: i64,
-    /// Whether the phone had said stop.
-    pub(super) opted_out: bool,
+    /// The lines of the consent ledger about the recipient and the phone: lines are only ever added.
+    pub(super) consent_lines: i64,
 }
 
 /// A call that is about to be made.
@@ -78,15 +78,16 @@ impl Host {
         let mut tx = self.store.begin().await?;
         let recipients: Vec<&str> = intents.iter().map(|intent| intent.before.recipient.as_str()).collect();
         let versions = tx.recipient_versions(&recipients).await?;
-        let phones: Vec<&PhoneNumber> = intents.iter().map(|intent| &intent.phone).collect();
-        let opted_out = tx.opted_out_among(&phones).await?;
+        let about: Vec<(&str, &PhoneNumber)> =
+            recipients.iter().copied().zip(intents.iter().map(|intent| &intent.phone)).collect();
+        let consent_lines = tx.count_consent_lines(&about).await?;
         let mut sending: Vec<Option<Message>> = intents
             .iter()
-            .map(|intent| {
-                let opted_out = opted_out.contains(&intent.phone);
+            .zip(consent_lines)
+            .map(|(intent, consent_lines)| {
                 let version = versions.get(&intent.before.recipient);
-                let still =
-                    version.is_some_and(|version| intent.judged == Judged { version: *version, opted_out });
+                let still = version
+                    .is_some_and(|version| intent.judged == Judged { version: *version, consent_lines });
                 still.then(|| intent.sending.clone())
             })
             .collect();
@@ -108,8 +109,8 @@ impl Host {
         let mut tx = self.store.begin().await?;
         // What was judged must still be so at the moment of sending.
         let current = tx.recipient(&message.recipient).await?.map(|recipient| recipient.version);
-        let opted_out = tx.opted_out(&intent.phone).await?;
-        if current.map(|version| Judged { version, opted_out }) != Some(intent.judged) {
+        let consent_lines = tx.consents(&message.recipient, Some(&intent.phone)).await?.lines;
+        if current.map(|version| Judged { version, consent_lines }) != Some(intent.judged) {
             let state = message.state.clone().plan_again()?;
             let mut again = Message { state, due_at: intent.at, ..message.clone() };
             let note = Cause::new("judged-again", "the recipient was changed while the message was judged");

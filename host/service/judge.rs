@@ -3,6 +3,7 @@
 
 use super::record::{About, Recorded};
 use super::{Host, HostError};
+use crate::domain::consent::{Binds, Consents, Scope, Standing};
 use crate::domain::kind::{Kind, OnPolicyFailure};
 use crate::domain::message::{Cause, MAX_DEFERRALS, Message, Priority};
 use crate::domain::policy::PolicyFault;
@@ -27,7 +28,7 @@ pub(super) struct Facts {
     pub(super) recipient: Recipient,
     pub(super) opened: Opened,
     pub(super) kind: Kind,
-    pub(super) opted_out: bool,
+    pub(super) consents: Consents,
 }
 
 impl Host {
@@ -40,8 +41,9 @@ impl Host {
         }
         // The answers to STOP, START and HELP are what the law asks for, whatever was switched off.
         let is_service = facts.kind.scope == SERVICE;
-        if facts.opted_out && !is_service {
-            return suppress("opted-out", "the phone has said stop");
+        let against = facts.consents.against(&facts.kind.name, &facts.kind.scope);
+        if let Some(standing) = against.filter(|_| !is_service) {
+            return Some(Verdict::Suppress { cause: opted_out(standing) });
         }
         if !is_service && facts.recipient.preferences.switched_off.contains(message.kind.as_str()) {
             return suppress("switched-off", "the recipient has switched this type off");
@@ -136,6 +138,20 @@ impl Host {
         tx.move_message(&message, &mut after, &Change::noted(note, Some(self.id), now)).await?;
         Ok(tx.commit().await?)
     }
+}
+
+/// Why a message is not sent to somebody who said stop.
+pub(super) fn opted_out(standing: &Standing) -> Cause {
+    let who = match standing.binds {
+        Binds::Phone => "the phone has said stop",
+        Binds::Recipient => "the recipient wants no texts",
+    };
+    let what = match &standing.scope {
+        Scope::All => String::new(),
+        Scope::Group(name) => format!(" about {name}"),
+        Scope::Type(name) => format!(" of the type {name}"),
+    };
+    Cause::new("opted-out", format!("{who}{what}"))
 }
 
 /// A deferral, held against the host's own bounds.

@@ -9,6 +9,7 @@
 mod allowance;
 mod catalogue;
 mod checks;
+mod consents;
 mod context;
 mod dispatch;
 mod failure;
@@ -33,6 +34,7 @@ mod words;
 
 pub use allowance::Allowance;
 pub use checks::{FieldError, PostedPerson};
+pub use consents::{OptOutPage, PostedConsent, PostedOptOut};
 pub use dispatch::Ticked;
 pub use intake::{Accepted, IntakeError, PostedEvent, PostedMessage};
 pub use keys::{Caller, KeyRefused, NewKey, PreparedKey};

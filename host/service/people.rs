@@ -2,9 +2,10 @@
 
 use super::checks::{FieldError, PostedPerson};
 use super::{Host, HostError};
+use crate::domain::consent::Consents;
 use crate::domain::message::Cause;
 use crate::domain::policy::Discretion;
-use crate::domain::recipient::{Preferences, Recipient, Role};
+use crate::domain::recipient::{PersonUpdate, Preferences, Recipient, Removable, Role};
 use crate::domain::window::{Window, minute};
 use crate::store::{Change, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct PostedRecipient {
     /// Who, where, in which language.
     pub person: PostedPerson,
+    /// What is to be known no longer.
+    pub removed: Vec<Removable>,
     /// What they want; unsaid things stay as they are.
     pub preferences: PostedPreferences,
     /// Where the preferences stand in the request: `/preferences`, or empty.
@@ -29,6 +32,8 @@ pub struct PostedPreferences {
     pub windows: Option<BTreeMap<String, Vec<String>>>,
     /// How much a text may say.
     pub discretion: Option<Discretion>,
+    /// Forget all that was wanted before.
+    pub forget: bool,
 }
 
 /// Why a person could not be changed.
@@ -40,6 +45,9 @@ pub enum PersonError {
     /// Nobody is known by this id.
     #[error("nobody is known by this id")]
     Unknown,
+    /// The phone has said stop, and nobody else may speak for it.
+    #[error("the phone has said stop; only START, sent from the phone, brings its texts back")]
+    Stopped,
     /// Somebody else changed the person since.
     #[error("the person was changed since; read them again and repeat the change")]
     Changed,
@@ -55,22 +63,19 @@ impl From<StoreError> for PersonError {
 }
 
 impl Host {
-    /// A person, and whether their phone has said stop.
+    /// A person, and what holds of their consent.
     ///
     /// # Errors
     ///
     /// Nobody is known by this id, or the database failed.
-    pub async fn person_by_id(&self, id: &str) -> Result<(Recipient, bool), PersonError> {
+    pub async fn person_by_id(&self, id: &str) -> Result<(Recipient, Consents), PersonError> {
         let mut tx = self.store.read().await?;
         let person = tx.recipient(id).await?.ok_or(PersonError::Unknown)?;
         if tx.is_erased(id).await? {
             return Err(PersonError::Unknown);
         }
-        let opted_out = match &person.phone {
-            Some(phone) => tx.opted_out(phone).await?,
-            None => false,
-        };
-        Ok((person, opted_out))
+        let consents = tx.consents(id, person.phone.as_ref()).await?;
+        Ok((person, consents))
     }
 
     /// Writes down a person, new or known. With `version`, only when that is still the version.
@@ -84,7 +89,7 @@ impl Host {
         posted: PostedRecipient,
         version: Option<i64>,
         must_exist: bool,
-    ) -> Result<(Recipient, bool), PersonError> {
+    ) -> Result<(Recipient, Consents), PersonError> {
         let now = self.now();
         let mut wrong = Vec::new();
         let person = PostedPerson { id: Some(id.to_owned()), ..posted.person };
@@ -103,7 +108,7 @@ impl Host {
         let at = posted.preferences_at;
         self.apply_preferences(at, &mut recipient.preferences, posted.preferences, &mut wrong);
         let (Some(update), true) = (update, wrong.is_empty()) else { return Err(PersonError::Fields(wrong)) };
-        recipient.apply(&update);
+        recipient.apply(&PersonUpdate { removed: posted.removed, ..update });
         recipient.updated_at = now;
         let written = if is_new {
             tx.insert_recipient(&recipient).await?
@@ -149,6 +154,9 @@ impl Host {
         posted: PostedPreferences,
         wrong: &mut Vec<FieldError>,
     ) {
+        if posted.forget {
+            *preferences = Preferences::default();
+        }
         let known: BTreeSet<String> = self.kind_names().into_iter().collect();
         for (kind, wanted) in posted.types {
             if !known.contains(&kind) {

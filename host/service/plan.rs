@@ -99,10 +99,8 @@ impl Host {
                 continue;
             }
             if let Some(recipient) = tx.recipient(person).await? {
-                let opted_out = match &recipient.phone {
-                    Some(phone) => tx.opted_out(phone).await?,
-                    None => false,
-                };
+                let consents = tx.consents(&recipient.id, recipient.phone.as_ref()).await?;
+                let opted_out = consents.stop().is_some();
                 people.push((recipient, opted_out));
             }
         }

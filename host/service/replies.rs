@@ -1,12 +1,13 @@
 //! Replies: an inbound text is kept once, however often it is delivered. STOP, START and HELP come
 //! before any policy; what else a text means is for the policy of the type that it seems to answer.
 
+use super::consents::said_by_phone;
 use super::context::{facts, message_facts, unix_ms};
-use super::judge::SERVICE;
 use super::record::{About, Recorded};
 use super::{Host, HostError};
-use crate::domain::consent::{Choice, ConsentSource, Keyword, keyword};
-use crate::domain::id::{ConsentId, MessageId, ReplyId};
+use crate::domain::consent::Choice;
+use crate::domain::id::{MessageId, ReplyId};
+use crate::domain::keyword::{Keyword, keyword};
 use crate::domain::kind::TypeName;
 use crate::domain::message::{Cause, Message};
 use crate::domain::phone::PhoneNumber;
@@ -89,8 +90,9 @@ impl Host {
             _ => None,
         };
         if let Some(choice) = consent {
-            let id = ConsentId::new(now, &mut *self.chance.lock());
-            tx.insert_consent(id, &inbound.from, recipient, choice, ConsentSource::Reply, now).await?;
+            let wording: String = inbound.text.trim().chars().take(200).collect();
+            let said = said_by_phone(&inbound.from, recipient, choice, &wording, now);
+            self.hear_phone(&mut tx, &said, now).await?;
         }
         if let (Some(record), Some(message), Some(person)) = (&meaning.record, meaning.answered, &person) {
             self.keep_decision(&mut tx, About::Message(message), &person.id, record, now).await?;
@@ -102,30 +104,11 @@ impl Host {
         // From here on nothing is sent: every message is judged by the ledger at its moment. What waits
         // is ended at once, so that it need not wait for its moment to be explained.
         if meaning.opt_out {
-            self.suppress_unsent(&inbound.from, now).await?;
+            self.suppress_to_phone(&inbound.from, now).await?;
         }
         tracing::info!(meaning = meaning.word, "a reply was taken in");
         self.wake.notify_one();
         Ok(true)
-    }
-
-    /// Every queued text for the phone ends, also one that is claimed: its intent will find that the
-    /// row has changed.
-    async fn suppress_unsent(&self, phone: &PhoneNumber, now: DateTime<Utc>) -> Result<(), HostError> {
-        let mut tx = self.store.read().await?;
-        let unsent = tx.unsent_to_phone(phone).await?;
-        drop(tx);
-        for message in unsent {
-            // The answer to STOP itself is what the law asks for.
-            if self.kind(&message.kind).is_some_and(|kind| kind.scope == SERVICE) {
-                continue;
-            }
-            let cause = Cause::new("opted-out", "the phone has said stop");
-            let mut after = message.clone();
-            after.state = after.state.suppress(cause.clone())?;
-            self.move_unless_lost(&message, after, cause, now).await?;
-        }
-        Ok(())
     }
 
     async fn ask_meaning(
@@ -140,7 +123,7 @@ impl Host {
         let Some(message) = newest else { return Ok(staff("answers-nothing")) };
         let mut tx = self.store.read().await?;
         let data = tx.open_message(message.id).await?.payload.map_or(serde_json::Value::Null, |p| p.data);
-        let opted_out = tx.opted_out(&inbound.from).await?;
+        let opted_out = tx.consents(&person.id, Some(&inbound.from)).await?.stop().is_some();
         drop(tx);
         let Some(policy) = self.policies.for_type(&message.kind) else {
             return Ok(staff("no-policy"));

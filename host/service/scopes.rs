@@ -5,8 +5,15 @@ use super::Caller;
 use crate::domain::kind::TypeName;
 
 /// What a key may be allowed to do.
-pub const SCOPES: [&str; 6] =
-    ["events:write", "events:read", "messages:write", "messages:read", "recipients:write", "recipients:read"];
+pub const SCOPES: [&str; 7] = [
+    "events:write",
+    "events:read",
+    "messages:write",
+    "messages:read",
+    "recipients:write",
+    "recipients:read",
+    "opt-outs:export",
+];
 
 /// The scopes that can be narrowed to one message type.
 const OF_TYPES: [&str; 2] = ["messages:write", "messages:read"];

@@ -4,11 +4,11 @@
 use super::failure::AfterFailure;
 use super::receipts::Receipt;
 use super::{Host, HostError};
-use crate::domain::consent::{Choice, ConsentSource};
+use crate::domain::consent::{Binds, Choice, ConsentSource, Scope};
 use crate::domain::failure::{ProviderError, SendOutcome};
 use crate::domain::id::{AttemptId, ConsentId};
 use crate::domain::message::{Cause, Message, State};
-use crate::store::{AttemptOutcome, Change, ProviderEventSource, StoreError, Tx};
+use crate::store::{AttemptOutcome, Change, NewConsent, ProviderEventSource, StoreError, Tx};
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::RngExt as _;
 use std::sync::PoisonError;
@@ -224,11 +224,25 @@ impl Host {
         }
         let Some(open) = tx.attempt(attempt).await? else { return Ok(()) };
         let Some(message) = tx.message(open.attempt.message).await? else { return Ok(()) };
-        if let Some(phone) = tx.open_message(message.id).await?.phone {
+        if let Some(phone) = tx.open_message(message.id).await?.phone
+            && !tx.consents("", Some(&phone)).await?.phone_stopped()
+        {
             let at = open.attempt.intent_at;
             let id = ConsentId::new(at, &mut *self.chance.lock());
-            let source = ConsentSource::Provider;
-            tx.insert_consent(id, &phone, Some(&message.recipient), Choice::OptOut, source, at).await?;
+            let stopped = NewConsent {
+                id,
+                binds: Binds::Phone,
+                phone: Some(&phone),
+                recipient: Some(&message.recipient),
+                scope: &Scope::All,
+                choice: Choice::OptOut,
+                source: ConsentSource::Provider,
+                wording: Some("Twilio 21610"),
+                evidence: None,
+                by: None,
+                at,
+            };
+            tx.insert_consent(&stopped).await?;
         }
         Ok(())
     }

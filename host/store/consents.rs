@@ -1,88 +1,308 @@
-//! The consent ledger: append-only. The newest line of a phone is its state.
+//! The consent ledger: append-only. The newest line about the same thing is what holds.
 
 use super::rows::{self, both, rows, value};
-use super::{Result, Sql, Tx, on};
-use crate::domain::consent::{Choice, ConsentSource};
+use super::seal::SealKey;
+use super::{Result, Sql, StoreError, Tx, inconsistent, moment, on};
+use crate::domain::consent::{Binds, Choice, ConsentSource, Consents, Scope, Standing};
 use crate::domain::id::ConsentId;
+use crate::domain::kind::TypeName;
 use crate::domain::phone::PhoneNumber;
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
 
-const INSERT: &str = "INSERT INTO consents (id, phone_hash, recipient_id, choice, source, at)
-    VALUES ($1, $2, $3, $4, $5, $6)";
+/// A line to add.
+#[derive(Clone, Copy, Debug)]
+pub struct NewConsent<'a> {
+    /// Ours.
+    pub id: ConsentId,
+    /// Whom it is about.
+    pub binds: Binds,
+    /// The phone: needed when it is about one.
+    pub phone: Option<&'a PhoneNumber>,
+    /// The person, where one is known: needed when it is about one.
+    pub recipient: Option<&'a str>,
+    /// What it is about.
+    pub scope: &'a Scope,
+    /// Agreed, or taken back.
+    pub choice: Choice,
+    /// How we know.
+    pub source: ConsentSource,
+    /// What was said or agreed to, word for word.
+    pub wording: Option<&'a str>,
+    /// Where the proof is: a form, a call, a file.
+    pub evidence: Option<&'a str>,
+    /// Who wrote it down.
+    pub by: Option<&'a str>,
+    /// When it was said or agreed to.
+    pub at: DateTime<Utc>,
+}
+
+/// A line of the ledger. What was sealed is `None` once the person was erased.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "as in NewConsent")]
+pub struct ConsentLine {
+    pub id: ConsentId,
+    pub standing: Standing,
+    pub recipient: Option<String>,
+    pub phone: Option<PhoneNumber>,
+    pub wording: Option<String>,
+    pub evidence: Option<String>,
+    pub by: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Details<'a> {
+    phone: Option<std::borrow::Cow<'a, str>>,
+    wording: Option<std::borrow::Cow<'a, str>>,
+    evidence: Option<std::borrow::Cow<'a, str>>,
+    by: Option<std::borrow::Cow<'a, str>>,
+}
+
+#[derive(sqlx::FromRow)]
+struct StandingRow {
+    binds: String,
+    scope: String,
+    scope_name: Option<String>,
+    choice: String,
+    source: String,
+    at: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct CountedRow {
+    lines: i64,
+    #[sqlx(flatten)]
+    standing: StandingRow,
+}
+
+#[derive(sqlx::FromRow)]
+struct LineRow {
+    id: Uuid,
+    recipient_id: Option<String>,
+    details_sealed: Option<Vec<u8>>,
+    key_id: Option<String>,
+    wrapped_key: Option<Vec<u8>>,
+    #[sqlx(flatten)]
+    standing: StandingRow,
+}
+
+const INSERT: &str = "INSERT INTO consents (id, phone_hash, recipient_id, choice, source, at, binds, scope,
+        scope_name, details_sealed)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
 // Of two words in one millisecond, stop stands.
-const NEWEST: &str =
-    "SELECT choice FROM consents WHERE phone_hash = $1 ORDER BY at DESC, choice DESC, id DESC LIMIT 1";
+const STANDING: &str = "SELECT binds, scope, scope_name, choice, source, at, lines FROM (
+        SELECT binds, scope, scope_name, choice, source, at, COUNT(*) OVER () AS lines, ROW_NUMBER() OVER (
+            PARTITION BY binds, scope, scope_name ORDER BY at DESC, choice DESC, id DESC) AS place
+        FROM consents
+        WHERE (binds = 'phone' AND phone_hash = $1) OR (binds = 'recipient' AND recipient_id = $2)) AS newest
+    WHERE place = 1 ORDER BY binds, scope, scope_name";
 
-macro_rules! opted_out {
+macro_rules! counts {
     ($db:ident) => {
         concat!(
             "SELECT ",
-            value!($db, bytes, 0),
-            " FROM ",
-            rows!($db),
-            " WHERE (SELECT choice FROM consents WHERE phone_hash = ",
-            value!($db, bytes, 0),
-            " ORDER BY at DESC, choice DESC, id DESC LIMIT 1) = 'opt_out'"
+            value!($db, number, 0),
+            ", (SELECT COUNT(*) FROM consents WHERE (binds = 'phone' AND phone_hash = ",
+            value!($db, bytes, 2),
+            ") OR (binds = 'recipient' AND recipient_id = ",
+            value!($db, text, 1),
+            ")) FROM ",
+            rows!($db)
         )
     };
 }
-const OPTED_OUT: Sql = both!(opted_out);
+const COUNTS: Sql = both!(counts);
+
+const LINES: &str = "SELECT c.id, c.binds, c.scope, c.scope_name, c.choice, c.source, c.at, c.recipient_id,
+        c.details_sealed, r.key_id, r.wrapped_key
+    FROM consents c LEFT JOIN recipients r ON r.id = c.recipient_id
+    WHERE c.recipient_id = $1 OR (c.binds = 'phone' AND c.phone_hash = $2)
+    ORDER BY c.at DESC, c.id DESC LIMIT 200";
+
+// What was taken back, and not agreed to again by a newer line about the same thing.
+const OPT_OUTS: &str = "SELECT c.id, c.binds, c.scope, c.scope_name, c.choice, c.source, c.at, c.recipient_id,
+        c.details_sealed, r.key_id, r.wrapped_key
+    FROM consents c LEFT JOIN recipients r ON r.id = c.recipient_id
+    WHERE c.choice = 'opt_out' AND (c.at < $1 OR (c.at = $1 AND c.id < $2)) AND NOT EXISTS (
+        SELECT 1 FROM consents n WHERE n.binds = c.binds AND n.scope = c.scope
+            AND n.scope_name IS NOT DISTINCT FROM c.scope_name
+            AND ((c.binds = 'phone' AND n.phone_hash = c.phone_hash)
+                OR (c.binds = 'recipient' AND n.recipient_id = c.recipient_id))
+            AND (n.at > c.at OR (n.at = c.at AND (n.choice > c.choice OR (n.choice = c.choice AND n.id > c.id)))))
+    ORDER BY c.at DESC, c.id DESC LIMIT $3";
+
+const FORGET_NUMBER: &str = "UPDATE consents SET details_sealed = NULL
+    WHERE recipient_id IS NULL AND phone_hash = (SELECT phone_hash FROM recipients WHERE id = $1)";
 
 impl Tx {
-    /// Adds a line about a phone.
+    /// Adds a line.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn insert_consent(
-        &mut self,
-        id: ConsentId,
-        phone: &PhoneNumber,
-        recipient: Option<&str>,
-        choice: Choice,
-        source: ConsentSource,
-        at: DateTime<Utc>,
-    ) -> Result<()> {
-        let hash = self.phone_hash(phone);
+    pub async fn insert_consent(&mut self, line: &NewConsent<'_>) -> Result<()> {
+        let hash = line.phone.map(|phone| self.phone_hash(phone));
+        let key = match line.recipient {
+            Some(recipient) => self.recipient_key(recipient).await?,
+            None => Some(self.keys.ledger_key()),
+        };
+        let details = Details {
+            phone: line.phone.map(|phone| phone.e164().into()),
+            wording: line.wording.map(Into::into),
+            evidence: line.evidence.map(Into::into),
+            by: line.by.map(Into::into),
+        };
+        let sealed = key
+            .map(|key| {
+                let bytes = serde_json::to_vec(&details)
+                    .map_err(|error| inconsistent("consents", line.id, error.to_string()))?;
+                self.keys.seal(&key, "consents.details", line.id.0.as_bytes(), &bytes)
+            })
+            .transpose()?;
+        let (scope, scope_name) = line.scope.columns();
         on!(self, |db| sqlx::query(INSERT)
-            .bind(id.0)
+            .bind(line.id.0)
             .bind(&hash)
-            .bind(recipient)
-            .bind(choice.name())
-            .bind(source.name())
-            .bind(at.timestamp_millis())
+            .bind(line.recipient)
+            .bind(line.choice.name())
+            .bind(line.source.name())
+            .bind(line.at.timestamp_millis())
+            .bind(line.binds.name())
+            .bind(scope)
+            .bind(scope_name)
+            .bind(sealed)
             .execute(db)
             .await
             .map(drop))?;
         Ok(())
     }
 
-    /// Whether a phone has said stop, and not start since.
+    /// All that holds for a person (an empty id for nobody) and a phone.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn opted_out(&mut self, phone: &PhoneNumber) -> Result<bool> {
-        let hash = self.phone_hash(phone);
-        let newest: Option<String> =
-            on!(self, |db| sqlx::query_scalar(NEWEST).bind(&hash).fetch_optional(db).await)?;
-        Ok(newest.as_deref() == Some(Choice::OptOut.name()))
+    pub async fn consents(&mut self, recipient: &str, phone: Option<&PhoneNumber>) -> Result<Consents> {
+        let hash = phone.map(|phone| self.phone_hash(phone));
+        let rows: Vec<CountedRow> =
+            on!(self, |db| sqlx::query_as(STANDING).bind(&hash).bind(recipient).fetch_all(db).await)?;
+        let lines = rows.first().map_or(0, |row| row.lines);
+        let standing =
+            rows.into_iter().map(|row| standing(row.standing, recipient)).collect::<Result<_>>()?;
+        Ok(Consents { standing, lines })
     }
 
-    /// Those of many phones that have said stop, and not start since.
+    /// How many lines there are about each of many people and their phones, in their order.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn opted_out_among(&mut self, phones: &[&PhoneNumber]) -> Result<HashSet<PhoneNumber>> {
-        let by_hash: HashMap<Vec<u8>, &PhoneNumber> =
-            phones.iter().map(|phone| (self.phone_hash(phone), *phone)).collect();
-        let rows: Vec<_> = by_hash.keys().map(|hash| json!([rows::bytes(hash)])).collect();
-        let (sql, rows) = (OPTED_OUT.on(self), rows::parameter("consents", &rows)?);
-        let hashes: Vec<Vec<u8>> = on!(self, |db| sqlx::query_scalar(sql).bind(rows).fetch_all(db).await)?;
-        Ok(hashes.iter().filter_map(|hash| by_hash.get(hash).map(|phone| (*phone).clone())).collect())
+    pub async fn count_consent_lines(&mut self, about: &[(&str, &PhoneNumber)]) -> Result<Vec<i64>> {
+        let rows: Vec<_> = about
+            .iter()
+            .enumerate()
+            .map(|(place, (recipient, phone))| {
+                json!([place, recipient, rows::bytes(&self.phone_hash(phone))])
+            })
+            .collect();
+        let (sql, rows) = (COUNTS.on(self), rows::parameter("consents", &rows)?);
+        let mut counts: Vec<(i64, i64)> = on!(self, |db| sqlx::query_as(sql).bind(rows).fetch_all(db).await)?;
+        counts.sort_unstable();
+        Ok(counts.into_iter().map(|(_, lines)| lines).collect())
     }
+
+    /// The lines about a person and a phone, the newest 200 first.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn consent_lines(
+        &mut self,
+        recipient: &str,
+        phone: Option<&PhoneNumber>,
+    ) -> Result<Vec<ConsentLine>> {
+        let hash = phone.map(|phone| self.phone_hash(phone));
+        let rows: Vec<LineRow> =
+            on!(self, |db| sqlx::query_as(LINES).bind(recipient).bind(&hash).fetch_all(db).await)?;
+        rows.into_iter().map(|row| self.line(row)).collect()
+    }
+
+    /// What was taken back and holds, the newest first, from after a line on.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn opt_outs(
+        &mut self,
+        after: Option<(DateTime<Utc>, Uuid)>,
+        limit: u32,
+    ) -> Result<Vec<ConsentLine>> {
+        let (at, id) = after.map_or((i64::MAX, Uuid::max()), |(at, id)| (at.timestamp_millis(), id));
+        let rows: Vec<LineRow> = on!(self, |db| sqlx::query_as(OPT_OUTS)
+            .bind(at)
+            .bind(id)
+            .bind(i64::from(limit))
+            .fetch_all(db)
+            .await)?;
+        rows.into_iter().map(|row| self.line(row)).collect()
+    }
+
+    /// Forgets the number in lines about a person's phone from before it was anybody's; that it has
+    /// said stop stays known.
+    pub(super) async fn forget_number(&mut self, recipient: &str) -> Result<()> {
+        on!(self, |db| sqlx::query(FORGET_NUMBER).bind(recipient).execute(db).await.map(drop))?;
+        Ok(())
+    }
+
+    fn line(&self, row: LineRow) -> Result<ConsentLine> {
+        let key: Option<SealKey> = match (&row.recipient_id, &row.key_id, &row.wrapped_key) {
+            (Some(recipient), Some(key_id), Some(wrapped)) => {
+                Some(self.keys.unwrap(key_id, recipient, wrapped)?)
+            }
+            (Some(_), ..) => None,
+            (None, ..) => Some(self.keys.ledger_key()),
+        };
+        let details: Option<Details<'static>> = match (key, &row.details_sealed) {
+            (Some(key), Some(sealed)) => {
+                let bytes = self.keys.open_sealed(&key, "consents.details", row.id.as_bytes(), sealed)?;
+                Some(serde_json::from_slice(&bytes).map_err(|_| StoreError::Unsealable)?)
+            }
+            _ => None,
+        };
+        let details = details.unwrap_or(Details { phone: None, wording: None, evidence: None, by: None });
+        let owned = |text: Option<std::borrow::Cow<'static, str>>| text.map(std::borrow::Cow::into_owned);
+        Ok(ConsentLine {
+            id: ConsentId(row.id),
+            standing: standing(row.standing, row.id)?,
+            recipient: row.recipient_id,
+            phone: owned(details.phone).map(PhoneNumber::kept),
+            wording: owned(details.wording),
+            evidence: owned(details.evidence),
+            by: owned(details.by),
+        })
+    }
+}
+
+fn standing(row: StandingRow, id: impl std::fmt::Display) -> Result<Standing> {
+    let wrong = |problem: &str| inconsistent("consents", &id, problem);
+    let scope = match (row.scope.as_str(), row.scope_name) {
+        ("all", None) => Scope::All,
+        ("group", Some(name)) => Scope::Group(name),
+        ("type", Some(name)) => Scope::Type(TypeName(name)),
+        _ => return Err(wrong("a scope that is none")),
+    };
+    Ok(Standing {
+        binds: match row.binds.as_str() {
+            "phone" => Binds::Phone,
+            "recipient" => Binds::Recipient,
+            _ => return Err(wrong("a line about nobody")),
+        },
+        scope,
+        choice: Choice::from_name(&row.choice).ok_or_else(|| wrong("a choice that is none"))?,
+        source: ConsentSource::from_name(&row.source).ok_or_else(|| wrong("a source that is none"))?,
+        at: moment(row.at, "consents", &id.to_string())?,
+    })
 }

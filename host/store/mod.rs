@@ -27,6 +27,7 @@ mod writer;
 
 pub use attempts::{Attempt, AttemptOutcome, NewAttempt, OpenAttempt};
 pub use claims::{Claim, Modes};
+pub use consents::{ConsentLine, NewConsent};
 pub use decisions::{DecisionRecord, NewDecision};
 pub use events::{EventState, NewEvent, StoredEvent};
 pub use journal::JournalLine;

@@ -89,6 +89,11 @@ impl Keyring {
         &self.id
     }
 
+    /// Seals what the consent ledger keeps of phones that are nobody's.
+    pub(super) fn ledger_key(&self) -> SealKey {
+        SealKey(self.derive("consents"))
+    }
+
     /// Keyed hash of a phone or a text: finds it again and tells nothing.
     #[must_use]
     pub fn hash(&self, purpose: &str, value: &str) -> Vec<u8> {

@@ -277,14 +277,16 @@ CREATE TABLE journal (
     PRIMARY KEY (message_id, number)
 ) STRICT;
 
--- Who agreed to what, and who said stop: append-only; the newest line of a phone is its state.
+-- Who agreed to what, and who said stop: append-only; the newest line about the same thing is what holds.
 CREATE TABLE consents (
     id BLOB PRIMARY KEY CHECK (length(id) = 16),
-    phone_hash BLOB NOT NULL,
+    -- NULL for a person without a phone.
+    phone_hash BLOB,
     recipient_id TEXT REFERENCES recipients (id),
     choice TEXT NOT NULL CHECK (choice IN ('opt_in', 'opt_out')),
-    source TEXT NOT NULL CHECK (source IN ('reply', 'provider', 'staff', 'form')),
-    at INTEGER NOT NULL
+    source TEXT NOT NULL CHECK (source IN ('reply', 'provider', 'staff', 'form', 'import')),
+    at INTEGER NOT NULL,
+    CHECK (phone_hash IS NOT NULL OR recipient_id IS NOT NULL)
 ) STRICT;
 
 CREATE INDEX consents_of_phone ON consents (phone_hash, at, id);

@@ -329,7 +329,7 @@ for_each_database! {
             let id = host.message(notice(to)).await;
             host.run().await;
             assert_eq!(end(&host, &id).await, is("failed", "blocked"), "{fault}");
-            assert!(host.host.store.read().await.unwrap().opted_out(&phone(to)).await.unwrap());
+            assert!(host.host.store.read().await.unwrap().consents("", Some(&phone(to))).await.unwrap().phone_stopped());
             let next = host.message(notice(to)).await;
             host.run().await;
             assert_eq!((end(&host, &next).await, host.sandbox.calls()), (is("suppressed", "opted-out"), calls));

@@ -7,6 +7,7 @@
 mod support;
 
 mod authoring;
+mod consents;
 mod delivery;
 mod door;
 mod events;

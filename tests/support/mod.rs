@@ -234,6 +234,18 @@ impl TestHost {
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
+    /// Another key, that may do only this.
+    pub(crate) async fn key_with(&self, scopes: &[&str]) -> String {
+        let new = NewKey {
+            name: "narrow".to_owned(),
+            mode: KeyMode::Test,
+            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            expires_in: None,
+        };
+        let prepared = new.prepare(&mut *Chance::from_machine().lock(), self.clock.now());
+        prepared.keep(&self.host.store).await.unwrap().expose().to_owned()
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Value {
         let (status, body) = self.request("GET", path, None).await;
         assert_eq!(status, 200, "{path}: {body}");

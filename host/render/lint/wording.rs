@@ -4,7 +4,7 @@ use super::super::clean;
 use super::super::fault::Fault;
 use super::super::ftl::FtlFile;
 use super::{Reference, base, messages, texts};
-use crate::domain::consent::keyword;
+use crate::domain::keyword::keyword;
 use fluent_syntax::ast::Pattern;
 
 /// A number with as many digits is one to call.

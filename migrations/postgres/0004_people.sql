@@ -1,0 +1,57 @@
+-- People: what each of them agreed to, what they answer, and what they ask for.
+
+-- Whom a line is about. A phone: what was said from it holds for everybody who uses it. A recipient: what
+-- a person or the clinic wrote down holds for that person, whatever their phone.
+ALTER TABLE consents ADD COLUMN binds TEXT NOT NULL DEFAULT 'phone'
+    CHECK ((binds = 'phone' AND phone_hash IS NOT NULL) OR (binds = 'recipient' AND recipient_id IS NOT NULL));
+-- What it is about: every text, a group of message types, or one type.
+ALTER TABLE consents ADD COLUMN scope TEXT NOT NULL DEFAULT 'all' CHECK (scope IN ('all', 'group', 'type'));
+ALTER TABLE consents ADD COLUMN scope_name TEXT CHECK ((scope = 'all') = (scope_name IS NULL));
+-- JSON: the phone, the wording, the evidence, who wrote it down. Sealed with the key of the recipient, or
+-- with the ledger's own where the phone is nobody's.
+ALTER TABLE consents ADD COLUMN details_sealed BYTEA;
+
+CREATE INDEX consents_of_recipient ON consents (recipient_id, at) WHERE recipient_id IS NOT NULL;
+CREATE INDEX consents_by_age ON consents (at, id);
+
+-- Pictures and the like that came with the text; they are not fetched.
+ALTER TABLE replies ADD COLUMN media BIGINT NOT NULL DEFAULT 0 CHECK (media >= 0);
+-- The message that was planned to answer it; counted against loops.
+ALTER TABLE replies ADD COLUMN answer_id UUID;
+ALTER TABLE replies ADD COLUMN test BOOLEAN NOT NULL DEFAULT FALSE;
+
+CREATE INDEX replies_of_phone ON replies (phone_hash, received_at);
+CREATE INDEX replies_by_age ON replies (received_at, id);
+
+-- What patients ask the clinic's system for, by their replies: append-only.
+CREATE TABLE requests (
+    id UUID PRIMARY KEY,
+    reply_id UUID NOT NULL UNIQUE REFERENCES replies (id),
+    -- The text that it answers.
+    message_id UUID NOT NULL REFERENCES messages (id),
+    recipient_id TEXT NOT NULL REFERENCES recipients (id),
+    -- confirm, cancel, reschedule, or a name of the policy's own.
+    name TEXT NOT NULL CHECK (name <> ''),
+    subject_type TEXT NOT NULL,
+    subject_id TEXT NOT NULL,
+    subject_version BIGINT NOT NULL,
+    test BOOLEAN NOT NULL,
+    at BIGINT NOT NULL
+);
+
+CREATE INDEX requests_of_subject ON requests (subject_type, subject_id, recipient_id, at);
+
+-- Questions back to a phone: which of several visits was meant.
+CREATE TABLE questions (
+    id UUID PRIMARY KEY,
+    phone_hash BYTEA NOT NULL,
+    -- What was said first, and is taken up again with the answer.
+    reply_id UUID NOT NULL REFERENCES replies (id),
+    -- JSON: the messages to choose from, in the order of their numbers.
+    options TEXT NOT NULL,
+    asked_at BIGINT NOT NULL,
+    -- Set when a number, or anything else, came back.
+    closed_at BIGINT
+);
+
+CREATE INDEX questions_open ON questions (phone_hash) WHERE closed_at IS NULL;
