@@ -4,8 +4,8 @@ use crate::clock::{Chance, Clock as _, SystemClock};
 use crate::config::{Config, ConfigError};
 use crate::policy::{Cache, LoadReport, Policies, PolicyLoadError};
 use crate::render::{RenderLoadError, Renderer};
-use crate::store::seal::{Keyring, KeyringError};
-use crate::store::{Store, StoreError};
+use crate::store::seal::Keyring;
+use crate::store::{KeyringError, Store, StoreError};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,8 @@ impl Home {
         }
         let config = Config::load(folder, environment)?;
         let chance = Chance::from_machine();
-        let keys = Keyring::open(&folder.join(".tidings/keys"), &chance)?;
+        let given = config.database.master_key.as_ref();
+        let keys = Keyring::open(&folder.join(".tidings/keys"), given, &chance)?;
         Ok(Self { folder: folder.to_owned(), config, chance, keys })
     }
 

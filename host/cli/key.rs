@@ -21,6 +21,9 @@ pub(super) enum Key {
     /// List the keys, without the keys themselves, and when each was last used.
     #[command(after_help = "Example: tidings key list")]
     List,
+    /// Make a new master key and wrap everybody's keys with it, beside a running host.
+    #[command(after_help = "Example: tidings key rotate-master")]
+    RotateMaster(super::rotate::RotateMaster),
     /// Take a key back, at once.
     #[command(after_help = "Example: tidings key revoke 019ab000-0000-7000-8000-000000000000")]
     Revoke {
@@ -73,15 +76,18 @@ impl Key {
                 let scopes =
                     if create.scopes.is_empty() { SCOPES.map(str::to_owned).to_vec() } else { create.scopes };
                 let mode = if create.test { KeyMode::Test } else { KeyMode::Live };
+                let name = create.name.clone();
                 let new = NewKey { name: create.name, mode, scopes, expires_in: create.expires };
                 let prepared = new.prepare(&mut *home.chance.lock(), now());
                 let key = prepared
                     .keep(&store)
                     .await
                     .map_err(|error| CliError::failed("the key could not be kept", error))?;
+                super::audit::note(&store, "key create", &name).await?;
                 println!("{}", key.expose());
                 eprintln!("This is the only time the key is shown.");
             }
+            Self::RotateMaster(rotate) => rotate.run(&store).await?,
             Self::List => {
                 let mut tx = store.read().await.map_err(failed)?;
                 for key in tx.api_keys().await.map_err(failed)? {
@@ -97,6 +103,7 @@ impl Key {
                         "there is no valid key {id}; see `tidings key list`"
                     )));
                 }
+                super::audit::note(&store, "key revoke", &id.to_string()).await?;
                 println!("revoked");
             }
         }

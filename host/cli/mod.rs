@@ -2,10 +2,15 @@
 //! else; what machines read goes to the log, on standard error.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one door of output")]
 
+mod audit;
+mod backup;
 mod check;
 mod home;
 mod key;
+mod person;
 mod plugin;
+mod progress;
+mod rotate;
 mod serve;
 
 use clap::{Parser, Subcommand};
@@ -39,6 +44,18 @@ enum Command {
     /// Policies.
     #[command(subcommand)]
     Plugin(plugin::Plugin),
+    /// A consistent copy of the SQLite database, beside a running host.
+    #[command(after_help = "Example: tidings backup /backups/tidings-$(date +%F).db")]
+    Backup(backup::Backup),
+    /// Who did what, and whether the record is whole.
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// Erase a person: their key goes, what is queued ends, counts stay. Prints the certificate.
+    #[command(after_help = "Example: tidings erase --recipient ana")]
+    Erase(person::Person),
+    /// Print all that is known of a person, as JSON.
+    #[command(after_help = "Example: tidings export --recipient ana > ana.json")]
+    Export(person::Person),
 }
 
 /// Why a command did not do what it was asked.
@@ -110,6 +127,10 @@ async fn dispatch(arguments: Arguments, environment: &BTreeMap<String, String>) 
         }
         Command::Key(key) => key.run(&home, environment).await,
         Command::Plugin(plugin) => plugin.run(&home, environment).await,
+        Command::Backup(backup) => backup.run(&home, environment).await,
+        Command::Audit(audit) => audit.run(&home, environment).await,
+        Command::Erase(person) => person.erase(&home, environment).await,
+        Command::Export(person) => person.export(&home, environment).await,
     }
 }
 

@@ -5,11 +5,13 @@
 mod clinic;
 mod guard;
 mod lanes;
+mod retention;
 mod server;
 
 pub use clinic::Clinic;
 pub use guard::Guard;
 pub use lanes::Lanes;
+pub use retention::Retention;
 pub use server::{Database, Server};
 
 use crate::policy::Limits;
@@ -38,6 +40,8 @@ pub struct Config {
     pub policy: Limits,
     /// What no policy may overstep.
     pub guard: Guard,
+    /// How long what is kept.
+    pub retention: Retention,
 }
 
 /// What is wrong with the configuration.
@@ -152,6 +156,7 @@ impl Config {
                 problem: "is no address to listen on; expected such as 127.0.0.1:8080".to_owned(),
             })?;
         }
+        self.database.master_key = variable("TIDINGS_MASTER_KEY").map(crate::domain::secret::Secret::new);
         if let Some(url) = variable("DATABASE_URL") {
             self.database.url = Some(crate::domain::secret::Secret::new(url));
         }
@@ -239,6 +244,13 @@ impl Config {
                 urgent: self.lanes.urgent,
                 normal: self.lanes.normal,
                 bulk: self.lanes.bulk,
+            },
+            retention: service::Retention {
+                variables: self.retention.variables,
+                texts: self.retention.texts,
+                phones: self.retention.phones,
+                decisions: self.retention.decisions,
+                messages: self.retention.messages,
             },
         }
     }

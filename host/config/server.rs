@@ -1,5 +1,6 @@
 //! `[server]` and `[database]`.
 
+use crate::domain::secret::Secret;
 use crate::policy::Span;
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
@@ -57,5 +58,9 @@ fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D:
 #[serde(default, deny_unknown_fields)]
 pub struct Database {
     /// `postgres://…` (`DATABASE_URL`); SQLite in the home's `.tidings` folder when left out.
-    pub url: Option<crate::domain::secret::Secret>,
+    pub url: Option<Secret>,
+    /// What wraps people's keys, 64 hexadecimal digits; from the environment alone
+    /// (`TIDINGS_MASTER_KEY`), `.tidings/keys/master.key` when left out.
+    #[serde(skip)]
+    pub master_key: Option<Secret>,
 }

@@ -54,6 +54,8 @@ ids! {
     HostId,
     /// One line of the consent ledger.
     ConsentId,
+    /// The certificate of one erasure.
+    ErasureId,
 }
 
 fn new_uuid<R: Rng + ?Sized>(now: DateTime<Utc>, rng: &mut R) -> Uuid {

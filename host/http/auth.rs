@@ -1,6 +1,7 @@
 //! Who calls: API keys, their scopes, and how many requests they may make.
 
 use super::Api;
+use super::audit::Actor;
 use super::peer::Client;
 use super::problem::Problem;
 use crate::domain::kind::TypeName;
@@ -67,6 +68,9 @@ impl FromRequestParts<Api> for Key {
             }
             other => other?,
         };
+        if let Some(actor) = parts.extensions.get::<Actor>() {
+            actor.is_key(caller.key);
+        }
         let allowance = api.host.take_allowance(&caller);
         if let Some(Told(slot)) = parts.extensions.get::<Told>() {
             let _ = slot.set(allowance);

@@ -1,11 +1,13 @@
 //! The HTTP API: words and status codes, one file per resource. Every answer that is no success is a
 //! problem document (RFC 9457) that names what is wrong and what to do.
 
+mod audit;
 mod auth;
 mod body;
 mod consents;
 mod cursor;
 mod docs;
+mod erasures;
 mod event_view;
 mod events;
 mod health;
@@ -121,6 +123,7 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
                 "this address does not take this method; see /docs",
             )
         })
+        .layer(middleware::from_fn_with_state(api.clone(), audit::record))
         .with_state(api)
         .layer(DefaultBodyLimit::max(settings.body_limit))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, settings.request_timeout))

@@ -3,6 +3,7 @@
 use super::Api;
 use super::auth::Key;
 use super::body::{Id, Json};
+use super::erasures::ErasureView;
 use super::problem::Problem;
 use crate::domain::consent::Consents;
 use crate::domain::policy::Discretion;
@@ -10,7 +11,7 @@ use crate::domain::recipient::{Recipient, Removable, Role};
 use crate::domain::window::Window;
 use crate::service::{PostedPerson, PostedPreferences, PostedRecipient};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -309,21 +310,21 @@ pub(super) async fn patch(
 
 /// Erase a person
 ///
-/// Their key is destroyed, and with it texts, variables and numbers; what is queued ends; counts stay.
+/// Their key is destroyed, and with it texts, variables and numbers; what is queued ends; the provider is
+/// asked to take the words out of what was sent; counts stay. The answer is the certificate.
 #[utoipa::path(delete, path = "/api/v1/recipients/{id}", tag = "recipients", security(("api_key" = ["recipients:write"])),
     params(("id" = String, Path, description = "The clinic's own id"),
         ("If-Match" = Option<String>, Header, description = "Only when this is still the version")),
-    responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
-        (status = 412, body = Problem)))]
+    responses((status = 200, description = "The certificate", body = ErasureView), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 412, body = Problem)))]
 pub(super) async fn delete(
     State(api): State<Api>,
     key: Key,
     Id(id): Id,
     headers: HeaderMap,
-) -> Result<StatusCode, Problem> {
-    key.with("recipients:write")?;
-    api.erase_person(&id, if_match(&headers)?).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<axum::Json<ErasureView>, Problem> {
+    let caller = key.with("recipients:write")?;
+    Ok(axum::Json(api.erase_person(&id, if_match(&headers)?, &caller).await?.into()))
 }
 
 /// What a person wants

@@ -7,11 +7,14 @@
 //! and [`reconcile`](Host::sweep) bring it to its end.
 
 mod allowance;
+mod audit;
 mod catalogue;
 mod checks;
 mod consents;
 mod context;
 mod dispatch;
+mod erase;
+mod export;
 mod failure;
 mod intake;
 mod intend;
@@ -24,8 +27,10 @@ mod receipts;
 mod receive_together;
 mod reconcile;
 mod record;
+mod redact;
 mod replan;
 mod replies;
+mod retention;
 mod scopes;
 mod settle;
 mod story;
@@ -33,15 +38,19 @@ mod together;
 mod words;
 
 pub use allowance::Allowance;
+pub use audit::Auditor;
 pub use checks::{FieldError, PostedPerson};
 pub use consents::{OptOutPage, PostedConsent, PostedOptOut};
 pub use dispatch::Ticked;
+pub use erase::erase;
+pub use export::export;
 pub use intake::{Accepted, IntakeError, PostedEvent, PostedMessage};
 pub use keys::{Caller, KeyRefused, NewKey, PreparedKey};
 pub use people::{PersonError, PostedPreferences, PostedRecipient};
 pub use plan::{EventStory, Passed};
 pub use receipts::{Receipt, Received};
 pub use replies::Inbound;
+pub use retention::Retention;
 pub use scopes::{SCOPES, ScopeError, check_scope};
 pub use story::{ActError, Story};
 
@@ -118,6 +127,8 @@ pub struct Settings {
     pub currency: String,
     /// How many at once.
     pub permits: Permits,
+    /// How long what is kept.
+    pub retention: Retention,
 }
 
 /// Whom we send through.
@@ -178,6 +189,7 @@ pub struct Inner {
     intending: Together<Arc<intend::Intent>, Option<Message>>,
     /// Receipts that come at the same time are taken in together.
     receiving: Together<Receipt, Option<Received>>,
+    auditor: Auditor,
     /// No call is made before this moment: the account is refused as a whole, or rests.
     paused: std::sync::Mutex<Option<DateTime<Utc>>>,
 }
@@ -228,7 +240,9 @@ impl Host {
             normal: Arc::new(Semaphore::new(settings.permits.normal)),
             bulk: Arc::new(Semaphore::new(settings.permits.bulk)),
         };
+        let auditor = Auditor::start(store.clone());
         Self(Arc::new(Inner {
+            auditor,
             store,
             policies,
             renderer,

@@ -1,13 +1,12 @@
 //! People: what is known of them and what they want.
 
 use super::checks::{FieldError, PostedPerson};
-use super::{Host, HostError};
+use super::{Caller, Host, HostError};
 use crate::domain::consent::Consents;
-use crate::domain::message::Cause;
 use crate::domain::policy::Discretion;
 use crate::domain::recipient::{PersonUpdate, Preferences, Recipient, Removable, Role};
 use crate::domain::window::{Window, minute};
-use crate::store::{Change, StoreError};
+use crate::store::{Erasure, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A person as a caller writes one down.
@@ -122,29 +121,19 @@ impl Host {
         self.person_by_id(id).await
     }
 
-    /// Erases a person: their key goes, what is queued for them ends, counts stay. With `version`, only
-    /// when that is still the version.
+    /// Erases a person, see [`erase`](super::erase()).
     ///
     /// # Errors
     ///
     /// Nobody is known by this id, somebody else was faster, or the database failed.
-    pub async fn erase_person(&self, id: &str, version: Option<i64>) -> Result<(), PersonError> {
-        let now = self.now();
-        let mut tx = self.store.begin().await?;
-        let known = tx.recipient(id).await?.ok_or(PersonError::Unknown)?;
-        if version.is_some_and(|version| version != known.version) {
-            return Err(PersonError::Changed);
-        }
-        for message in tx.unsent_to_recipient(id).await? {
-            let cause = Cause::new("erased", "the recipient was erased");
-            let mut after = message.clone();
-            after.state = after.state.cancel(cause.clone()).map_err(HostError::from)?;
-            tx.move_message(&message, &mut after, &Change::noted(cause, None, now)).await?;
-        }
-        if !tx.erase_recipient(id, now).await? {
-            return Err(PersonError::Unknown);
-        }
-        Ok(tx.commit().await?)
+    pub async fn erase_person(
+        &self,
+        id: &str,
+        version: Option<i64>,
+        caller: &Caller,
+    ) -> Result<Erasure, PersonError> {
+        let asked_by = format!("key:{}", caller.key);
+        super::erase(&self.store, &self.chance, id, version, &asked_by, self.now()).await
     }
 
     fn apply_preferences(

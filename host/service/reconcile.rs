@@ -48,12 +48,15 @@ impl Host {
         };
         tokio::select! {
             () = stop => {}
-            ((), ()) = async { tokio::join!(alive, sweeping) } => {}
+            ((), (), ()) = async { tokio::join!(alive, sweeping, self.keep_retention()) } => {}
         }
     }
 
     async fn heartbeat(&self) -> Result<(), HostError> {
         let now = self.now();
+        if let Err(error) = self.store.keys().refresh() {
+            tracing::error!(error = &error as &dyn std::error::Error, "the keys cannot be read again");
+        }
         let mut tx = self.store.begin().await?;
         tx.host_seen(self.id, now).await?;
         tx.forget_dead_hosts(now).await?;
@@ -83,6 +86,7 @@ impl Host {
     /// The database failed.
     pub async fn end(&self) -> Result<(), HostError> {
         self.write_key_uses().await?;
+        self.auditor().flush().await;
         let mut tx = self.store.begin().await?;
         tx.host_gone(self.id).await?;
         Ok(tx.commit().await?)
@@ -108,7 +112,7 @@ impl Host {
                 tracing::error!(event_id = %event, error = &error as &dyn std::error::Error, "planning waits");
             }
         }
-        Ok(())
+        self.redact_due(now).await
     }
 
     /// Claimed by a host that is gone: surely unsent. Sending: it may have been sent.

@@ -6,19 +6,26 @@
 //! unit.
 
 mod attempts;
+mod audit;
+mod backup;
 mod claims;
 mod consents;
 mod decisions;
+mod erasures;
 mod events;
 mod hosts;
 mod journal;
+mod key_files;
 mod keys;
 mod message_row;
 mod messages;
 mod moves;
+mod person_file;
 mod provider_events;
 mod recipients;
+mod redactions;
 mod replies;
+mod retention;
 mod rows;
 pub mod seal;
 mod search;
@@ -26,16 +33,22 @@ mod staged;
 mod writer;
 
 pub use attempts::{Attempt, AttemptOutcome, NewAttempt, OpenAttempt};
+pub use audit::{AuditEntry, AuditLine};
 pub use claims::{Claim, Modes};
 pub use consents::{ConsentLine, NewConsent};
 pub use decisions::{DecisionRecord, NewDecision};
+pub use erasures::Erasure;
 pub use events::{EventState, NewEvent, StoredEvent};
 pub use journal::JournalLine;
+pub use key_files::KeyringError;
 pub use keys::{ApiKey, KeyMode};
 pub use messages::{Opened, Payload};
 pub use moves::{Change, Move};
+pub use person_file::{KeptConsent, KeptReply};
 pub use provider_events::{ProviderEvent, ProviderEventSource};
+pub use redactions::Redaction;
 pub use replies::Reply;
+pub use retention::{Cutoffs, Page};
 pub use search::{MessageFilter, MessagePage};
 
 use seal::Keyring;
@@ -95,6 +108,14 @@ pub enum StoreError {
         /// The database.
         path: PathBuf,
         /// What the system said.
+        source: std::io::Error,
+    },
+    /// A backup cannot be written.
+    #[error("{} cannot be written", path.display())]
+    Backup {
+        /// Which.
+        path: PathBuf,
+        /// Why.
         source: std::io::Error,
     },
     /// The lock file cannot be made.

@@ -62,6 +62,16 @@ const ERASE: &str = "UPDATE recipients SET name_sealed = NULL, phone_sealed = NU
         wrapped_key = NULL, preferences = '{}', version = version + 1, updated_at = $2
     WHERE id = $1 AND wrapped_key IS NOT NULL";
 
+const WRAPPED_OTHERWISE: &str = "SELECT id, key_id, wrapped_key FROM recipients
+    WHERE key_id <> $1 AND wrapped_key IS NOT NULL AND id > $2 ORDER BY id LIMIT $3";
+
+const COUNT_WRAPPED_OTHERWISE: &str =
+    "SELECT COUNT(*) FROM recipients WHERE key_id <> $1 AND wrapped_key IS NOT NULL";
+
+// A person who was erased meanwhile stays erased.
+const REWRAP: &str = "UPDATE recipients SET key_id = $2, wrapped_key = $3
+    WHERE id = $1 AND key_id = $4 AND wrapped_key IS NOT NULL";
+
 impl Tx {
     /// The person with the clinic's id.
     ///
@@ -113,7 +123,6 @@ impl Tx {
     pub async fn insert_recipient(&mut self, recipient: &Recipient) -> Result<bool> {
         let (key, wrapped) = self.keys.new_recipient_key(&recipient.id)?;
         let sealed = self.seal_person(&key, recipient)?;
-        let key_id = self.keys.id().to_owned();
         let added = on!(self, |db| sqlx::query(INSERT)
             .bind(&recipient.id)
             .bind(recipient.role.name())
@@ -124,8 +133,8 @@ impl Tx {
             .bind(&recipient.language)
             .bind(recipient.time_zone.map(chrono_tz::Tz::name))
             .bind(sealed.preferences)
-            .bind(key_id)
-            .bind(wrapped)
+            .bind(wrapped.key_id)
+            .bind(wrapped.bytes)
             .bind(recipient.version)
             .bind(recipient.created_at.timestamp_millis())
             .bind(recipient.updated_at.timestamp_millis())
@@ -195,6 +204,49 @@ impl Tx {
             .await
             .map(|done| done.rows_affected()))?;
         Ok(changed == 1)
+    }
+
+    /// Wraps keys anew that another master key than the current one wraps, a few people's at a time and
+    /// in the order of their ids; says the last of them, `None` when nobody is left after `after`, and
+    /// how many there were.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does, or a master key is missing.
+    pub async fn rewrap_recipient_keys(&mut self, after: &str, limit: u32) -> Result<(Option<String>, u64)> {
+        let current = self.keys.id();
+        let rows: Vec<(String, String, Vec<u8>)> = on!(self, |db| sqlx::query_as(WRAPPED_OTHERWISE)
+            .bind(&current)
+            .bind(after)
+            .bind(i64::from(limit))
+            .fetch_all(db)
+            .await)?;
+        for (id, key_id, wrapped) in &rows {
+            let key = self.keys.unwrap(key_id, id, wrapped)?;
+            let anew = self.keys.wrap(&key, id)?;
+            on!(self, |db| sqlx::query(REWRAP)
+                .bind(id)
+                .bind(anew.key_id)
+                .bind(anew.bytes)
+                .bind(key_id)
+                .execute(db)
+                .await
+                .map(drop))?;
+        }
+        let count = rows.len() as u64;
+        Ok((rows.into_iter().next_back().map(|(id, ..)| id), count))
+    }
+
+    /// How many people's keys another master key than the current one wraps.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn wrapped_otherwise(&mut self) -> Result<i64> {
+        let current = self.keys.id();
+        let (count,): (i64,) =
+            on!(self, |db| sqlx::query_as(COUNT_WRAPPED_OTHERWISE).bind(&current).fetch_one(db).await)?;
+        Ok(count)
     }
 
     /// A person's key; `None` when there is nobody, or they were erased.

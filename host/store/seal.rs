@@ -2,18 +2,21 @@
 //! column are authenticated with it, so that a sealed value cannot be moved to another row.
 //!
 //! Every recipient has a key of their own, wrapped by the master key. Erasing the recipient deletes
-//! that key, and with it everything that was sealed for them, in every backup.
+//! that key, and with it everything that was sealed for them, in every backup. A new master key only
+//! wraps those keys anew; what they seal stays as it is.
 
+use super::key_files::{KeyFiles, KeyringError};
 use super::{Result, StoreError};
 use crate::clock::Chance;
+use crate::domain::secret::Secret;
 use aes_gcm::aead::{Aead as _, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
+use arc_swap::ArcSwap;
 use hmac::{Hmac, Mac as _};
 use rand::{Rng as _, RngExt as _};
 use sha2::{Digest as _, Sha256};
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 /// The first byte of everything sealed: a later way of sealing gets another.
 const VERSION: u8 = 1;
@@ -23,58 +26,108 @@ const NONCE: usize = 12;
 #[derive(Clone)]
 pub struct SealKey([u8; 32]);
 
-/// The keys that live outside the database.
+/// The keys that live outside the database. Copies share them: a master key that was changed under a
+/// running host is known to all of it.
 #[derive(Clone)]
 pub struct Keyring {
-    /// Names the master key in the rows that it wraps: the start of its SHA-256.
-    id: String,
-    master: SealKey,
+    masters: Arc<ArcSwap<Masters>>,
     index: SealKey,
     chance: Chance,
+    files: Option<Arc<KeyFiles>>,
 }
 
-/// Why the keys could not be read or made.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyringError {
-    /// The file system said no.
-    #[error("the key file {} cannot be used", path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// It is not a key.
-    #[error("{} does not hold a key: expected 64 hexadecimal digits", path.display())]
-    Malformed {
-        /// Which.
-        path: PathBuf,
-    },
+/// The master keys, by the name that rows know them by: the start of their SHA-256.
+pub(super) struct Masters {
+    current: (String, SealKey),
+    retired: Vec<(String, SealKey)>,
 }
+
+impl Masters {
+    pub(super) fn new(current: [u8; 32], retired: Vec<[u8; 32]>) -> Self {
+        let named = |key: [u8; 32]| (key_id(&key), SealKey(key));
+        Self { current: named(current), retired: retired.into_iter().map(named).collect() }
+    }
+
+    fn by_id(&self, id: &str) -> Option<SealKey> {
+        let mut all = std::iter::once(&self.current).chain(&self.retired);
+        all.find(|(known, _)| known == id).map(|(_, key)| key.clone())
+    }
+}
+
+/// Names a master key in the rows that it wraps.
+pub(super) fn key_id(key: &[u8; 32]) -> String {
+    hex(&Sha256::digest(key)[..4])
+}
+
+/// A recipient's key as it is kept.
+pub(super) struct Wrapped {
+    /// The master key that wraps it.
+    pub(super) key_id: String,
+    pub(super) bytes: Vec<u8>,
+}
+
+const WRAPPED: &str = "recipients.wrapped_key";
 
 impl Keyring {
     /// Opens the keys of a home, and makes them on the first start: `master.key` seals, `index.key`
-    /// finds phones and signs what is ours to check.
+    /// finds phones and signs what is ours to check. A master key that is given stands in for the file.
     ///
     /// # Errors
     ///
     /// A file cannot be read, written or understood.
-    pub fn open(folder: &Path, chance: &Chance) -> std::result::Result<Self, KeyringError> {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(|source| KeyringError::File { path: folder.to_owned(), source })?;
-        let master = read_or_make(&folder.join("master.key"), chance)?;
-        let index = read_or_make(&folder.join("index.key"), chance)?;
-        Ok(Self::new(master, index, chance.clone()))
+    pub fn open(
+        folder: &Path,
+        given: Option<&Secret>,
+        chance: &Chance,
+    ) -> std::result::Result<Self, KeyringError> {
+        let files = KeyFiles::open(folder, given)?;
+        let (masters, index) = (files.masters(chance)?, files.index(chance)?);
+        Ok(Self { files: Some(Arc::new(files)), ..Self::of(masters, index, chance.clone()) })
     }
 
     /// Keys that are at hand already.
     #[must_use]
     pub fn new(master: [u8; 32], index: [u8; 32], chance: Chance) -> Self {
-        let id = hex(&Sha256::digest(master)[..4]);
-        Self { id, master: SealKey(master), index: SealKey(index), chance }
+        Self::of(Masters::new(master, Vec::new()), index, chance)
+    }
+
+    fn of(masters: Masters, index: [u8; 32], chance: Chance) -> Self {
+        let masters = Arc::new(ArcSwap::from_pointee(masters));
+        Self { masters, index: SealKey(index), chance, files: None }
+    }
+
+    /// Reads the folder again: somebody may have changed the master key.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read or understood; the keys stay what they were.
+    pub fn refresh(&self) -> std::result::Result<(), KeyringError> {
+        if let Some(files) = &self.files {
+            self.masters.store(Arc::new(files.masters(&self.chance)?));
+        }
+        Ok(())
+    }
+
+    /// Makes a new master key; the one before is kept beside it for what it still wraps.
+    ///
+    /// # Errors
+    ///
+    /// The keys are not in a folder, or a file cannot be written.
+    pub fn rotate(&self) -> std::result::Result<(), KeyringError> {
+        let files = self.files.as_ref().ok_or(KeyringError::NotInFiles)?;
+        files.rotate(&self.id(), &self.chance)?;
+        self.refresh()
+    }
+
+    /// Removes the master keys that are kept for what they wrapped; says how many there were.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be removed.
+    pub fn remove_retired(&self) -> std::result::Result<usize, KeyringError> {
+        let removed = self.files.as_ref().map_or(Ok(0), |files| files.remove_retired())?;
+        self.refresh()?;
+        Ok(removed)
     }
 
     /// A key for another purpose, that tells nothing of this one.
@@ -83,10 +136,10 @@ impl Keyring {
         self.index.mac(purpose.as_bytes())
     }
 
-    /// The id under which new keys are wrapped.
+    /// The master key that wraps new keys.
     #[must_use]
-    pub(super) fn id(&self) -> &str {
-        &self.id
+    pub fn id(&self) -> String {
+        self.masters.load().current.0.clone()
     }
 
     /// Seals what the consent ledger keeps of phones that are nobody's.
@@ -101,19 +154,31 @@ impl Keyring {
     }
 
     /// A new recipient's key, and how it is kept.
-    pub(super) fn new_recipient_key(&self, recipient: &str) -> Result<(SealKey, Vec<u8>)> {
+    pub(super) fn new_recipient_key(&self, recipient: &str) -> Result<(SealKey, Wrapped)> {
         let key = SealKey(self.chance.lock().random());
-        let wrapped = self.seal(&self.master, "recipients.wrapped_key", recipient.as_bytes(), &key.0)?;
+        let wrapped = self.wrap(&key, recipient)?;
         Ok((key, wrapped))
+    }
+
+    /// A recipient's key, wrapped by the current master key.
+    pub(super) fn wrap(&self, key: &SealKey, recipient: &str) -> Result<Wrapped> {
+        let masters = self.masters.load();
+        let (id, master) = &masters.current;
+        let bytes = self.seal(master, WRAPPED, recipient.as_bytes(), &key.0)?;
+        Ok(Wrapped { key_id: id.clone(), bytes })
     }
 
     /// A recipient's key as it was kept.
     pub(super) fn unwrap(&self, key_id: &str, recipient: &str, wrapped: &[u8]) -> Result<SealKey> {
-        if key_id != self.id {
-            return Err(StoreError::UnknownMasterKey { id: key_id.to_owned() });
+        let unknown = || StoreError::UnknownMasterKey { id: key_id.to_owned() };
+        let mut master = self.masters.load().by_id(key_id);
+        if master.is_none() {
+            // A command beside this host may have changed the master key since.
+            self.refresh().map_err(|_| unknown())?;
+            master = self.masters.load().by_id(key_id);
         }
-        let bytes =
-            self.open_sealed(&self.master, "recipients.wrapped_key", recipient.as_bytes(), wrapped)?;
+        let master = master.ok_or_else(unknown)?;
+        let bytes = self.open_sealed(&master, WRAPPED, recipient.as_bytes(), wrapped)?;
         <[u8; 32]>::try_from(bytes.as_slice()).map(SealKey).map_err(|_| StoreError::Unsealable)
     }
 
@@ -178,26 +243,6 @@ fn context(column: &str, row: &[u8]) -> Vec<u8> {
     [column.as_bytes(), &[0], row].concat()
 }
 
-fn read_or_make(path: &Path, chance: &Chance) -> std::result::Result<[u8; 32], KeyringError> {
-    let failed = |source| KeyringError::File { path: path.to_owned(), source };
-    match std::fs::read_to_string(path) {
-        Ok(text) => from_hex(text.trim()).ok_or_else(|| KeyringError::Malformed { path: path.to_owned() }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let key: [u8; 32] = chance.lock().random();
-            let mut file = std::fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(path)
-                .map_err(failed)?;
-            writeln!(file, "{}", hex(&key)).map_err(failed)?;
-            file.sync_all().map_err(failed)?;
-            Ok(key)
-        }
-        Err(error) => Err(failed(error)),
-    }
-}
-
 /// Lower-case hexadecimal.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
@@ -206,17 +251,6 @@ pub fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-fn from_hex(text: &str) -> Option<[u8; 32]> {
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    let mut key = [0; 32];
-    for (index, byte) in key.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(index * 2..index * 2 + 2)?, 16).ok()?;
-    }
-    Some(key)
 }
 
 #[cfg(test)]
@@ -235,9 +269,9 @@ mod tests {
         assert_eq!(keys.open_sealed(&key, "messages.text", b"row", &sealed).unwrap(), b"hello");
         assert!(keys.open_sealed(&key, "messages.text", b"other", &sealed).is_err());
         assert!(keys.open_sealed(&key, "messages.phone", b"row", &sealed).is_err());
-        let again = keys.unwrap(keys.id(), "ana", &wrapped).unwrap();
+        let again = keys.unwrap(&wrapped.key_id, "ana", &wrapped.bytes).unwrap();
         assert_eq!(keys.open_sealed(&again, "messages.text", b"row", &sealed).unwrap(), b"hello");
-        assert!(keys.unwrap(keys.id(), "bob", &wrapped).is_err());
+        assert!(keys.unwrap(&wrapped.key_id, "bob", &wrapped.bytes).is_err());
     }
 
     #[test]

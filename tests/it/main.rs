@@ -14,6 +14,7 @@ mod events;
 mod keys;
 mod messages;
 mod plugins;
+mod privacy;
 mod problems;
 mod recipients;
 mod replies;

@@ -206,7 +206,8 @@ for_each_database! {
         let host = start.host().await;
         let event = host.event(booked(1, VISIT)).await;
         host.run().await;
-        assert_eq!(host.request("DELETE", PATH, None).await.0, 204);
+        let (answered, certificate) = host.request("DELETE", PATH, None).await;
+        assert_eq!((answered, &certificate["canceled"], &certificate["redactions"]), (200, &json!(2), &json!(1)));
         for (method, path, body) in [
             ("GET", PATH.to_owned(), None),
             ("DELETE", PATH.to_owned(), None),

@@ -121,7 +121,10 @@ impl Start {
     }
 
     pub(crate) async fn store(&self) -> Store {
-        let keys = Keyring::new([7; 32], [9; 32], Chance::seeded(11));
+        self.store_with(Keyring::new([7; 32], [9; 32], Chance::seeded(11))).await
+    }
+
+    pub(crate) async fn store_with(&self, keys: Keyring) -> Store {
         let store = match &self.database_url {
             Some(url) => Store::open_postgres(url, keys).await.unwrap(),
             None => Store::open_sqlite(&self.folder.path().join("tidings.db"), keys).await.unwrap(),

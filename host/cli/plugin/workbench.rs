@@ -27,7 +27,8 @@ impl Workbench {
         let chance = Chance::from_machine();
         let state = home.join(".tidings");
         let (cache, scratch) = if state.is_dir() {
-            let keys = Keyring::open(&state.join("keys"), &chance).map_err(HomeError::from)?;
+            let keys = Keyring::open(&state.join("keys"), config.database.master_key.as_ref(), &chance)
+                .map_err(HomeError::from)?;
             (Home::cache(home, &keys), None)
         } else {
             let scratch = std::env::temp_dir().join(format!("tidings-workbench-{}", std::process::id()));

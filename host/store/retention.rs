@@ -1,0 +1,199 @@
+//! Retention: what is forgotten after its time, a page at a time, so that nothing waits for it.
+
+use super::{Result, Tx, on};
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// What is older than these moments goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Cutoffs {
+    /// Variables, and the data of events.
+    pub variables: DateTime<Utc>,
+    /// Texts and replies.
+    pub texts: DateTime<Utc>,
+    /// Phones.
+    pub phones: DateTime<Utc>,
+    /// Inputs and answers of policies.
+    pub decisions: DateTime<Utc>,
+    /// Messages, events and all that belongs to them.
+    pub messages: DateTime<Utc>,
+}
+
+/// A page of messages by age: after the first, up to the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    after: (i64, Uuid),
+    to: (i64, Uuid),
+    full: bool,
+}
+
+const BOUNDS: &str = "SELECT created_at, id FROM messages
+    WHERE (created_at, id) > ($1, $2) AND created_at < $3 ORDER BY created_at, id LIMIT $4";
+
+/// Whatever can still be sent, or looked up, keeps what it needs for it.
+macro_rules! ended {
+    () => {
+        "(created_at, id) > ($1, $2) AND (created_at, id) <= ($3, $4)
+            AND state NOT IN ('planned', 'claimed', 'sending', 'unknown', 'held')"
+    };
+}
+
+const FORGET: &str = concat!(
+    "UPDATE messages SET
+        payload_sealed = CASE WHEN updated_at < $5 THEN NULL ELSE payload_sealed END,
+        text_sealed = CASE WHEN updated_at < $6 THEN NULL ELSE text_sealed END,
+        phone_sealed = CASE WHEN updated_at < $7 THEN NULL ELSE phone_sealed END,
+        phone_hash = CASE WHEN updated_at < $7 THEN NULL ELSE phone_hash END
+    WHERE ",
+    ended!(),
+    " AND ((payload_sealed IS NOT NULL AND updated_at < $5) OR (text_sealed IS NOT NULL AND updated_at < $6)
+        OR (phone_hash IS NOT NULL AND updated_at < $7))"
+);
+
+const FORGET_DECISIONS: &str = concat!(
+    "UPDATE decisions SET input_sealed = NULL, answer_sealed = NULL
+    WHERE input_sealed IS NOT NULL AND at < $5 AND message_id IN (SELECT id FROM messages WHERE ",
+    ended!(),
+    ")"
+);
+
+const OVER: &str = concat!("SELECT id FROM messages WHERE ", ended!(), " AND updated_at < $5");
+
+/// In the order in which they point to each other.
+const REMOVE: [&str; 6] = [
+    "DELETE FROM provider_events WHERE message_id = $1",
+    "DELETE FROM attempts WHERE message_id = $1",
+    "DELETE FROM journal WHERE message_id = $1",
+    "DELETE FROM decisions WHERE message_id = $1",
+    "UPDATE replies SET message_id = NULL WHERE message_id = $1",
+    "DELETE FROM messages WHERE id = $1",
+];
+
+/// Takes a moment and forgets at the most so many rows that are older.
+type Step = (&'static str, fn(&Cutoffs) -> DateTime<Utc>);
+
+const SMALL: [Step; 6] = [
+    (
+        "UPDATE replies SET text_sealed = NULL WHERE id IN
+            (SELECT id FROM replies WHERE text_sealed IS NOT NULL AND received_at < $1 LIMIT $2)",
+        |cutoffs| cutoffs.texts,
+    ),
+    (
+        "UPDATE events SET body_sealed = NULL WHERE id IN (SELECT id FROM events
+            WHERE body_sealed IS NOT NULL AND state <> 'accepted' AND received_at < $1
+                AND NOT EXISTS (SELECT 1 FROM messages WHERE event_id = events.id
+                    AND state IN ('planned', 'claimed', 'sending', 'unknown', 'held')) LIMIT $2)",
+        |cutoffs| cutoffs.variables,
+    ),
+    (
+        "UPDATE decisions SET input_sealed = NULL, answer_sealed = NULL WHERE id IN (SELECT id FROM decisions
+            WHERE event_id IS NOT NULL AND input_sealed IS NOT NULL AND at < $1 LIMIT $2)",
+        |cutoffs| cutoffs.decisions,
+    ),
+    (
+        "DELETE FROM decisions WHERE id IN (SELECT decisions.id FROM decisions
+            WHERE message_id IS NULL AND event_id IS NOT NULL AND at < $1
+                AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.event_id = decisions.event_id) LIMIT $2)",
+        |cutoffs| cutoffs.messages,
+    ),
+    (
+        "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE received_at < $1 AND state <> 'accepted'
+            AND NOT EXISTS (SELECT 1 FROM messages WHERE event_id = events.id)
+            AND NOT EXISTS (SELECT 1 FROM decisions WHERE event_id = events.id) LIMIT $2)",
+        |cutoffs| cutoffs.messages,
+    ),
+    (
+        "DELETE FROM idempotency_keys WHERE (api_key_id, key) IN
+            (SELECT api_key_id, key FROM idempotency_keys WHERE created_at < $1 LIMIT $2)",
+        |cutoffs| cutoffs.variables,
+    ),
+];
+
+impl Tx {
+    /// The next page of messages that are old enough to look at; `None` when there are no more.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn page_by_age(
+        &mut self,
+        before: Option<Page>,
+        older_than: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Option<Page>> {
+        if before.is_some_and(|page| !page.full) {
+            return Ok(None);
+        }
+        let after = before.map_or((i64::MIN, Uuid::nil()), |page| page.to);
+        let rows: Vec<(i64, Uuid)> = on!(self, |db| sqlx::query_as(BOUNDS)
+            .bind(after.0)
+            .bind(after.1)
+            .bind(older_than.timestamp_millis())
+            .bind(i64::from(limit))
+            .fetch_all(db)
+            .await)?;
+        let full = rows.len() == limit as usize;
+        Ok(rows.last().map(|to| Page { after, to: *to, full }))
+    }
+
+    /// Forgets what of a page's messages is over its time, and removes those that are.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn forget_page(&mut self, page: Page, cutoffs: &Cutoffs) -> Result<()> {
+        let Page { after, to, .. } = page;
+        on!(self, |db| sqlx::query(FORGET)
+            .bind(after.0)
+            .bind(after.1)
+            .bind(to.0)
+            .bind(to.1)
+            .bind(cutoffs.variables.timestamp_millis())
+            .bind(cutoffs.texts.timestamp_millis())
+            .bind(cutoffs.phones.timestamp_millis())
+            .execute(db)
+            .await
+            .map(drop))?;
+        on!(self, |db| sqlx::query(FORGET_DECISIONS)
+            .bind(after.0)
+            .bind(after.1)
+            .bind(to.0)
+            .bind(to.1)
+            .bind(cutoffs.decisions.timestamp_millis())
+            .execute(db)
+            .await
+            .map(drop))?;
+        let over: Vec<(Uuid,)> = on!(self, |db| sqlx::query_as(OVER)
+            .bind(after.0)
+            .bind(after.1)
+            .bind(to.0)
+            .bind(to.1)
+            .bind(cutoffs.messages.timestamp_millis())
+            .fetch_all(db)
+            .await)?;
+        for (id,) in over {
+            for text in REMOVE {
+                on!(self, |db| sqlx::query(text).bind(id).execute(db).await.map(drop))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One step of everything else that is over its time; `false` when nothing was left to do.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn forget_step(&mut self, cutoffs: &Cutoffs, limit: u32) -> Result<bool> {
+        let mut done = 0;
+        for (text, cutoff) in SMALL {
+            done += on!(self, |db| sqlx::query(text)
+                .bind(cutoff(cutoffs).timestamp_millis())
+                .bind(i64::from(limit))
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected()))?;
+        }
+        Ok(done > 0)
+    }
+}

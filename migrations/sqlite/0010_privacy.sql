@@ -1,0 +1,52 @@
+-- Privacy: what is forgotten, what the provider is asked to forget, and who did what.
+
+-- Texts whose words the provider is asked to take out.
+CREATE TABLE redactions (
+    sid TEXT PRIMARY KEY CHECK (sid <> ''),
+    test INTEGER NOT NULL CHECK (test IN (0, 1)),
+    -- When it is asked, or asked again; NULL once that is over.
+    due_at INTEGER,
+    tries INTEGER NOT NULL CHECK (tries >= 0),
+    -- done: the words are gone. given_up: it was asked in vain; a person must look.
+    outcome TEXT CHECK (outcome IN ('done', 'given_up')),
+    settled_at INTEGER,
+    CHECK ((due_at IS NULL) = (outcome IS NOT NULL)),
+    CHECK ((outcome IS NULL) = (settled_at IS NULL))
+) STRICT;
+
+CREATE INDEX redactions_due ON redactions (due_at) WHERE due_at IS NOT NULL;
+
+-- The certificate of an erasure: who, when, how much; nothing of what it was.
+CREATE TABLE erasures (
+    id BLOB PRIMARY KEY CHECK (length(id) = 16),
+    recipient_id TEXT NOT NULL REFERENCES recipients (id),
+    -- key:<id>, or the command line.
+    asked_by TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    -- Queued texts that were taken back, texts that had been sent, texts to be redacted at the provider.
+    canceled INTEGER NOT NULL CHECK (canceled >= 0),
+    texts INTEGER NOT NULL CHECK (texts >= 0),
+    redactions INTEGER NOT NULL CHECK (redactions >= 0)
+) STRICT;
+
+CREATE INDEX erasures_of_recipient ON erasures (recipient_id);
+
+-- Who did what: append-only. Every line is signed with the one before it, under a key that is not in
+-- the database: a line that is changed, moved or taken out is noticed.
+CREATE TABLE audit (
+    number INTEGER PRIMARY KEY CHECK (number > 0),
+    at INTEGER NOT NULL,
+    -- key:<id>, recipient:<id>, or cli:<system user>.
+    actor TEXT NOT NULL,
+    -- The method and route, or the command.
+    action TEXT NOT NULL,
+    -- The address, without its query; ids only.
+    object TEXT NOT NULL,
+    -- The status that was answered, or the exit status of a command.
+    outcome INTEGER NOT NULL,
+    signature BLOB NOT NULL CHECK (length(signature) = 32)
+) STRICT;
+
+-- What is over its time is found by its age.
+CREATE INDEX events_by_age ON events (received_at);
+CREATE INDEX replies_of_message ON replies (message_id) WHERE message_id IS NOT NULL;
