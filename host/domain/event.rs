@@ -66,3 +66,11 @@ pub struct Event {
     /// Posted with a test key.
     pub test: bool,
 }
+
+impl Event {
+    /// Ids of its people, patients first: what the event says is theirs, and goes when they are erased.
+    pub fn by_concern(&self) -> impl Iterator<Item = &str> {
+        let of = |wanted: Role| self.people.iter().filter(move |(_, role)| *role == wanted);
+        of(Role::Patient).chain(of(Role::Doctor)).map(|(id, _)| id.as_str())
+    }
+}

@@ -220,7 +220,7 @@ impl Host {
                 leave_behind(&mut tx, event, &message, &mut outcome, now).await?;
             }
         }
-        let owner = event.people.first().map_or("", |(id, _)| id.as_str());
+        let owner = event.by_concern().next().unwrap_or_default();
         for record in &records {
             self.keep_decision(&mut tx, About::Event(event.id), owner, record, now).await?;
         }

@@ -183,7 +183,7 @@ impl Tx {
             .await)?)
     }
 
-    /// Keeps an event, sealed for the first of its people who is not erased, and its subject's version
+    /// Keeps an event, sealed for the first of those it concerns who is not erased, and its subject's version
     /// when that is the newest. `false` when this version of the subject is there already.
     ///
     /// # Errors
@@ -192,9 +192,9 @@ impl Tx {
     pub async fn insert_event(&mut self, new: NewEvent<'_>) -> Result<bool> {
         let event = new.event;
         let mut owner = None;
-        for (id, _) in &event.people {
+        for id in event.by_concern() {
             if let (None, Some(key)) = (&owner, self.recipient_key(id).await?) {
-                owner = Some((id.clone(), key));
+                owner = Some((id.to_owned(), key));
             }
         }
         let (owner, key) = owner.ok_or(StoreError::Unsealable)?;
