@@ -5,12 +5,15 @@
 mod clinic;
 mod guard;
 mod lanes;
+mod otp;
 mod retention;
 mod server;
+mod span;
 
 pub use clinic::Clinic;
 pub use guard::Guard;
 pub use lanes::Lanes;
+pub use otp::Otp;
 pub use retention::Retention;
 pub use server::{Database, Server};
 
@@ -42,6 +45,8 @@ pub struct Config {
     pub guard: Guard,
     /// How long what is kept.
     pub retention: Retention,
+    /// One-time codes.
+    pub otp: Otp,
 }
 
 /// What is wrong with the configuration.
@@ -198,6 +203,9 @@ impl Config {
         if self.twilio.timeout > std::time::Duration::from_secs(30) {
             return wrong("twilio.timeout", "is longer than 30s; a slow call would be taken for a dead host");
         }
+        if let Err((key, problem)) = self.otp.check(self.twilio.verify_service_sid.as_deref()) {
+            return wrong(key, problem);
+        }
         if let Some(url) = &self.database.url
             && !url.expose().starts_with("postgres://")
             && !url.expose().starts_with("postgresql://")
@@ -252,6 +260,7 @@ impl Config {
                 decisions: self.retention.decisions,
                 messages: self.retention.messages,
             },
+            otp: self.otp.settings(self.clinic.country.as_deref(), &self.guard.countries),
         }
     }
 }

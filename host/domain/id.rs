@@ -52,6 +52,8 @@ ids! {
     KeyId,
     /// One running host process.
     HostId,
+    /// One one-time code to be checked.
+    ChallengeId,
     /// One line of the consent ledger.
     ConsentId,
     /// The certificate of one erasure.

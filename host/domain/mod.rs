@@ -9,6 +9,7 @@ pub mod keyword;
 pub mod kind;
 pub mod language;
 pub mod message;
+pub mod otp;
 pub mod phone;
 pub mod policy;
 pub mod question;

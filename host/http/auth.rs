@@ -42,6 +42,22 @@ fn lacks(scope: &str) -> Problem {
     Problem::forbidden(format!("the API key lacks the scope {scope}"))
 }
 
+/// The caller of a route that may work without a key: `None` when no key was sent. A key that is sent must
+/// be a good one.
+pub(crate) struct MaybeKey(pub(crate) Option<Key>);
+
+impl FromRequestParts<Api> for MaybeKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        if parts.headers.contains_key(AUTHORIZATION) {
+            Key::from_request_parts(parts, api).await.map(|key| Self(Some(key)))
+        } else {
+            Ok(Self(None))
+        }
+    }
+}
+
 impl FromRequestParts<Api> for Key {
     type Rejection = Problem;
 

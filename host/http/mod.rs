@@ -13,9 +13,11 @@ mod events;
 mod health;
 mod listen;
 mod messages;
+mod otp;
 mod peer;
 mod problem;
 mod recipients;
+mod sms;
 mod views;
 mod webhooks;
 
@@ -97,6 +99,11 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
         .routes(routes!(recipients::get_preferences, recipients::patch_preferences))
         .routes(routes!(consents::post, consents::list))
         .routes(routes!(consents::opt_outs, consents::import))
+        .routes(routes!(otp::start))
+        .routes(routes!(otp::check))
+        .routes(routes!(otp::resend))
+        .routes(routes!(sms::send_otp))
+        .routes(routes!(sms::verify_otp))
         .routes(routes!(webhooks::status))
         .routes(routes!(webhooks::status_by_older_name))
         .routes(routes!(webhooks::inbound))

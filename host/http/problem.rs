@@ -1,6 +1,6 @@
 //! Problem documents (RFC 9457): the only place with status codes for what went wrong.
 
-use crate::service::{ActError, FieldError, HostError, IntakeError, KeyRefused, PersonError};
+use crate::service::{ActError, FieldError, HostError, IntakeError, KeyRefused, OtpError, PersonError};
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
@@ -28,6 +28,9 @@ pub(crate) struct Problem {
     /// Each field that is wrong, by JSON pointer, with what was expected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldProblem>,
+    /// Seconds to wait before the next try: the header `Retry-After`.
+    #[serde(skip)]
+    retry_after: Option<i64>,
 }
 
 /// One field that is wrong.
@@ -48,6 +51,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             errors: Vec::new(),
+            retry_after: None,
         }
     }
 
@@ -76,6 +80,17 @@ impl Problem {
         let names: Vec<String> = errors.iter().map(|e| format!("{} {}", e.pointer, e.detail)).collect();
         let detail = names.join("; ");
         Self { errors, ..Self::plain(StatusCode::UNPROCESSABLE_ENTITY, "invalid-request", detail) }
+    }
+
+    /// What went wrong this time, for routes whose answers have a shape of their own.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The same problem, which goes away by waiting.
+    pub(crate) fn after(self, wait: chrono::TimeDelta) -> Self {
+        let seconds = (wait.num_milliseconds() + 999).div_euclid(1000).max(1);
+        Self { retry_after: Some(seconds), ..self }
     }
 
     /// A fault of ours: the chain goes to the log, once, and the caller learns that it is ours.
@@ -160,6 +175,31 @@ pub(crate) const TITLES: &[(&str, &str, &str)] = &[
         "Every key may make so many requests in a minute (`server.requests_per_minute`); `RateLimit` in each answer says how many are left. Wait as long as `Retry-After` says. An address that sends keys that are not valid is stopped for a minute too.",
     ),
     (
+        "too-many-codes",
+        "Too many one-time codes",
+        "A brake of `[otp.limits]` or `otp.pump` holds; `detail` names it. It depends on how many codes were asked for, never on whose number it is. Wait as long as `Retry-After` says.",
+    ),
+    (
+        "code-just-sent",
+        "The code was sent already",
+        "The same code is sent again only after ever longer waits, and only so often. Wait as long as `Retry-After` says, and let the person look at the text they have.",
+    ),
+    (
+        "country-closed",
+        "Codes are not sent to this country",
+        "One-time codes go to the clinic's own country and to those that `otp.countries` names. Against codes that are asked for to earn from the texts, every other country is closed.",
+    ),
+    (
+        "code-ended",
+        "No code is waited for",
+        "The challenge has expired, was used, was tried too often, or a newer one took its place. Ask for a new code.",
+    ),
+    (
+        "codes-unavailable",
+        "Codes cannot be given now",
+        "Nothing is sent that could not be counted. Try again in a moment; the host's log says what is wrong.",
+    ),
+    (
         "timeout",
         "It took too long",
         "The host gave the request up. Repeat it with the same `Idempotency-Key`.",
@@ -181,6 +221,9 @@ impl IntoResponse for Problem {
         }
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }
@@ -233,6 +276,28 @@ impl From<ActError> for Problem {
             ActError::Unknown => Self::not_found(error.to_string()),
             ActError::TooLate(_) => Self::plain(StatusCode::CONFLICT, "too-late", error.to_string()),
             ActError::Host(error) => error.into(),
+        }
+    }
+}
+
+impl From<OtpError> for Problem {
+    fn from(error: OtpError) -> Self {
+        let text = error.to_string();
+        match error {
+            OtpError::Fields(errors) => Self::fields(errors.into_iter().map(Into::into).collect()),
+            OtpError::CountryClosed => Self::plain(StatusCode::FORBIDDEN, "country-closed", text),
+            OtpError::Limited { retry_after, .. } => {
+                Self::plain(StatusCode::TOO_MANY_REQUESTS, "too-many-codes", text).after(retry_after)
+            }
+            OtpError::TooEarly { retry_after } => {
+                Self::plain(StatusCode::TOO_MANY_REQUESTS, "code-just-sent", text).after(retry_after)
+            }
+            OtpError::Ended => Self::plain(StatusCode::CONFLICT, "code-ended", text),
+            OtpError::Unavailable(error) => {
+                tracing::error!(error = &error as &dyn Error, "a one-time code could not be given");
+                Self::plain(StatusCode::SERVICE_UNAVAILABLE, "codes-unavailable", text)
+                    .after(chrono::TimeDelta::seconds(5))
+            }
         }
     }
 }

@@ -175,7 +175,7 @@ impl Host {
         let now = self.now();
         let mut tx = self.store.look().await?;
         let recipient = tx.recipient(&message.recipient).await?;
-        let opened = tx.open_message(message.id).await?;
+        let mut opened = tx.open_message(message.id).await?;
         let (Some(recipient), Some(kind)) = (recipient, self.kind(&message.kind)) else {
             drop(tx);
             let cause = Cause::new(
@@ -186,8 +186,9 @@ impl Host {
         };
         let consents = tx.consents(&recipient.id, recipient.phone.as_ref()).await?;
         let opted_out = consents.against(&kind.name, &kind.scope).is_some();
+        let no_code = self.put_in_code(&mut tx, &message, &recipient, &mut opened, now).await?;
         let facts = Facts { recipient, opened, kind, consents };
-        if let Some(verdict) = self.own_rules(&message, &facts, now) {
+        if let Some(verdict) = self.own_rules(&message, &facts, now).or(no_code) {
             drop(tx);
             return self.conclude(message, verdict, None, now).await;
         }

@@ -21,6 +21,7 @@ mod intend;
 mod judge;
 mod keys;
 mod look_up;
+mod otp;
 mod people;
 mod plan;
 mod receipts;
@@ -46,6 +47,7 @@ pub use erase::erase;
 pub use export::export;
 pub use intake::{Accepted, IntakeError, PostedEvent, PostedMessage};
 pub use keys::{Caller, KeyRefused, NewKey, PreparedKey};
+pub use otp::{Brakes, Checked, CodeRequest, Origin, OtpError, OtpSettings, PostedCode, PumpBreaker, Sent};
 pub use people::{PersonError, PostedPreferences, PostedRecipient};
 pub use plan::{EventStory, Passed};
 pub use receipts::{Receipt, Received};
@@ -129,6 +131,8 @@ pub struct Settings {
     pub permits: Permits,
     /// How long what is kept.
     pub retention: Retention,
+    /// One-time codes.
+    pub otp: OtpSettings,
 }
 
 /// Whom we send through.
@@ -192,6 +196,8 @@ pub struct Inner {
     auditor: Auditor,
     /// No call is made before this moment: the account is refused as a whole, or rests.
     paused: std::sync::Mutex<Option<DateTime<Utc>>>,
+    /// When old codes and counters were last cleared away.
+    codes_cleared: std::sync::Mutex<Option<DateTime<Utc>>>,
 }
 
 struct LanePermits {
@@ -259,6 +265,7 @@ impl Host {
             intending: Together::default(),
             receiving: Together::default(),
             paused: std::sync::Mutex::new(None),
+            codes_cleared: std::sync::Mutex::new(None),
         }))
     }
 

@@ -103,6 +103,7 @@ impl Host {
         self.take_over(now).await?;
         self.check(now).await?;
         self.write_key_uses().await?;
+        self.keep_codes().await?;
         let mut tx = self.store.read().await?;
         let events = tx.events_to_plan(now - PLANNING).await?;
         drop(tx);

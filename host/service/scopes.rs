@@ -5,7 +5,7 @@ use super::Caller;
 use crate::domain::kind::TypeName;
 
 /// What a key may be allowed to do.
-pub const SCOPES: [&str; 7] = [
+pub const SCOPES: [&str; 9] = [
     "events:write",
     "events:read",
     "messages:write",
@@ -13,6 +13,8 @@ pub const SCOPES: [&str; 7] = [
     "recipients:write",
     "recipients:read",
     "opt-outs:export",
+    "otp",
+    "otp:unlimited",
 ];
 
 /// The scopes that can be narrowed to one message type.

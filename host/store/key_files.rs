@@ -139,15 +139,21 @@ fn read(path: &Path) -> Result<[u8; 32], KeyringError> {
 }
 
 fn make(path: &Path, chance: &Chance) -> Result<[u8; 32], KeyringError> {
-    let failed = |source| KeyringError::File { path: path.to_owned(), source };
     let key: [u8; 32] = chance.lock().random();
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-    writeln!(file, "{}", hex(&key)).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
+    write_private(path, &format!("{}\n", hex(&key)))?;
     Ok(key)
 }
 
-fn from_hex(text: &str) -> Option<[u8; 32]> {
+/// Writes a new file that nobody else may read, and waits until it is on the disk.
+pub(super) fn write_private(path: &Path, text: &str) -> Result<(), KeyringError> {
+    let failed = |source| KeyringError::File { path: path.to_owned(), source };
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    file.sync_all().map_err(failed)
+}
+
+pub(super) fn from_hex(text: &str) -> Option<[u8; 32]> {
     if text.len() != 64 || !text.is_ascii() {
         return None;
     }

@@ -5,6 +5,7 @@
 //! that key, and with it everything that was sealed for them, in every backup. A new master key only
 //! wraps those keys anew; what they seal stays as it is.
 
+use super::code_keys::{CodeKey, CodeKeys};
 use super::key_files::{KeyFiles, KeyringError};
 use super::{Result, StoreError};
 use crate::clock::Chance;
@@ -32,6 +33,7 @@ pub struct SealKey([u8; 32]);
 pub struct Keyring {
     masters: Arc<ArcSwap<Masters>>,
     index: SealKey,
+    codes: CodeKeys,
     chance: Chance,
     files: Option<Arc<KeyFiles>>,
 }
@@ -70,7 +72,8 @@ const WRAPPED: &str = "recipients.wrapped_key";
 
 impl Keyring {
     /// Opens the keys of a home, and makes them on the first start: `master.key` seals, `index.key`
-    /// finds phones and signs what is ours to check. A master key that is given stands in for the file.
+    /// finds phones and signs what is ours to check, `otp.key` is what one-time codes are derived with. A
+    /// master key that is given stands in for the file.
     ///
     /// # Errors
     ///
@@ -82,7 +85,8 @@ impl Keyring {
     ) -> std::result::Result<Self, KeyringError> {
         let files = KeyFiles::open(folder, given)?;
         let (masters, index) = (files.masters(chance)?, files.index(chance)?);
-        Ok(Self { files: Some(Arc::new(files)), ..Self::of(masters, index, chance.clone()) })
+        let codes = CodeKeys::open(&folder.join("otp.key"), chance)?;
+        Ok(Self { files: Some(Arc::new(files)), codes, ..Self::of(masters, index, chance.clone()) })
     }
 
     /// Keys that are at hand already.
@@ -93,7 +97,15 @@ impl Keyring {
 
     fn of(masters: Masters, index: [u8; 32], chance: Chance) -> Self {
         let masters = Arc::new(ArcSwap::from_pointee(masters));
-        Self { masters, index: SealKey(index), chance, files: None }
+        let index = SealKey(index);
+        let codes = CodeKeys::new(vec![CodeKey::new(index.mac(b"one-time codes"))]);
+        Self { masters, index, codes, chance, files: None }
+    }
+
+    /// The keys that one-time codes are derived with.
+    #[must_use]
+    pub const fn codes(&self) -> &CodeKeys {
+        &self.codes
     }
 
     /// Reads the folder again: somebody may have changed the master key.

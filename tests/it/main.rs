@@ -13,6 +13,7 @@ mod door;
 mod events;
 mod keys;
 mod messages;
+mod otp;
 mod plugins;
 mod privacy;
 mod problems;

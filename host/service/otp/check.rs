@@ -1,0 +1,116 @@
+//! Checking a code: the try is counted and committed, then compared, then the challenge is used up.
+
+use super::{Host, Origin, OtpError};
+use crate::domain::id::ChallengeId;
+use crate::domain::otp::{self, Challenge, Purpose, Standing};
+use crate::domain::phone::PhoneNumber;
+use crate::domain::secret::Secret;
+use chrono::{DateTime, Utc};
+
+/// What came of a try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// It was the code. It opens nothing a second time.
+    Approved {
+        /// Whom the caller named, or the only person with this phone.
+        recipient: Option<String>,
+    },
+    /// It was another; so many may still be tried.
+    Pending {
+        /// At least one.
+        attempts_left: u32,
+    },
+    /// No code is waited for: its life is over, it was used, a newer one took its place, or there never
+    /// was one.
+    Expired,
+    /// Too many were tried. The right one does not help any more.
+    Exhausted,
+}
+
+impl Host {
+    /// Tries a code on a challenge.
+    ///
+    /// # Errors
+    ///
+    /// Nothing can be counted now.
+    pub async fn check_code(&self, id: ChallengeId, test: bool, given: &str) -> Result<Checked, OtpError> {
+        let now = self.now();
+        let given = otp::typed(given);
+        let mut tx = self.store.begin().await?;
+        let counted = tx.count_check(id, test, now).await?;
+        tx.commit().await?;
+
+        let expected = match &counted {
+            Some(challenge) => self.code_of(challenge),
+            None => None,
+        };
+        // Where there is nothing to compare with, something is derived and compared all the same.
+        let is_same = otp::is_same(&expected.clone().unwrap_or_else(|| self.no_code(id)), &given);
+        match counted {
+            Some(challenge) if expected.is_some() && is_same => self.approve(challenge, now).await,
+            _ => self.why_not(id, test, now).await,
+        }
+    }
+
+    /// Tries a code on the open challenge of a phone, as the older routes do.
+    ///
+    /// # Errors
+    ///
+    /// A brake holds, or nothing can be counted now.
+    pub async fn check_code_of_phone(
+        &self,
+        origin: &Origin,
+        phone: &PhoneNumber,
+        purpose: &Purpose,
+        given: &str,
+    ) -> Result<Checked, OtpError> {
+        self.brake_checks(origin, self.now()).await?;
+        let mut tx = self.store.read().await?;
+        let hash = tx.phone_hash(phone);
+        let open = tx.challenge_of_phone(&hash, purpose, origin.test).await?;
+        drop(tx);
+        let id = open.map_or(ChallengeId(uuid::Uuid::nil()), |challenge| challenge.id);
+        self.check_code(id, origin.test, given).await
+    }
+
+    /// The code of no challenge: as much work as a real one, and right for nobody.
+    fn no_code(&self, id: ChallengeId) -> Secret {
+        let key = self.store.keys().codes().newest();
+        let purpose = Purpose::parse("NONE").expect("is a word in capitals");
+        let binding = otp::Binding {
+            challenge: id,
+            key_id: &key.id,
+            nonce: &[0; 16],
+            phone_hash: &[0; 32],
+            purpose: &purpose,
+        };
+        otp::derive(&key.key, &binding, self.settings.otp.digits)
+    }
+
+    async fn approve(&self, challenge: Challenge, now: DateTime<Utc>) -> Result<Checked, OtpError> {
+        let mut tx = self.store.begin().await?;
+        if !tx.approve_challenge(challenge.id, now).await? {
+            drop(tx);
+            return self.why_not(challenge.id, challenge.test, now).await;
+        }
+        self.count_typed(&mut tx, &challenge, now).await?;
+        let recipient = match challenge.named {
+            Some(named) => Some(named),
+            None => tx.only_person_of_phone(&challenge.phone_hash).await?,
+        };
+        tx.commit().await?;
+        tracing::info!(challenge_id = %challenge.id, purpose = %challenge.purpose, "one-time code approved");
+        Ok(Checked::Approved { recipient })
+    }
+
+    async fn why_not(&self, id: ChallengeId, test: bool, now: DateTime<Utc>) -> Result<Checked, OtpError> {
+        let mut tx = self.store.read().await?;
+        let Some(challenge) = tx.challenge(id, test).await? else { return Ok(Checked::Expired) };
+        Ok(match challenge.standing(now) {
+            Standing::Open => Checked::Pending { attempts_left: challenge.checks_left() },
+            Standing::Exhausted => Checked::Exhausted,
+            // Approved by an earlier try: this one opens nothing.
+            Standing::Approved | Standing::Expired => Checked::Expired,
+        })
+    }
+}

@@ -1,0 +1,55 @@
+//! Keeping house: what codes leave behind goes when nothing needs it any more.
+
+use super::{Host, HostError};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::sync::PoisonError;
+
+/// Challenges are kept so long, for those who ask what happened.
+const KEPT: TimeDelta = TimeDelta::days(30);
+
+/// How often what is old is cleared away.
+const CLEARING: TimeDelta = TimeDelta::minutes(10);
+
+impl Host {
+    /// One round: retired keys without open challenges are destroyed, counters and old challenges go.
+    pub(in crate::service) async fn keep_codes(&self) -> Result<(), HostError> {
+        let now = self.now();
+        let keys = self.store.keys().codes();
+        if let Err(error) = keys.refresh() {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the keys of one-time codes cannot be read again"
+            );
+        }
+        for key in keys.retired() {
+            let mut tx = self.store.read().await?;
+            let used = tx.is_code_key_used(&key.id, now).await?;
+            drop(tx);
+            if used {
+                continue;
+            }
+            match keys.forget(&key.id) {
+                Ok(()) => tracing::info!(key_id = %key.id, "a retired key of one-time codes was destroyed"),
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "a retired key stays");
+                }
+            }
+        }
+        if !self.is_time_to_clear(now) {
+            return Ok(());
+        }
+        let mut tx = self.store.begin().await?;
+        tx.forget_challenges(now - KEPT).await?;
+        tx.forget_counters(now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    fn is_time_to_clear(&self, now: DateTime<Utc>) -> bool {
+        let mut cleared = self.codes_cleared.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = cleared.is_none_or(|at| now < at || now >= at + CLEARING);
+        if due {
+            *cleared = Some(now);
+        }
+        due
+    }
+}

@@ -1,0 +1,164 @@
+//! One-time codes: asked for, sent, checked, once.
+//!
+//! What it promises:
+//!
+//! - A code is stored nowhere. It follows from a key outside the database and from its challenge, and is
+//!   derived again when its text is rendered, sent once more, or checked; also after a crash.
+//! - Every phone is answered alike, by as many statements: whether it is known, has said stop or can be
+//!   reached shows in no answer. A refusal depends on counters alone (ASVS 5, 6.3.8).
+//! - A try is counted and committed before its code is compared (NIST SP 800-63B, 3.2.2), and of two right
+//!   codes at once one wins, by one guarded statement.
+//! - Nothing is let through that could not be counted: the counters are in the same unit of work.
+//!
+//! ```text
+//! start ── brakes, pump ── challenge + message ── text (at dispatch) ── check
+//!            resend ──────────────'
+//! ```
+
+mod brakes;
+mod check;
+mod house;
+mod resend;
+mod settings;
+mod start;
+mod text;
+
+pub use check::Checked;
+pub use settings::{Brakes, OtpSettings, PumpBreaker};
+pub use start::{CodeRequest, PostedCode};
+
+use super::{FieldError, Host, HostError};
+use crate::domain::id::{ChallengeId, KeyId};
+use crate::domain::kind::TypeName;
+use crate::domain::otp::{self, Challenge, Maker};
+use crate::domain::phone::PhoneNumber;
+use crate::domain::secret::Secret;
+use crate::store::StoreError;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::net::IpAddr;
+
+/// The message type of codes.
+const KIND: &str = "otp";
+
+/// How often something is judged anew because another request was faster.
+const TRIES: u32 = 5;
+
+/// Where a request for a code comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The caller's key; `None` where none is needed.
+    pub key: Option<KeyId>,
+    /// Whether it reaches the sandbox only.
+    pub test: bool,
+    /// Numbers for tests are not counted for this caller.
+    pub unlimited: bool,
+    /// Who asked the caller, as the caller reports it.
+    pub address: Option<IpAddr>,
+}
+
+/// A code was sent, as far as anybody is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The challenge.
+    pub id: ChallengeId,
+    /// When the code's life ends.
+    pub expires_at: DateTime<Utc>,
+    /// How long that is.
+    pub expires_in: TimeDelta,
+    /// How long to wait before it may be sent again; `None` when it may not.
+    pub resend_in: Option<TimeDelta>,
+    /// So often it may be sent again.
+    pub sends_left: u32,
+}
+
+/// Why there is no code.
+#[derive(Debug, thiserror::Error)]
+pub enum OtpError {
+    /// Fields are wrong.
+    #[error("the request has fields that are wrong")]
+    Fields(Vec<FieldError>),
+    /// The number's country is not open.
+    #[error("codes are not sent to this number's country; `otp.countries` opens it")]
+    CountryClosed,
+    /// A brake holds. The word names it in the settings.
+    #[error("too many codes were asked for ({brake}); wait before the next")]
+    Limited {
+        /// `otp.limits.phone`
+        brake: &'static str,
+        /// Until one more is allowed.
+        retry_after: TimeDelta,
+    },
+    /// The text was sent a moment ago, or as often as it may be.
+    #[error("the code was sent already; wait before it is sent again")]
+    TooEarly {
+        /// Until it may be sent, or until a new one may take its place.
+        retry_after: TimeDelta,
+    },
+    /// The challenge is over, or there is none of this id.
+    #[error("no code is waited for under this id; ask for a new one")]
+    Ended,
+    /// Nothing is sent that cannot be counted.
+    #[error("codes cannot be given now")]
+    Unavailable(#[from] HostError),
+}
+
+impl From<StoreError> for OtpError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+impl Host {
+    /// The code of a challenge; `None` when its key is gone.
+    fn code_of(&self, challenge: &Challenge) -> Option<Secret> {
+        match challenge.maker {
+            Maker::Host => {
+                let Some(key) = self.store.keys().codes().named(&challenge.key_id) else {
+                    tracing::error!(key_id = %challenge.key_id, "the key of a one-time code is missing from this home");
+                    return None;
+                };
+                let binding = otp::Binding {
+                    challenge: challenge.id,
+                    key_id: &challenge.key_id,
+                    nonce: &challenge.nonce,
+                    phone_hash: &challenge.phone_hash,
+                    purpose: &challenge.purpose,
+                };
+                Some(otp::derive(&key.key, &binding, challenge.digits))
+            }
+            Maker::Settings => {
+                let numbers = &self.settings.otp.test_numbers;
+                let own = |e164: &&String| self.store.keys().hash("phone", e164) == challenge.phone_hash;
+                numbers.keys().find(own).and_then(|e164| numbers.get(e164)).cloned()
+            }
+            Maker::Verify(_) => None,
+        }
+    }
+
+    /// What the caller of a challenge is told.
+    fn sent(&self, challenge: &Challenge, now: DateTime<Utc>) -> Sent {
+        let gaps = &self.settings.otp.resend_after;
+        let most = u32::try_from(gaps.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let sends_left = most.saturating_sub(challenge.sends);
+        let wait = (challenge.next_send_at - now).max(TimeDelta::zero());
+        Sent {
+            id: challenge.id,
+            expires_at: challenge.expires_at,
+            expires_in: (challenge.expires_at - now).max(TimeDelta::zero()),
+            resend_in: (sends_left > 0).then_some(wait),
+            sends_left,
+        }
+    }
+
+    /// A number of the settings that takes a fixed code, for callers with a test key.
+    fn is_test_number(&self, phone: &PhoneNumber, test: bool) -> bool {
+        test && self.settings.otp.test_numbers.contains_key(phone.e164())
+    }
+
+    fn code_kind(&self) -> Result<crate::domain::kind::Kind, HostError> {
+        self.kind(&TypeName::from(KIND)).ok_or_else(|| {
+            let problem = "there is no template of this type".to_owned();
+            StoreError::Inconsistent { table: "templates", id: KIND.to_owned(), problem }.into()
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! Sending a code once more: the same code, within its life, after ever longer waits.
+
+use super::brakes::Asked;
+use super::{CodeRequest, Host, Origin, OtpError, Sent, TRIES};
+use crate::domain::id::ChallengeId;
+use crate::domain::otp::{Challenge, Standing, next_send};
+use crate::domain::phone::PhoneNumber;
+use crate::store::Tx;
+use chrono::{DateTime, TimeDelta, Utc};
+
+impl Host {
+    /// Sends the code of an open challenge once more.
+    ///
+    /// # Errors
+    ///
+    /// It is over, was sent a moment ago or as often as it may be, a brake holds, or nothing can be
+    /// counted now.
+    pub async fn resend_code(&self, origin: &Origin, id: ChallengeId) -> Result<Sent, OtpError> {
+        let now = self.now();
+        for _ in 0..TRIES {
+            let mut tx = self.store.begin().await?;
+            let challenge = tx.challenge(id, origin.test).await?;
+            let open = challenge.filter(|challenge| challenge.standing(now) == Standing::Open);
+            let Some(challenge) = open else { return Err(OtpError::Ended) };
+            let Some(phone) = self.phone_of(&mut tx, &challenge).await? else {
+                return Err(OtpError::Ended);
+            };
+            let asked = Asked { origin, phone: &phone, purpose: &challenge.purpose };
+            let resent = match self.check_wait(&challenge, now) {
+                Ok(()) => self.brake(&mut tx, &asked, now).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = resent {
+                drop(tx);
+                self.keep_refusal(&asked, &error, now).await;
+                return Err(error);
+            }
+            let sends = challenge.sends + 1;
+            let next = next_send(&self.settings.otp.resend_after, sends, now).unwrap_or(challenge.expires_at);
+            if !tx.count_send(&challenge, next).await? {
+                continue;
+            }
+            let challenge = Challenge { sends, next_send_at: next, ..challenge };
+            self.plan_text(&mut tx, &challenge, now).await?;
+            tx.commit().await?;
+            self.wake.notify_one();
+            return Ok(self.sent(&challenge, now));
+        }
+        Err(OtpError::TooEarly { retry_after: TimeDelta::seconds(1) })
+    }
+
+    /// Sends a code, as the older routes do: where one is waited for already, it is sent once more.
+    ///
+    /// # Errors
+    ///
+    /// As of starting and of sending again.
+    pub async fn send_code(&self, origin: &Origin, request: &CodeRequest) -> Result<Sent, OtpError> {
+        let now = self.now();
+        let mut tx = self.store.read().await?;
+        let hash = tx.phone_hash(&request.phone);
+        let open = tx.challenge_of_phone(&hash, &request.purpose, origin.test).await?;
+        drop(tx);
+        match open.filter(|challenge| challenge.standing(now) == Standing::Open) {
+            Some(challenge) => match self.resend_code(origin, challenge.id).await {
+                // It ended between the look and now.
+                Err(OtpError::Ended) => self.start_code(origin, request).await,
+                other => other,
+            },
+            None => self.start_code(origin, request).await,
+        }
+    }
+
+    fn check_wait(&self, challenge: &Challenge, now: DateTime<Utc>) -> Result<(), OtpError> {
+        let sent = self.sent(challenge, now);
+        match sent.resend_in {
+            Some(wait) if wait <= TimeDelta::zero() => Ok(()),
+            Some(wait) => Err(OtpError::TooEarly { retry_after: wait }),
+            None => Err(OtpError::TooEarly { retry_after: sent.expires_in }),
+        }
+    }
+
+    /// The number that a challenge is about; `None` when the person has another one now, or was erased.
+    pub(super) async fn phone_of(
+        &self,
+        tx: &mut Tx,
+        challenge: &Challenge,
+    ) -> Result<Option<PhoneNumber>, OtpError> {
+        let recipient = tx.recipient(&challenge.recipient).await?;
+        let phone = recipient.and_then(|recipient| recipient.phone);
+        Ok(phone.filter(|phone| tx.phone_hash(phone) == challenge.phone_hash))
+    }
+}

@@ -1,0 +1,240 @@
+//! Limits: counters in the database, so that all hosts share them and a restart forgets none. Each is
+//! counted by one statement that counts nothing once the limit is reached.
+
+use super::{Result, Tx, on};
+use crate::domain::otp::pump::Traffic;
+use crate::domain::otp::rate::Rate;
+use chrono::{DateTime, TimeDelta, Utc};
+
+// The window before counts for the share of it that lies within the span. The guard stands twice: for the
+// first of a window, and for those after it.
+const COUNT: &str = "INSERT INTO limits (name, subject, window_start, count, forget_at)
+    SELECT $1, $2, $3, 1, $7
+        WHERE COALESCE((SELECT before.count FROM limits AS before
+            WHERE before.name = $1 AND before.subject = $2 AND before.window_start = $4), 0) * $5 / 1000 < $6
+    ON CONFLICT (name, subject, window_start) DO UPDATE SET count = limits.count + 1
+        WHERE limits.count + COALESCE((SELECT before.count FROM limits AS before
+            WHERE before.name = $1 AND before.subject = $2 AND before.window_start = $4), 0) * $5 / 1000 < $6";
+
+const COUNTS: &str = "SELECT window_start, count FROM limits
+    WHERE name = $1 AND subject = $2 AND window_start IN ($3, $4)";
+
+const FORGET_LIMITS: &str = "DELETE FROM limits WHERE forget_at < $1";
+
+const SENT: &str = "INSERT INTO otp_traffic (scope, subject, hour, sent, verified) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (scope, subject, hour)
+        DO UPDATE SET sent = otp_traffic.sent + excluded.sent, verified = otp_traffic.verified + excluded.verified";
+
+// One row for each stretch of 24 hours, the newest first.
+const TRAFFIC: &str = "SELECT CAST(SUM(CASE WHEN hour = $3 THEN sent ELSE 0 END) AS BIGINT),
+        CAST(SUM(CASE WHEN hour = $3 THEN verified ELSE 0 END) AS BIGINT),
+        CAST(SUM(sent) AS BIGINT), CAST(SUM(verified) AS BIGINT), ($3 - hour) / 24 AS age
+    FROM otp_traffic WHERE scope = $1 AND subject = $2 AND hour > $4 AND hour <= $3 GROUP BY age ORDER BY age";
+
+const FORGET_TRAFFIC: &str = "DELETE FROM otp_traffic WHERE hour < $1";
+
+const REFUSED: &str = "INSERT INTO otp_refusals (hour, reason, noted, country, purpose, api_key, test, count)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, 1)
+    ON CONFLICT (hour, reason, noted, country, purpose, api_key, test) DO UPDATE SET count = otp_refusals.count + 1";
+
+const REFUSALS: &str = "SELECT hour, reason, noted, country, purpose, api_key, count FROM otp_refusals
+    WHERE hour >= $1 AND test = $2 ORDER BY hour DESC, reason, country, purpose, api_key";
+
+const FORGET_REFUSALS: &str = "DELETE FROM otp_refusals WHERE hour < $1";
+
+/// Days of traffic that are compared.
+const DAYS: i64 = 14;
+
+/// What is counted: which limit, and of whom.
+#[derive(Clone, Debug)]
+pub struct Counted {
+    /// `otp.phone 3600`
+    pub name: String,
+    /// Keyed hash of the phone, the address, the country ...
+    pub subject: Vec<u8>,
+    /// So many in so long.
+    pub rate: Rate,
+}
+
+/// A code that was asked for and not given, or that was given and noted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "as in the table")]
+pub struct Refusal {
+    pub reason: String,
+    pub noted: bool,
+    pub country: String,
+    pub purpose: String,
+    pub api_key: String,
+}
+
+/// Whose codes are held against each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "as in the table")]
+pub enum TrafficScope {
+    Country,
+    Address,
+}
+
+impl TrafficScope {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Country => "country",
+            Self::Address => "address",
+        }
+    }
+}
+
+impl Tx {
+    /// Counts one more; `false` when that would be too many, and nothing is counted.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does: then nothing may be let through.
+    pub async fn count_within(&mut self, counted: &Counted, now: DateTime<Utc>) -> Result<bool> {
+        let place = counted.rate.place(now);
+        let window = counted.rate.window.num_milliseconds();
+        let changed = on!(self, |db| sqlx::query(COUNT)
+            .bind(&counted.name)
+            .bind(&counted.subject)
+            .bind(place.window_start)
+            .bind(place.previous_start)
+            .bind(place.previous_share)
+            .bind(i64::from(counted.rate.max))
+            .bind(place.window_start + 2 * window)
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(changed == 1)
+    }
+
+    /// How long to wait until one more is allowed.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn wait_for(&mut self, counted: &Counted, now: DateTime<Utc>) -> Result<TimeDelta> {
+        let place = counted.rate.place(now);
+        let rows: Vec<(i64, i64)> = on!(self, |db| sqlx::query_as(COUNTS)
+            .bind(&counted.name)
+            .bind(&counted.subject)
+            .bind(place.window_start)
+            .bind(place.previous_start)
+            .fetch_all(db)
+            .await)?;
+        let of = |start| rows.iter().find(|row| row.0 == start).map_or(0, |row| row.1);
+        Ok(counted.rate.wait(&place, of(place.window_start), of(place.previous_start)))
+    }
+
+    /// Adds to what was sent and verified in this hour.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn add_traffic(
+        &mut self,
+        scope: TrafficScope,
+        subject: &[u8],
+        (sent, verified): (i64, i64),
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        on!(self, |db| sqlx::query(SENT)
+            .bind(scope.name())
+            .bind(subject)
+            .bind(hour(now))
+            .bind(sent)
+            .bind(verified)
+            .execute(db)
+            .await
+            .map(drop))?;
+        Ok(())
+    }
+
+    /// What was sent and verified lately.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn traffic(
+        &mut self,
+        scope: TrafficScope,
+        subject: &[u8],
+        now: DateTime<Utc>,
+    ) -> Result<Traffic> {
+        let days: Vec<(i64, i64, i64, i64, i64)> = on!(self, |db| sqlx::query_as(TRAFFIC)
+            .bind(scope.name())
+            .bind(subject)
+            .bind(hour(now))
+            .bind(hour(now) - DAYS * 24)
+            .fetch_all(db)
+            .await)?;
+        let mut traffic =
+            Traffic { best_day: days.iter().map(|day| day.3).max().unwrap_or(0), ..Traffic::default() };
+        if let Some((sent_hour, verified_hour, sent_day, verified_day, 0)) = days.first().copied() {
+            traffic = Traffic { sent_hour, verified_hour, sent_day, verified_day, ..traffic };
+        }
+        Ok(traffic)
+    }
+
+    /// Keeps that a code was refused, or noted, and why.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn count_refusal(&mut self, refusal: &Refusal, test: bool, now: DateTime<Utc>) -> Result<()> {
+        on!(self, |db| sqlx::query(REFUSED)
+            .bind(hour(now))
+            .bind(&refusal.reason)
+            .bind(refusal.noted)
+            .bind(&refusal.country)
+            .bind(&refusal.purpose)
+            .bind(&refusal.api_key)
+            .bind(test)
+            .execute(db)
+            .await
+            .map(drop))?;
+        Ok(())
+    }
+
+    /// Refusals since a moment, by the hour, the newest first, with their count.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn refusals(
+        &mut self,
+        since: DateTime<Utc>,
+        test: bool,
+    ) -> Result<Vec<(DateTime<Utc>, Refusal, i64)>> {
+        type Row = (i64, String, bool, String, String, String, i64);
+        let rows: Vec<Row> =
+            on!(self, |db| sqlx::query_as(REFUSALS).bind(hour(since)).bind(test).fetch_all(db).await)?;
+        rows.into_iter()
+            .map(|(hour, reason, noted, country, purpose, api_key, count)| {
+                let at = super::moment(hour * 3_600_000, "otp_refusals", &reason)?;
+                Ok((at, Refusal { reason, noted, country, purpose, api_key }, count))
+            })
+            .collect()
+    }
+
+    /// Forgets counters that no rule looks at any more, and refusals after 90 days.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn forget_counters(&mut self, now: DateTime<Utc>) -> Result<()> {
+        let day = TimeDelta::days(1);
+        // A day longer than needed: a clock that is set back finds its counters.
+        let limits = (now - day).timestamp_millis();
+        let traffic = hour(now - day * 15);
+        let refusals = hour(now - day * 90);
+        on!(self, |db| sqlx::query(FORGET_LIMITS).bind(limits).execute(db).await.map(drop))?;
+        on!(self, |db| sqlx::query(FORGET_TRAFFIC).bind(traffic).execute(db).await.map(drop))?;
+        on!(self, |db| sqlx::query(FORGET_REFUSALS).bind(refusals).execute(db).await.map(drop))?;
+        Ok(())
+    }
+}
+
+/// Hours since 1970.
+fn hour(at: DateTime<Utc>) -> i64 {
+    at.timestamp().div_euclid(3600)
+}

@@ -1,0 +1,89 @@
+-- One-time codes. A code itself is stored nowhere: it follows from the row, the phone and a key outside
+-- the database.
+CREATE TABLE challenges (
+    id UUID PRIMARY KEY,
+    -- host: derived here. settings: a number for tests, with the code that the settings name.
+    -- verify: Twilio Verify makes it and checks it.
+    maker TEXT NOT NULL CHECK (maker IN ('host', 'settings', 'verify')),
+    -- Which of the keys outside the database the code is derived with.
+    key_id TEXT NOT NULL,
+    nonce BYTEA NOT NULL CHECK (length(nonce) = 16),
+    digits BIGINT NOT NULL CHECK (digits BETWEEN 4 AND 10),
+    purpose TEXT NOT NULL CHECK (purpose <> ''),
+    phone_hash BYTEA NOT NULL,
+    -- ISO 3166 alpha-2, of the number.
+    country TEXT,
+    -- Keyed hash of the address it was asked for from.
+    from_hash BYTEA,
+    -- The person whose key seals its texts.
+    recipient_id TEXT NOT NULL REFERENCES recipients (id),
+    -- Whom the caller named.
+    named TEXT,
+    language TEXT,
+    test BOOLEAN NOT NULL,
+    -- NULL: open until it expires or all tries are used.
+    ended TEXT CHECK (ended IN ('approved', 'superseded')),
+    ended_at BIGINT,
+    -- Tries, each committed before its code is compared; a right one counts too.
+    checks BIGINT NOT NULL CHECK (checks BETWEEN 0 AND max_checks),
+    max_checks BIGINT NOT NULL CHECK (max_checks > 0),
+    sends BIGINT NOT NULL CHECK (sends > 0),
+    next_send_at BIGINT NOT NULL,
+    -- Twilio Verify's identifier.
+    verify_sid TEXT,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL CHECK (expires_at > created_at),
+    CHECK ((ended IS NULL) = (ended_at IS NULL)),
+    CHECK (verify_sid IS NULL OR maker = 'verify')
+);
+
+-- One open challenge for each phone and purpose: a new one ends the older in the same unit of work.
+CREATE UNIQUE INDEX challenges_open ON challenges (phone_hash, purpose, test) WHERE ended IS NULL;
+CREATE INDEX challenges_by_age ON challenges (created_at);
+
+-- How often something happened in one window of time. The window before is kept for its share.
+CREATE TABLE limits (
+    -- otp.phone, otp.country ...; with the length of the window, for two rates of one name.
+    name TEXT NOT NULL,
+    -- Keyed hash of the phone, the address ...: the table names nobody.
+    subject BYTEA NOT NULL,
+    window_start BIGINT NOT NULL,
+    count BIGINT NOT NULL CHECK (count > 0),
+    -- Of no use after this moment.
+    forget_at BIGINT NOT NULL,
+    PRIMARY KEY (name, subject, window_start)
+);
+
+CREATE INDEX limits_by_age ON limits (forget_at);
+
+-- Codes asked for and codes typed, by the hour, of each country and each address.
+CREATE TABLE otp_traffic (
+    -- country, address
+    scope TEXT NOT NULL CHECK (scope IN ('country', 'address')),
+    -- Keyed hash.
+    subject BYTEA NOT NULL,
+    -- Hours since 1970.
+    hour BIGINT NOT NULL,
+    sent BIGINT NOT NULL CHECK (sent >= 0),
+    verified BIGINT NOT NULL CHECK (verified >= 0),
+    PRIMARY KEY (scope, subject, hour)
+);
+
+CREATE INDEX otp_traffic_by_age ON otp_traffic (hour);
+
+-- Codes that were asked for and not given, with the reason; counted by the hour, so that an attack
+-- does not fill the disk.
+CREATE TABLE otp_refusals (
+    hour BIGINT NOT NULL,
+    -- otp.phone, otp.country, pump.country ...
+    reason TEXT NOT NULL,
+    -- refused, or only noted.
+    noted BOOLEAN NOT NULL,
+    country TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    -- The API key's id; empty where none is needed.
+    api_key TEXT NOT NULL,
+    test BOOLEAN NOT NULL,
+    count BIGINT NOT NULL CHECK (count > 0),
+    PRIMARY KEY (hour, reason, noted, country, purpose, api_key, test)
+);
