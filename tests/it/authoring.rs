@@ -6,25 +6,23 @@ use std::process::{Command, Output};
 
 /// Runs `tidings plugin` in a home.
 fn plugin(home: &Path, arguments: &[&str]) -> Output {
+    plugin_with(home, arguments, &[])
+}
+
+/// The same, with some of the environment set.
+pub(crate) fn plugin_with(home: &Path, arguments: &[&str], environment: &[(&str, String)]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tidings"))
         .arg("--home")
         .arg(home)
         .arg("plugin")
         .args(arguments)
-        // A busy machine must not end what a policy has to say, and no account is needed.
-        .env_clear()
-        .env("PATH", variable("PATH"))
-        .env("HOME", variable("HOME"))
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .output()
         .unwrap()
 }
 
-#[expect(clippy::disallowed_methods, reason = "what the child must find is the machine's word")]
-fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_default()
-}
-
-fn printed(output: &Output) -> String {
+/// All that a command said.
+pub(crate) fn printed(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 

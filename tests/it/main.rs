@@ -11,6 +11,7 @@ mod consents;
 mod delivery;
 mod door;
 mod events;
+mod guests;
 mod keys;
 mod messages;
 mod otp;

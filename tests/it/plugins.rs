@@ -48,7 +48,7 @@ fn every_committed_policy_was_built_from_the_source_beside_it() {
 }
 
 /// A compiler for policies: the file that names it, or rustup's own target.
-fn has_toolchain() -> bool {
+pub(crate) fn has_toolchain() -> bool {
     let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output();
     let own = sysroot.is_ok_and(|output| {
         let sysroot = String::from_utf8_lossy(&output.stdout).trim().to_owned();

@@ -1,5 +1,6 @@
 //! `tidings plugin build`: from a folder below `plugins/` to the `.wasm` beside it.
 
+use super::toolchain::{self, Source};
 use crate::cli::CliError;
 use crate::policy::build::{Provenance, componentize, source_hash};
 use std::collections::BTreeMap;
@@ -19,12 +20,12 @@ pub(super) fn run(
     environment: &BTreeMap<String, String>,
 ) -> Result<(), CliError> {
     let out = out.unwrap_or_else(|| home.join("plugins"));
-    build(home, names, &out, &toolchain(environment)?)
+    build(home, names, &out, environment)
 }
 
 /// Variables for the child cargo where the machine's own Rust has no wasm target: a file of
 /// `KEY=VALUE` lines, named by `TIDINGS_WASM_ENV`.
-fn toolchain(environment: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, CliError> {
+fn variables(environment: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, CliError> {
     let Some(file) = environment.get("TIDINGS_WASM_ENV").filter(|file| !file.is_empty()) else {
         return Ok(BTreeMap::new());
     };
@@ -41,24 +42,51 @@ fn build(
     home: &Path,
     names: &[String],
     out: &Path,
-    toolchain: &BTreeMap<String, String>,
+    environment: &BTreeMap<String, String>,
 ) -> Result<(), CliError> {
     let names = if names.is_empty() { all(home)? } else { names.to_vec() };
-    let compiler = rustc(toolchain, &["--version"])?;
+    let contract = home.join("plugins/wit");
     for name in names {
         let folder = home.join("plugins").join(&name);
-        let package = package_name(&folder)?;
-        let core = compile(home, &package, toolchain)?;
-        let sources = source_hash(home, &folder, &compiler)
-            .map_err(|error| CliError::failed(format!("the sources of {name} cannot be read"), error))?;
-        let provenance = Provenance { sources, compiler: compiler.clone() };
-        let component = componentize(&core, &provenance)
-            .map_err(|error| CliError::failed(format!("{name} is no policy"), error))?;
         let file = out.join(format!("{name}.wasm"));
+        let by_tool = |make: fn(&Path, &Path, &Path) -> Result<(), CliError>| {
+            let draft = draft_of(&file);
+            make(&folder, &contract, &draft)?;
+            let made = std::fs::read(&draft);
+            made.map_err(|error| CliError::failed(format!("{} was not made", file.display()), error))
+        };
+        let component = match Source::of(&folder) {
+            Some(Source::Rust) => rust(home, &name, &folder, environment)?,
+            Some(Source::Javascript) => by_tool(toolchain::javascript)?,
+            Some(Source::Python) => by_tool(toolchain::python)?,
+            None => {
+                return Err(CliError::plain(format!(
+                    "{} has neither Cargo.toml nor policy.js nor policy.py",
+                    folder.display()
+                )));
+            }
+        };
         replace(&file, &component)?;
         println!("{}  {} KB", file.display(), component.len() / 1024);
     }
     Ok(())
+}
+
+/// The component of a policy written in Rust, with what it was built from inside.
+fn rust(
+    home: &Path,
+    name: &str,
+    folder: &Path,
+    environment: &BTreeMap<String, String>,
+) -> Result<Vec<u8>, CliError> {
+    let variables = variables(environment)?;
+    let compiler = rustc(&variables, &["--version"])?;
+    let package = package_name(folder)?;
+    let core = compile(home, &package, &variables)?;
+    let sources = source_hash(home, folder, &compiler)
+        .map_err(|error| CliError::failed(format!("the sources of {name} cannot be read"), error))?;
+    componentize(&core, &Provenance { sources, compiler })
+        .map_err(|error| CliError::failed(format!("{name} is no policy"), error))
 }
 
 fn all(home: &Path) -> Result<Vec<String>, CliError> {
@@ -68,7 +96,7 @@ fn all(home: &Path) -> Result<Vec<String>, CliError> {
     for entry in std::fs::read_dir(&folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name != SDK && entry.path().join("Cargo.toml").is_file() {
+        if name != SDK && Source::of(&entry.path()).is_some() {
             names.push(name);
         }
     }
@@ -152,10 +180,14 @@ fn registries() -> Vec<PathBuf> {
     sources.into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
+/// Where a file is made before it is renamed: names that begin with a dot are not looked at.
+fn draft_of(file: &Path) -> PathBuf {
+    file.with_file_name(format!(".{}.draft", file.file_name().unwrap_or_default().to_string_lossy()))
+}
+
 /// Written beside and renamed: a running host never sees half a file.
 fn replace(file: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    let draft =
-        file.with_file_name(format!(".{}.draft", file.file_name().unwrap_or_default().to_string_lossy()));
+    let draft = draft_of(file);
     let failed = |error| CliError::failed(format!("{} cannot be written", file.display()), error);
     std::fs::write(&draft, bytes).map_err(failed)?;
     std::fs::rename(&draft, file).map_err(failed)

@@ -4,9 +4,12 @@ mod build;
 mod cases;
 mod cost;
 mod inspect;
+mod new;
 mod sample;
 mod situation;
+mod starter;
 mod sweep;
+mod toolchain;
 mod words;
 mod workbench;
 
@@ -18,8 +21,14 @@ use workbench::Workbench;
 
 #[derive(Subcommand)]
 pub(super) enum Plugin {
+    /// Make a policy that builds and whose cases pass.
+    #[command(after_help = "Examples: tidings plugin new our-reminder --from appointment-reminder\n\
+        \x20         tidings plugin new my-rule --type follow-up --language javascript")]
+    New(new::New),
     /// Compile policies and write `plugins/<name>.wasm`.
-    #[command(after_help = "Needs the target once: rustup target add wasm32-unknown-unknown\n\
+    #[command(after_help = "Needs once, for Rust: rustup target add wasm32-unknown-unknown\n\
+        For JavaScript: npm install --prefix plugins/<name>\n\
+        For Python: pip install -r plugins/<name>/requirements.txt\n\
         Example: tidings plugin build appointment-reminder")]
     Build {
         /// Folders below plugins/; all of them when left out.
@@ -68,6 +77,7 @@ impl Plugin {
         environment: &BTreeMap<String, String>,
     ) -> Result<(), CliError> {
         match self {
+            Self::New(new) => new.run(home),
             Self::Build { names, out } => build::run(home, &names, out, environment),
             Self::Inspect { policy, json } => {
                 let bench = Workbench::open(home, environment)?;
