@@ -3,12 +3,14 @@
 //! checked here. One file per section; the environment is read in this one and nowhere else.
 
 mod clinic;
+mod days;
 mod guard;
 mod lanes;
 mod otp;
 mod retention;
 mod server;
 mod span;
+mod webhooks;
 
 pub use clinic::Clinic;
 pub use guard::Guard;
@@ -16,6 +18,7 @@ pub use lanes::Lanes;
 pub use otp::Otp;
 pub use retention::Retention;
 pub use server::{Database, Server};
+pub use webhooks::Webhooks;
 
 use crate::policy::Limits;
 use crate::render::RenderSettings;
@@ -47,6 +50,8 @@ pub struct Config {
     pub retention: Retention,
     /// One-time codes.
     pub otp: Otp,
+    /// How the clinic's own systems are told.
+    pub webhooks: Webhooks,
 }
 
 /// What is wrong with the configuration.
@@ -261,6 +266,10 @@ impl Config {
                 messages: self.retention.messages,
             },
             otp: self.otp.settings(self.clinic.country.as_deref(), &self.guard.countries),
+            webhooks: service::WebhookSettings {
+                allow_networks: self.webhooks.allow_networks.clone(),
+                keep: self.webhooks.keep,
+            },
         }
     }
 }

@@ -58,6 +58,8 @@ ids! {
     ConsentId,
     /// The certificate of one erasure.
     ErasureId,
+    /// One address that the clinic's own systems listen at.
+    EndpointId,
 }
 
 fn new_uuid<R: Rng + ?Sized>(now: DateTime<Utc>, rng: &mut R) -> Uuid {

@@ -19,4 +19,5 @@ pub mod secret;
 pub mod segments;
 pub mod state;
 pub mod value;
+pub mod webhook;
 pub mod window;

@@ -24,6 +24,8 @@ pub(crate) struct Readiness {
     faults: Vec<String>,
     /// Whether there is somebody to send through.
     provider: bool,
+    /// Webhook endpoints that are switched off because nothing came through: the id and why.
+    webhooks_off: Vec<String>,
 }
 
 /// The process is alive.
@@ -61,6 +63,7 @@ pub(crate) async fn readyz(State(api): State<Api>) -> (StatusCode, Json<Readines
         kept: catalogue.kept().map(str::to_owned).collect(),
         faults: catalogue.faults().iter().map(ToString::to_string).collect(),
         provider: api.providers.live.is_some() || api.providers.test.is_some(),
+        webhooks_off: api.webhooks_off().await,
     };
     (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(readiness))
 }

@@ -19,6 +19,7 @@ mod problem;
 mod recipients;
 mod sms;
 mod views;
+mod webhook_endpoints;
 mod webhooks;
 
 pub use listen::{Door, serve};
@@ -104,6 +105,11 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
         .routes(routes!(otp::resend))
         .routes(routes!(sms::send_otp))
         .routes(routes!(sms::verify_otp))
+        .routes(routes!(webhook_endpoints::post, webhook_endpoints::list))
+        .routes(routes!(webhook_endpoints::get, webhook_endpoints::delete))
+        .routes(routes!(webhook_endpoints::rotate))
+        .routes(routes!(webhook_endpoints::replay))
+        .routes(routes!(webhook_endpoints::enable))
         .routes(routes!(webhooks::status))
         .routes(routes!(webhooks::status_by_older_name))
         .routes(routes!(webhooks::inbound))

@@ -4,6 +4,8 @@
 
 mod caller;
 pub mod guard;
+mod webhook;
 
 pub use caller::{Answer, CallError, Caller};
 pub use guard::{Guard, Refused};
+pub use webhook::{WebhookCall, WebhookSecret};

@@ -36,6 +36,7 @@ mod scopes;
 mod settle;
 mod story;
 mod together;
+mod webhooks;
 mod words;
 
 pub use allowance::Allowance;
@@ -55,11 +56,13 @@ pub use replies::Inbound;
 pub use retention::Retention;
 pub use scopes::{SCOPES, ScopeError, check_scope};
 pub use story::{ActError, Story};
+pub use webhooks::{EndpointError, EndpointStory, NewEndpoint, WebhookSettings};
 
 use crate::clock::{Chance, Clock};
 use crate::domain::id::HostId;
 use crate::domain::message::{Lane, Message};
 use crate::domain::window::DailyWindow;
+use crate::outbound::{Caller as Outside, Guard as OutsideGuard};
 use crate::policy::Policies;
 use crate::render::Renderer;
 use crate::store::{Modes, Store, StoreError};
@@ -133,6 +136,8 @@ pub struct Settings {
     pub retention: Retention,
     /// One-time codes.
     pub otp: OtpSettings,
+    /// How the clinic's own systems are told.
+    pub webhooks: WebhookSettings,
 }
 
 /// Whom we send through.
@@ -172,6 +177,8 @@ pub struct Inner {
     pub renderer: Renderer,
     /// The way out.
     pub providers: Providers,
+    /// Calls the clinic's own systems.
+    pub outside: Outside,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The random source.
@@ -247,12 +254,14 @@ impl Host {
             bulk: Arc::new(Semaphore::new(settings.permits.bulk)),
         };
         let auditor = Auditor::start(store.clone());
+        let outside = Outside::new(OutsideGuard::new(settings.webhooks.allow_networks.iter().copied()));
         Self(Arc::new(Inner {
             auditor,
             store,
             policies,
             renderer,
             providers,
+            outside,
             clock,
             chance,
             id,

@@ -27,7 +27,8 @@ const ASK_FOR: TimeDelta = TimeDelta::days(3);
 const BATCH: u32 = 200;
 
 impl Host {
-    /// Says that this process is alive, and takes up what others left, until `stop` resolves. The
+    /// Says that this process is alive, and takes up what others left, and tells the clinic's own
+    /// systems, until `stop` resolves. The
     /// heartbeat waits for nothing: a host that looks up texts at a slow provider is not dead.
     pub async fn keep_house(&self, stop: impl Future<Output = ()>) {
         let alive = async {
@@ -48,7 +49,7 @@ impl Host {
         };
         tokio::select! {
             () = stop => {}
-            ((), (), ()) = async { tokio::join!(alive, sweeping, self.keep_retention()) } => {}
+            ((), (), (), ()) = async { tokio::join!(alive, sweeping, self.keep_retention(), self.tell()) } => {}
         }
     }
 

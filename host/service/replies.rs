@@ -83,6 +83,12 @@ impl Host {
             tx.commit().await?;
             return Ok(false);
         }
+        self.announce_reply(&mut tx, &reply, inbound.test, now).await?;
+        if let Some(asked) = meaning.answered
+            && let Some(message) = tx.message(asked).await?
+        {
+            self.announce_request(&mut tx, meaning.word, &message, reply.id, now).await?;
+        }
         let recipient = person.as_ref().map(|person| person.id.as_str());
         let consent = match meaning.word {
             _ if meaning.opt_out => Some(Choice::OptOut),

@@ -5,7 +5,7 @@ use super::Caller;
 use crate::domain::kind::TypeName;
 
 /// What a key may be allowed to do.
-pub const SCOPES: [&str; 9] = [
+pub const SCOPES: [&str; 12] = [
     "events:write",
     "events:read",
     "messages:write",
@@ -15,6 +15,9 @@ pub const SCOPES: [&str; 9] = [
     "opt-outs:export",
     "otp",
     "otp:unlimited",
+    "usage:read",
+    "webhooks:write",
+    "webhooks:read",
 ];
 
 /// The scopes that can be narrowed to one message type.

@@ -50,6 +50,9 @@ const JOURNAL: Sql = both!(journal);
 const STORY: &str =
     "SELECT at, from_state, to_state, code, text FROM journal WHERE message_id = $1 ORDER BY number";
 
+const LINE: &str =
+    "SELECT at, from_state, to_state, code, text FROM journal WHERE message_id = $1 AND number = $2";
+
 const TIMES: &str = "SELECT COUNT(*) FROM journal WHERE message_id = $1 AND to_state = $2";
 
 impl Tx {
@@ -59,18 +62,19 @@ impl Tx {
     ///
     /// Fails when the database does.
     pub async fn journal_of(&mut self, id: MessageId) -> Result<Vec<JournalLine>> {
-        type Row = (i64, Option<String>, String, String, String);
-        let rows: Vec<Row> = on!(self, |db| sqlx::query_as(STORY).bind(id.0).fetch_all(db).await)?;
-        rows.into_iter()
-            .map(|(at, from, to, code, text)| {
-                Ok(JournalLine {
-                    at: moment(at, "journal", &id.to_string())?,
-                    from,
-                    to,
-                    note: Cause { code, text },
-                })
-            })
-            .collect()
+        let rows: Vec<LineRow> = on!(self, |db| sqlx::query_as(STORY).bind(id.0).fetch_all(db).await)?;
+        rows.into_iter().map(|row| line_from(id, row)).collect()
+    }
+
+    /// One transition of a message, by its number.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn journal_line(&mut self, id: MessageId, number: i64) -> Result<Option<JournalLine>> {
+        let row: Option<LineRow> =
+            on!(self, |db| sqlx::query_as(LINE).bind(id.0).bind(number).fetch_optional(db).await)?;
+        row.map(|row| line_from(id, row)).transpose()
     }
 
     /// How often a message has come into a state.
@@ -123,4 +127,10 @@ impl Tx {
         on!(self, |db| sqlx::query(sql).bind(rows).execute(db).await.map(drop))?;
         Ok(())
     }
+}
+
+type LineRow = (i64, Option<String>, String, String, String);
+
+fn line_from(id: MessageId, (at, from, to, code, text): LineRow) -> Result<JournalLine> {
+    Ok(JournalLine { at: moment(at, "journal", &id.to_string())?, from, to, note: Cause { code, text } })
 }

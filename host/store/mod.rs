@@ -33,6 +33,9 @@ mod rows;
 pub mod seal;
 mod search;
 mod staged;
+mod webhook_deliveries;
+mod webhook_endpoints;
+mod webhook_events;
 mod writer;
 
 pub use attempts::{Attempt, AttemptOutcome, NewAttempt, OpenAttempt};
@@ -54,6 +57,8 @@ pub use redactions::Redaction;
 pub use replies::Reply;
 pub use retention::{Cutoffs, Page};
 pub use search::{MessageFilter, MessagePage};
+pub use webhook_deliveries::{Settled, WebhookDelivery, WebhookFigures};
+pub use webhook_events::{NewWebhookEvent, NumberedEvent, RawWebhookEvent, Source, ToldConsent};
 
 use seal::Keyring;
 use sqlx::pool::PoolConnection;

@@ -15,6 +15,7 @@ mod guests;
 mod keys;
 mod messages;
 mod otp;
+mod our_webhooks;
 mod plugins;
 mod privacy;
 mod problems;

@@ -1,0 +1,82 @@
+//! What the clinic's systems are told of replies: that one came in, and what it asks for.
+
+use super::Announcement;
+use crate::domain::id::ReplyId;
+use crate::domain::message::Message;
+use crate::service::Host;
+use crate::store::seal::hex;
+use crate::store::{Reply, StoreError, Tx};
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+impl Host {
+    /// A reply was kept: `reply.received`, with its words, about what it seems to answer, else about the
+    /// person, else about the phone by the id that its owner would get.
+    pub(in crate::service) async fn announce_reply(
+        &self,
+        tx: &mut Tx,
+        reply: &Reply<'_>,
+        test: bool,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let answered = match reply.message {
+            Some(id) => tx.message(id).await?,
+            None => None,
+        };
+        let person = reply
+            .recipient
+            .map_or_else(|| format!("phone-{}", hex(&tx.phone_hash(reply.phone)[..8])), str::to_owned);
+        let about_person = ("recipient", person.as_str());
+        let subject = answered.as_ref().and_then(|message| message.subject.as_ref());
+        let announcement = Announcement {
+            event_type: "reply.received",
+            test: Some(test),
+            subject: subject.map_or(about_person, |subject| (&subject.subject_type, &subject.id)),
+            reply: Some(reply.id),
+            data: json!({
+                "reply_id": reply.id,
+                "recipient": reply.recipient,
+                "message_id": reply.message,
+                "meaning": reply.meaning,
+                "reason_code": reply.reason_code,
+            }),
+        };
+        self.announce(tx, &announcement, now).await
+    }
+
+    /// A person asks for something about the subject of a message: `appointment.confirm-requested`.
+    /// `name` is `confirm`, `cancel` or `reschedule`; a message about no visit asks for nothing.
+    pub(in crate::service) async fn announce_request(
+        &self,
+        tx: &mut Tx,
+        name: &str,
+        message: &Message,
+        reply: ReplyId,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let event_type = match name {
+            "confirm" => "appointment.confirm-requested",
+            "cancel" => "appointment.cancel-requested",
+            "reschedule" => "appointment.reschedule-requested",
+            _ => return Ok(()),
+        };
+        let Some(subject) = message.subject.as_ref().filter(|subject| subject.subject_type == "appointment")
+        else {
+            return Ok(());
+        };
+        let announcement = Announcement {
+            event_type,
+            test: Some(message.test),
+            subject: (&subject.subject_type, &subject.id),
+            reply: Some(reply),
+            data: json!({
+                "reply_id": reply,
+                "recipient": message.recipient,
+                "message_id": message.id,
+                "subject_version": subject.version,
+                "occurrence": message.occurrence.map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)),
+            }),
+        };
+        self.announce(tx, &announcement, now).await
+    }
+}
