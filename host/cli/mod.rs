@@ -7,6 +7,7 @@ mod backup;
 mod check;
 mod home;
 mod key;
+mod message;
 mod person;
 mod plugin;
 mod progress;
@@ -41,6 +42,9 @@ enum Command {
     /// API keys.
     #[command(subcommand)]
     Key(key::Key),
+    /// Messages: the story of one, and its release.
+    #[command(subcommand)]
+    Message(message::Message),
     /// Policies.
     #[command(subcommand)]
     Plugin(plugin::Plugin),
@@ -126,6 +130,7 @@ async fn dispatch(arguments: Arguments, environment: &BTreeMap<String, String>) 
             Ok(())
         }
         Command::Key(key) => key.run(&home, environment).await,
+        Command::Message(message) => message.run(&home, environment).await,
         Command::Plugin(plugin) => plugin.run(&home, environment).await,
         Command::Backup(backup) => backup.run(&home, environment).await,
         Command::Audit(audit) => audit.run(&home, environment).await,

@@ -30,7 +30,7 @@ use utoipa::{IntoParams, ToSchema};
 pub(super) struct NewMessage {
     /// A message type of this host.
     #[serde(rename = "type")]
-    kind: String,
+    pub(super) kind: String,
     to: NewPerson,
     /// As the type's template declares them; what follows from the person and the clinic is filled in.
     #[serde(default)]
@@ -42,6 +42,19 @@ pub(super) struct NewMessage {
     send_at: Option<DateTime<Utc>>,
     /// Not after this moment; as the type says, when left out.
     expires_at: Option<DateTime<Utc>>,
+}
+
+impl From<NewMessage> for PostedMessage {
+    fn from(new: NewMessage) -> Self {
+        Self {
+            kind: new.kind,
+            to: new.to.into(),
+            variables: new.variables,
+            language: new.language,
+            send_at: new.send_at,
+            expires_at: new.expires_at,
+        }
+    }
 }
 
 /// A page of messages.
@@ -73,15 +86,7 @@ pub(super) async fn post(
     let idempotency = idempotency_key(&headers)?;
     let new = body.value;
     allow(&caller, "messages:write", &TypeName(new.kind.clone()))?;
-    let posted = PostedMessage {
-        kind: new.kind,
-        to: new.to.into(),
-        variables: new.variables,
-        language: new.language,
-        send_at: new.send_at,
-        expires_at: new.expires_at,
-    };
-    let accepted = api.accept_message(&caller, idempotency.as_deref(), &body.bytes, posted).await?;
+    let accepted = api.accept_message(&caller, idempotency.as_deref(), &body.bytes, new.into()).await?;
     let story = story(&api, accepted.id, caller.test).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(MessageView::new(&story.message, &api.settings.currency, None))))
 }
@@ -103,6 +108,8 @@ pub(super) struct Search {
     state: Option<String>,
     /// The word that other systems use, such as `DELIVERED` or `PENDING`.
     status: Option<String>,
+    /// Twilio's code of what went wrong, such as `30007`.
+    error: Option<i64>,
     /// Planned at or after.
     since: Option<DateTime<Utc>>,
     /// Planned before.
@@ -151,6 +158,7 @@ pub(super) async fn list(
         phone,
         kind: search.kind,
         states: states(search.state.as_deref(), search.status.as_deref())?,
+        error: search.error,
         since: search.since,
         until: search.until,
         after: search.cursor.as_deref().map(cursor::read).transpose()?,

@@ -13,8 +13,10 @@ mod events;
 mod health;
 mod listen;
 mod messages;
+mod openapi;
 mod otp;
 mod peer;
+mod preview;
 mod problem;
 mod recipients;
 mod sms;
@@ -96,6 +98,7 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
         .routes(routes!(messages::get))
         .routes(routes!(messages::cancel))
         .routes(routes!(messages::retry))
+        .routes(routes!(preview::post))
         .routes(routes!(recipients::put, recipients::get, recipients::patch, recipients::delete))
         .routes(routes!(recipients::get_preferences, recipients::patch_preferences))
         .routes(routes!(consents::post, consents::list))
@@ -116,7 +119,8 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .split_for_parts();
-    let openapi = openapi.to_pretty_json().unwrap_or_else(|_| "{}".to_owned());
+    let openapi = openapi::complete(serde_json::to_value(openapi).unwrap_or_default());
+    let openapi = serde_json::to_string_pretty(&openapi).unwrap_or_default();
     let is_https = host.settings.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
     let api = Api {
         host,

@@ -206,6 +206,18 @@ pub(crate) const TITLES: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// A document of this type, for readers.
+pub(crate) fn example(code: &str, status: u16) -> serde_json::Value {
+    let mut problem = serde_json::json!({"type": format!("/docs/problems/{code}"), "title": title(code), "status": status,
+        "detail": "What happened this time."});
+    if code == "invalid-request" {
+        let detail = "is not a phone number; expected one such as +12025550143";
+        problem["detail"] = format!("/to/phone {detail}").into();
+        problem["errors"] = serde_json::json!([{"pointer": "/to/phone", "detail": detail}]);
+    }
+    problem
+}
+
 fn title(code: &str) -> &'static str {
     TITLES.iter().find(|(known, ..)| *known == code).map_or("Something went wrong", |(_, title, _)| title)
 }

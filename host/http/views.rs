@@ -2,7 +2,7 @@
 
 use crate::domain::event::Subject;
 use crate::domain::message::{Cause, Message};
-use crate::service::Story;
+use crate::service::{Story, StoryLine};
 use crate::store::{Attempt, DecisionRecord, JournalLine, ProviderEvent};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -158,7 +158,7 @@ impl MessageView {
     }
 }
 
-fn micros(amount: i64) -> String {
+pub(super) fn micros(amount: i64) -> String {
     format!("{}.{:06}", amount / 1_000_000, amount % 1_000_000)
 }
 
@@ -308,6 +308,21 @@ pub(super) struct EventBrief {
     data: Value,
 }
 
+/// One thing that happened.
+#[derive(Serialize, ToSchema)]
+pub(super) struct StoryLineView {
+    at: DateTime<Utc>,
+    /// In one sentence.
+    #[schema(example = "Twilio says delivered (callback).")]
+    text: String,
+}
+
+impl From<StoryLine> for StoryLineView {
+    fn from(line: StoryLine) -> Self {
+        Self { at: line.at, text: line.text }
+    }
+}
+
 /// Everything that is known of a message.
 #[derive(Serialize, ToSchema)]
 pub(super) struct StoryView {
@@ -317,6 +332,8 @@ pub(super) struct StoryView {
     #[schema(example = "+1•••••••143")]
     phone: Option<String>,
     event: Option<EventBrief>,
+    /// What happened, in order and in words.
+    story: Vec<StoryLineView>,
     decisions: Vec<DecisionView>,
     attempts: Vec<AttemptView>,
     provider_events: Vec<ProviderEventView>,
@@ -326,6 +343,7 @@ pub(super) struct StoryView {
 impl StoryView {
     pub(super) fn new(story: Story, currency: &str) -> Self {
         Self {
+            story: story.in_words().into_iter().map(Into::into).collect(),
             message: MessageView::new(&story.message, currency, story.text),
             phone: story.phone,
             event: story.event.map(|event| EventBrief {

@@ -1,14 +1,12 @@
 //! Dispatch: what is due is claimed lane by lane, judged at this very moment, rendered, committed as
 //! an attempt, and only then given to the provider. No transaction is open during the call.
 
-use super::context::moment;
 use super::intend::{Intended, Intent, Judged};
-use super::judge::{Facts, Verdict, deferred};
+use super::judge::{Facts, Verdict};
 use super::record::Recorded;
 use super::{Host, HostError};
 use crate::domain::id::{AttemptId, MessageId};
 use crate::domain::message::{Cause, Lane, Lease, Message, State, TextFacts};
-use crate::domain::policy::Decision;
 use crate::domain::recipient::Recipient;
 use crate::domain::secret::Secret;
 use crate::render::{RenderRequest, Rendered};
@@ -185,40 +183,14 @@ impl Host {
             return self.conclude(message, Verdict::Hold { cause }, None, now).await;
         };
         let consents = tx.consents(&recipient.id, recipient.phone.as_ref()).await?;
-        let opted_out = consents.against(&kind.name, &kind.scope).is_some();
         let no_code = self.put_in_code(&mut tx, &message, &recipient, &mut opened, now).await?;
         let facts = Facts { recipient, opened, kind, consents };
         if let Some(verdict) = self.own_rules(&message, &facts, now).or(no_code) {
             drop(tx);
             return self.conclude(message, verdict, None, now).await;
         }
-        let data = facts.opened.payload.as_ref().map_or(&serde_json::Value::Null, |payload| &payload.data);
-        let question =
-            self.decide_question(&mut tx, &message, &facts.recipient, data, opted_out, now).await?;
         drop(tx);
-
-        let (verdict, record) = match self.policies.for_type(&message.kind) {
-            None => {
-                let why = Cause::new("no-policy", "no policy decides for this type");
-                (self.unless_quiet(&message, &facts, why, now), None)
-            }
-            Some(policy) => match self.policies.decide(&policy, &question).await {
-                Ok(answered) => {
-                    let (outcome, why, verdict) = match &answered.answer {
-                        Decision::Send { why } => ("send", why, Verdict::Send { why: why.into() }),
-                        Decision::Defer { until, why } => {
-                            ("defer", why, deferred(&message, moment(*until), why.into()))
-                        }
-                        Decision::Suppress { why } => {
-                            ("suppress", why, Verdict::Suppress { cause: why.into() })
-                        }
-                    };
-                    let record = Recorded::new("decide", &question, &answered, outcome, why.into())?;
-                    (verdict, Some(record))
-                }
-                Err(fault) => (self.without_policy(&message, &facts, &fault, now), None),
-            },
-        };
+        let (verdict, record) = self.judge(&message, &facts, now).await?;
         match verdict {
             Verdict::Send { why } => self.send(message, facts, why, record, now).await,
             verdict => self.conclude(message, verdict, record, now).await,

@@ -1,14 +1,13 @@
 //! Intake: what other systems post is checked, committed and only then acknowledged. A repeated
 //! request, by its idempotency key or by the version of its subject, is the same event.
 
-use super::checks::{FieldError, PostedPerson, at_pointer, check_id, check_subject, check_times};
+use super::checks::{FieldError, PostedPerson, check_id, check_subject};
+use super::draft::PostedMessage;
 use super::{Caller, Host, HostError};
 use crate::domain::event::{Event, Subject};
 use crate::domain::id::{EventId, MessageId};
-use crate::domain::kind::TypeName;
-use crate::domain::message::{Cause, Message};
 use crate::domain::recipient::{PersonUpdate, Recipient, Role};
-use crate::store::{EventState, NewEvent, Payload, Tx};
+use crate::store::{EventState, NewEvent, Tx};
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -23,18 +22,6 @@ pub struct PostedEvent {
     pub occurred_at: Option<DateTime<Utc>>,
     pub people: Vec<PostedPerson>,
     pub data: serde_json::Map<String, serde_json::Value>,
-}
-
-/// One text as it is posted.
-#[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "as in the API")]
-pub struct PostedMessage {
-    pub kind: String,
-    pub to: PostedPerson,
-    pub variables: serde_json::Map<String, serde_json::Value>,
-    pub language: Option<String>,
-    pub send_at: Option<DateTime<Utc>>,
-    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// Why something posted was not taken.
@@ -85,7 +72,7 @@ fn vanished(table: &'static str) -> IntakeError {
 }
 
 /// Why a person cannot be named.
-const ERASED: &str = "was erased and cannot be written to";
+pub(super) const ERASED: &str = "was erased and cannot be written to";
 
 /// How often a person is written anew because another request was faster.
 const UPSERT_TRIES: u32 = 5;
@@ -217,51 +204,13 @@ impl Host {
         if let Some(id) = self.repeated(caller, idempotency_key, &request_hash).await? {
             return Ok(Accepted { id: MessageId(id), repeated: true });
         }
-        let mut wrong = Vec::new();
-        let kind = self.kind(&TypeName(posted.kind.clone()));
-        if kind.is_none() {
-            let known = self.kind_names().join(", ");
-            wrong.push(FieldError::new("/type", format!("is no message type of this host; it has {known}")));
-        }
-        let person = self.read_person("/to", &posted.to, &mut wrong);
-        if let Some(tag) = &posted.language {
-            self.check_language("/language", tag, &mut wrong);
-        }
-        check_times(&posted, now, &mut wrong);
-        let (Some(kind), Some((id, update)), true) = (kind, person, wrong.is_empty()) else {
-            return Err(IntakeError::Fields(wrong));
-        };
-
+        let draft = self.read_draft(posted, now)?;
         let mut tx = self.store.begin().await?;
-        let Some(recipient) = upsert(&mut tx, &id, &update, now).await? else {
+        let Some(recipient) = upsert(&mut tx, &draft.person, &draft.update, now).await? else {
             return Err(IntakeError::Fields(vec![FieldError::new("/to/id", ERASED)]));
         };
-        if recipient.phone.is_none() {
-            return Err(IntakeError::Fields(vec![FieldError::new(
-                "/to/phone",
-                "is needed: no number of this person is known",
-            )]));
-        }
-        let variables = self
-            .bind_variables(&kind, &serde_json::Value::Null, &recipient, &posted.variables)
-            .map_err(|errors| IntakeError::Fields(at_pointer("/variables", errors)))?;
-        let due_at = posted.send_at.unwrap_or(now);
-        let lifetime = TimeDelta::from_std(kind.expires_after).unwrap_or(TimeDelta::days(1));
-        let id = MessageId::new(now, &mut *self.chance.lock());
-        let why = Cause::new("posted", "posted directly through the API");
-        let message = Message {
-            lane: kind.lane,
-            priority: kind.priority,
-            planned_for: due_at,
-            due_at,
-            expires_at: posted.expires_at.unwrap_or(due_at + lifetime),
-            language: posted.language,
-            ..Message::new(id, kind.name.clone(), recipient.id, why, caller.test, now)
-        };
-        let is_secret = |name: &String| kind.variables.get(name).is_some_and(|variable| variable.secret);
-        let told = posted.variables.into_iter().filter(|(name, _)| !is_secret(name)).collect();
-        let data = serde_json::Value::Object(told);
-        tx.insert_message(&message, &Payload { variables, data }).await?;
+        let (message, payload) = self.message_of(draft, &recipient, caller.test, now)?;
+        tx.insert_message(&message, &payload).await?;
         if !self.remember(&mut tx, caller, idempotency_key, &request_hash, message.id.0).await? {
             drop(tx);
             self.store.settled().await?;

@@ -1,12 +1,13 @@
 //! Judging: what no policy can override, what follows when none answers, and what is written when a message
 //! is not sent now.
 
+use super::context::moment;
 use super::record::{About, Recorded};
 use super::{Host, HostError};
 use crate::domain::consent::{Binds, Consents, Scope, Standing};
 use crate::domain::kind::{Kind, OnPolicyFailure};
 use crate::domain::message::{Cause, MAX_DEFERRALS, Message, Priority};
-use crate::domain::policy::PolicyFault;
+use crate::domain::policy::{Decision, PolicyFault};
 use crate::domain::recipient::Recipient;
 use crate::store::{Change, Opened};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -32,6 +33,39 @@ pub(super) struct Facts {
 }
 
 impl Host {
+    /// What is to become of a message at this moment: the host's own rules first, then the policy of its
+    /// type. Nothing is written.
+    pub(super) async fn judge(
+        &self,
+        message: &Message,
+        facts: &Facts,
+        now: DateTime<Utc>,
+    ) -> Result<(Verdict, Option<Recorded>), HostError> {
+        if let Some(verdict) = self.own_rules(message, facts, now) {
+            return Ok((verdict, None));
+        }
+        let Some(policy) = self.policies.for_type(&message.kind) else {
+            let why = Cause::new("no-policy", "no policy decides for this type");
+            return Ok((self.unless_quiet(message, facts, why, now), None));
+        };
+        let data = facts.opened.payload.as_ref().map_or(&serde_json::Value::Null, |payload| &payload.data);
+        let opted_out = facts.consents.against(&facts.kind.name, &facts.kind.scope).is_some();
+        let mut tx = self.store.look().await?;
+        let question = self.decide_question(&mut tx, message, &facts.recipient, data, opted_out, now).await?;
+        drop(tx);
+        let answered = match self.policies.decide(&policy, &question).await {
+            Ok(answered) => answered,
+            Err(fault) => return Ok((self.without_policy(message, facts, &fault, now), None)),
+        };
+        let (outcome, why, verdict) = match &answered.answer {
+            Decision::Send { why } => ("send", why, Verdict::Send { why: why.into() }),
+            Decision::Defer { until, why } => ("defer", why, deferred(message, moment(*until), why.into())),
+            Decision::Suppress { why } => ("suppress", why, Verdict::Suppress { cause: why.into() }),
+        };
+        let record = Recorded::new("decide", &question, &answered, outcome, why.into())?;
+        Ok((verdict, Some(record)))
+    }
+
     /// What no policy can override.
     pub(super) fn own_rules(&self, message: &Message, facts: &Facts, now: DateTime<Utc>) -> Option<Verdict> {
         let suppress = |code: &str, text: &str| Some(Verdict::Suppress { cause: Cause::new(code, text) });

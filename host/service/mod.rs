@@ -13,6 +13,7 @@ mod checks;
 mod consents;
 mod context;
 mod dispatch;
+mod draft;
 mod erase;
 mod export;
 mod failure;
@@ -21,9 +22,11 @@ mod intend;
 mod judge;
 mod keys;
 mod look_up;
+mod narrate;
 mod otp;
 mod people;
 mod plan;
+mod preview;
 mod receipts;
 mod receive_together;
 mod reconcile;
@@ -44,18 +47,21 @@ pub use audit::Auditor;
 pub use checks::{FieldError, PostedPerson};
 pub use consents::{OptOutPage, PostedConsent, PostedOptOut};
 pub use dispatch::Ticked;
+pub use draft::PostedMessage;
 pub use erase::erase;
 pub use export::export;
-pub use intake::{Accepted, IntakeError, PostedEvent, PostedMessage};
+pub use intake::{Accepted, IntakeError, PostedEvent};
 pub use keys::{Caller, KeyRefused, NewKey, PreparedKey};
+pub use narrate::StoryLine;
 pub use otp::{Brakes, Checked, CodeRequest, Origin, OtpError, OtpSettings, PostedCode, PumpBreaker, Sent};
 pub use people::{PersonError, PostedPreferences, PostedRecipient};
 pub use plan::{EventStory, Passed};
+pub use preview::{Judged, Preview, PreviewText};
 pub use receipts::{Receipt, Received};
 pub use replies::Inbound;
 pub use retention::Retention;
 pub use scopes::{SCOPES, ScopeError, check_scope};
-pub use story::{ActError, Story};
+pub use story::{ActError, Story, release};
 pub use webhooks::{EndpointError, EndpointStory, NewEndpoint, WebhookSettings};
 
 use crate::clock::{Chance, Clock};
@@ -307,4 +313,16 @@ impl Host {
     fn uuid(&self) -> uuid::Uuid {
         crate::domain::id::ConsentId::new(self.now(), &mut *self.chance.lock()).0
     }
+}
+
+/// An error with what led to it, for people.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }

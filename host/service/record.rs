@@ -19,8 +19,8 @@ pub(super) enum About {
 pub(super) struct Recorded {
     question: &'static str,
     input: Vec<u8>,
-    answer: Vec<u8>,
-    by: Answerer,
+    pub(super) answer: Vec<u8>,
+    pub(super) by: Answerer,
     outcome: &'static str,
     why: Cause,
 }

@@ -4,10 +4,12 @@ use super::{Host, HostError};
 use crate::domain::event::Event;
 use crate::domain::id::MessageId;
 use crate::domain::kind::TypeName;
-use crate::domain::message::{Cause, Message};
+use crate::domain::message::{Cause, Message, State};
 use crate::store::{
-    Attempt, Change, DecisionRecord, JournalLine, MessageFilter, MessagePage, ProviderEvent, StoreError,
+    Attempt, Change, DecisionRecord, JournalLine, MessageFilter, MessagePage, ProviderEvent, Store,
+    StoreError,
 };
+use chrono::{DateTime, Utc};
 
 /// Everything that is known of a message.
 #[derive(Clone, Debug)]
@@ -50,6 +52,80 @@ impl From<StoreError> for ActError {
     }
 }
 
+impl Story {
+    /// Everything that is known of a message. `own` names the policy of a message type: an event asks every
+    /// interested one, and a message tells of its own; without a name it tells of all.
+    ///
+    /// # Errors
+    ///
+    /// The database failed.
+    pub async fn read(
+        store: &Store,
+        id: MessageId,
+        own: impl Fn(&TypeName) -> Option<String>,
+    ) -> Result<Option<Self>, HostError> {
+        let mut tx = store.read().await?;
+        let Some(message) = tx.message(id).await? else { return Ok(None) };
+        let opened = tx.open_message(id).await?;
+        let event = match message.event {
+            Some(event) => tx.event(event).await?.map(|stored| stored.event),
+            None => None,
+        };
+        let mut decisions = match message.event {
+            Some(event) => tx.decisions_of_event(event).await?,
+            None => Vec::new(),
+        };
+        let own = own(&message.kind);
+        decisions.retain(|decision| own.as_ref().is_none_or(|name| *name == decision.policy));
+        decisions.extend(tx.decisions_of_message(id).await?);
+        Ok(Some(Self {
+            event,
+            text: opened.text,
+            phone: opened.phone.map(|phone| phone.masked()),
+            decisions,
+            attempts: tx.attempts_of(id).await?,
+            provider_events: tx.provider_events_of(id).await?,
+            journal: tx.journal_of(id).await?,
+            message,
+        }))
+    }
+}
+
+/// Releases a held message: it is judged again at once.
+///
+/// # Errors
+///
+/// There is none, it is not held, or the database failed.
+pub async fn release(store: &Store, id: MessageId, now: DateTime<Utc>) -> Result<Message, ActError> {
+    let cause = Cause::new("released", "a person has looked and released it");
+    let to = |message: Message| matches!(message.state, State::Held { .. }).then_some(State::Planned);
+    act(store, id, None, "release", to, &cause, now).await
+}
+
+/// Moves a message, of live keys or of test keys where that is asked for, if its life allows it.
+async fn act(
+    store: &Store,
+    id: MessageId,
+    test: Option<bool>,
+    what: &'static str,
+    to: impl Fn(Message) -> Option<State>,
+    cause: &Cause,
+    now: DateTime<Utc>,
+) -> Result<Message, ActError> {
+    let mut tx = store.begin().await?;
+    let is_theirs = |message: &Message| test.is_none_or(|test| message.test == test);
+    let message = tx.message(id).await?.filter(is_theirs).ok_or(ActError::Unknown)?;
+    let mut after = message.clone();
+    after.state = to(message.clone()).ok_or(ActError::TooLate(message.state.name()))?;
+    tracing::info!(message_id = %id, what, "a caller acts on a message");
+    match tx.move_message(&message, &mut after, &Change::noted(cause.clone(), None, now)).await {
+        Ok(()) => tx.commit().await?,
+        Err(StoreError::LeaseLost { .. }) => return Err(ActError::TooLate("on its way")),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(after)
+}
+
 impl Host {
     /// The type of a message of live keys, or of test keys.
     ///
@@ -67,34 +143,9 @@ impl Host {
     ///
     /// The database failed.
     pub async fn story(&self, id: MessageId, test: bool) -> Result<Option<Story>, HostError> {
-        let mut tx = self.store.read().await?;
-        let Some(message) = tx.message(id).await?.filter(|message| message.test == test) else {
-            return Ok(None);
-        };
-        let opened = tx.open_message(id).await?;
-        let event = match message.event {
-            Some(event) => tx.event(event).await?.map(|stored| stored.event),
-            None => None,
-        };
-        let mut decisions = match message.event {
-            Some(event) => tx.decisions_of_event(event).await?,
-            None => Vec::new(),
-        };
-        // An event asks every interested policy; this message tells of its own.
-        let own = self.policies.for_type(&message.kind);
-        decisions
-            .retain(|decision| own.as_ref().is_none_or(|policy| policy.description.name == decision.policy));
-        decisions.extend(tx.decisions_of_message(id).await?);
-        Ok(Some(Story {
-            event,
-            text: opened.text,
-            phone: opened.phone.map(|phone| phone.masked()),
-            decisions,
-            attempts: tx.attempts_of(id).await?,
-            provider_events: tx.provider_events_of(id).await?,
-            journal: tx.journal_of(id).await?,
-            message,
-        }))
+        let own = |kind: &TypeName| Some(self.policies.for_type(kind)?.description.name.clone());
+        let story = Story::read(&self.store, id, own).await?;
+        Ok(story.filter(|story| story.message.test == test))
     }
 
     /// Finds messages.
@@ -114,50 +165,19 @@ impl Host {
     /// There is none, it is too late, or the database failed.
     pub async fn cancel(&self, id: MessageId, test: bool) -> Result<Message, ActError> {
         let cause = Cause::new("canceled", "taken back through the API");
-        self.act(id, test, "cancel", |message| message.state.cancel(cause.clone()).ok(), &cause).await
+        let to = |message: Message| message.state.cancel(cause.clone()).ok();
+        act(&self.store, id, Some(test), "cancel", to, &cause, self.now()).await
     }
 
-    /// Releases a held message: it is judged again at once.
+    /// Releases a held message of live keys, or of test keys: it is judged again at once.
     ///
     /// # Errors
     ///
     /// There is none, it is not held, or the database failed.
     pub async fn release(&self, id: MessageId, test: bool) -> Result<Message, ActError> {
-        use crate::domain::message::State;
-        let cause = Cause::new("released", "a person has looked and released it");
-        let released = self
-            .act(
-                id,
-                test,
-                "release",
-                |message| matches!(message.state, State::Held { .. }).then_some(State::Planned),
-                &cause,
-            )
-            .await?;
+        self.type_of_message(id, test).await?.ok_or(ActError::Unknown)?;
+        let released = release(&self.store, id, self.now()).await?;
         self.wake.notify_one();
         Ok(released)
-    }
-
-    async fn act(
-        &self,
-        id: MessageId,
-        test: bool,
-        what: &'static str,
-        to: impl Fn(Message) -> Option<crate::domain::message::State>,
-        cause: &Cause,
-    ) -> Result<Message, ActError> {
-        let now = self.now();
-        let mut tx = self.store.begin().await?;
-        let message =
-            tx.message(id).await?.filter(|message| message.test == test).ok_or(ActError::Unknown)?;
-        let mut after = message.clone();
-        after.state = to(message.clone()).ok_or(ActError::TooLate(message.state.name()))?;
-        tracing::info!(message_id = %id, what, "a caller acts on a message");
-        match tx.move_message(&message, &mut after, &Change::noted(cause.clone(), None, now)).await {
-            Ok(()) => tx.commit().await?,
-            Err(StoreError::LeaseLost { .. }) => return Err(ActError::TooLate("on its way")),
-            Err(error) => return Err(error.into()),
-        }
-        Ok(after)
     }
 }

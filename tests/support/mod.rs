@@ -204,6 +204,12 @@ impl Start {
     }
 }
 
+/// Says what was not tested for want of a program; fails where `TIDINGS_TEST_REQUIRE` lists it.
+pub(crate) fn skip_aloud(program: &str, what: &str) {
+    assert!(!postgres::required(program), "{what} needs {program}, which TIDINGS_TEST_REQUIRE demands");
+    postgres::say_skipped(&format!("{what}: {program} is not installed"));
+}
+
 /// The sandbox and the host are the only ones to talk to: no proxy, no TLS.
 pub(crate) fn reqwest_client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();

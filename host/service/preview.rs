@@ -1,0 +1,157 @@
+//! Preview: the way of a send, with the same code, up to the attempt. Nothing is written and nothing is sent.
+
+use super::checks::FieldError;
+use super::draft::PostedMessage;
+use super::intake::ERASED;
+use super::judge::{Facts, Verdict};
+use super::{Caller, Host, IntakeError};
+use crate::domain::message::{Cause, MAX_DEFERRALS, Message, TextFacts};
+use crate::domain::policy::Answerer;
+use crate::domain::recipient::{Recipient, Role};
+use crate::store::Opened;
+use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
+
+/// So many hours are looked ahead.
+const HOURS: i32 = 24;
+
+/// What would become of a text.
+pub struct Preview {
+    /// The message that a send would make.
+    pub message: Message,
+    /// The person's zone, for local times.
+    pub time_zone: chrono_tz::Tz,
+    /// What would be decided when it is due, and at the end of each deferral.
+    pub decisions: Vec<Judged>,
+    /// When it would go out; `None` when it would not.
+    pub would_send_at: Option<DateTime<Utc>>,
+    /// What would be decided if it were due at each of the next hours.
+    pub hours: Vec<Judged>,
+    /// The text, in each language that was asked for.
+    pub texts: Vec<PreviewText>,
+}
+
+/// What would be decided at a moment.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// The moment.
+    pub at: DateTime<Utc>,
+    /// `send`, `defer`, `suppress`, `hold` or `expire`.
+    pub outcome: &'static str,
+    /// Until when it is deferred.
+    pub until: Option<DateTime<Utc>>,
+    /// Why.
+    pub why: Cause,
+    /// The policy that answered; `None` when the host's own rules did.
+    pub by: Option<Answerer>,
+    /// The policy's answer, with the facts that settled it.
+    pub answer: Option<serde_json::Value>,
+}
+
+/// The text in one language. Has no `Debug`: it is a patient's.
+pub struct PreviewText {
+    /// The language that was asked for.
+    pub asked: String,
+    /// The words, without secrets, and their figures; or why there are none.
+    pub rendered: Result<(String, TextFacts), String>,
+}
+
+impl Host {
+    /// What would become of a text.
+    ///
+    /// # Errors
+    ///
+    /// Fields are wrong, or the database failed.
+    pub async fn preview(
+        &self,
+        caller: &Caller,
+        posted: PostedMessage,
+        locales: &[String],
+    ) -> Result<Preview, IntakeError> {
+        let now = self.now();
+        let mut wrong = Vec::new();
+        for (index, tag) in locales.iter().enumerate() {
+            self.check_language(&format!("/locales/{index}"), tag, &mut wrong);
+        }
+        if !wrong.is_empty() {
+            return Err(IntakeError::Fields(wrong));
+        }
+        let draft = self.read_draft(posted, now)?;
+        let kind = draft.kind.clone();
+        let mut tx = self.store.read().await?;
+        let mut recipient = match tx.recipient(&draft.person).await? {
+            Some(_) if tx.is_erased(&draft.person).await? => {
+                return Err(IntakeError::Fields(vec![FieldError::new("/to/id", ERASED)]));
+            }
+            Some(known) => known,
+            None => Recipient::new(draft.person.clone(), draft.update.role.unwrap_or(Role::Patient), now),
+        };
+        recipient.apply(&draft.update);
+        let consents = tx.consents(&recipient.id, recipient.phone.as_ref()).await?;
+        drop(tx);
+        let (message, payload) = self.message_of(draft, &recipient, caller.test, now)?;
+        let variables = payload.variables.clone();
+        let opened = Opened { payload: Some(payload), text: None, phone: None };
+        let facts = Facts { recipient, opened, kind, consents };
+
+        let languages = if locales.is_empty() {
+            let own = message.language.as_deref().unwrap_or_else(|| self.language_of(&facts.recipient));
+            vec![own.to_owned()]
+        } else {
+            locales.to_vec()
+        };
+        let texts = languages.into_iter().map(|asked| {
+            let message = Message { language: Some(asked.clone()), ..message.clone() };
+            let rendered = self.render_text(&message, &facts.recipient, &variables, true);
+            let rendered = rendered
+                .map(|text| (text.text.clone(), self.text_facts(&text)))
+                .map_err(|error| super::with_causes(&error));
+            PreviewText { asked, rendered }
+        });
+        let texts = texts.collect();
+
+        let decisions = self.judged_to_the_end(&message, &facts).await?;
+        let would_send_at = decisions.last().filter(|last| last.outcome == "send").map(|last| last.at);
+        let first_hour = now.duration_trunc(TimeDelta::hours(1)).unwrap_or(now) + TimeDelta::hours(1);
+        let mut hours = Vec::new();
+        for hour in 0..HOURS {
+            let at = first_hour + TimeDelta::hours(1) * hour;
+            hours.push(self.judged(&message, &facts, at).await?);
+        }
+        let time_zone = self.zone_of(&facts.recipient);
+        Ok(Preview { message, time_zone, decisions, would_send_at, hours, texts })
+    }
+
+    /// What would be decided when the message is due, and again at the end of each deferral.
+    async fn judged_to_the_end(&self, message: &Message, facts: &Facts) -> Result<Vec<Judged>, IntakeError> {
+        let mut message = message.clone();
+        let mut decisions: Vec<Judged> = Vec::new();
+        for _ in 0..=MAX_DEFERRALS {
+            let judged = self.judged(&message, facts, message.due_at).await?;
+            let until = judged.until;
+            decisions.push(judged);
+            let Some(until) = until else { break };
+            message.due_at = until;
+            message.deferrals += 1;
+        }
+        Ok(decisions)
+    }
+
+    async fn judged(
+        &self,
+        message: &Message,
+        facts: &Facts,
+        at: DateTime<Utc>,
+    ) -> Result<Judged, IntakeError> {
+        let message = Message { due_at: at, ..message.clone() };
+        let (verdict, record) = self.judge(&message, facts, at).await?;
+        let (outcome, until, why) = match verdict {
+            Verdict::Send { why } => ("send", None, why),
+            Verdict::Defer { until, why } => ("defer", Some(until), why),
+            Verdict::Suppress { cause } => ("suppress", None, cause),
+            Verdict::Hold { cause } => ("hold", None, cause),
+            Verdict::Expire { cause } => ("expire", None, cause),
+        };
+        let answer = record.as_ref().and_then(|record| serde_json::from_slice(&record.answer).ok());
+        Ok(Judged { at, outcome, until, why, by: record.map(|record| record.by), answer })
+    }
+}
