@@ -143,4 +143,46 @@ for_each_database! {
             ("1h", "2026-12-03T18:30:00Z"),
         ]);
     }
+
+    async fn row_17_webhooks_refuse_forgeries(start: Start) {
+        let host = start.host().await;
+        host.event(booked(1, VISIT)).await;
+        host.run().await;
+        let story = message_of(&host, "appointment-confirmation", "confirmation").await;
+        let sid = story["sid"].as_str().unwrap();
+        let forged = [("MessageSid", sid), ("MessageStatus", "failed"), ("ErrorCode", "30007")];
+        let stop = [("MessageSid", "SM00000000000000000000000000000001"), ("From", ANA), ("Body", "STOP")];
+        for (path, form) in [
+            ("/webhooks/twilio/status", forged),
+            ("/api/v1/sms/status-callback", forged),
+            ("/webhooks/twilio/inbound", stop),
+        ] {
+            for signature in [None, Some("bm90IGEgc2lnbmF0dXJl")] {
+                let mut request = host.client.post(format!("{}{path}", host.base)).form(&form);
+                if let Some(signature) = signature {
+                    request = request.header("X-Twilio-Signature", signature);
+                }
+                assert_eq!(request.send().await.unwrap().status().as_u16(), 403, "{path}");
+            }
+        }
+        assert_eq!(message_of(&host, "appointment-confirmation", "confirmation").await, story);
+        assert_eq!(host.get("/api/v1/recipients/ana").await["opted_out"], false);
+    }
+
+    async fn row_20_links_in_texts_are_short(start: Start) {
+        let mut start = start;
+        start.config.links.hosts = vec!["pay.lakeside.example".to_owned()];
+        let host = start.host().await;
+        let page = "https://pay.lakeside.example/invoices/2026/11/77?session=0123456789abcdef";
+        host.message(json!({"type": "payment-reminder", "to": {"id": "ana", "phone": ANA, "language": "en"},
+            "variables": {"amount": {"amount": "25.50", "currency": "USD"}, "url": page}}))
+            .await;
+        host.run().await;
+        let text = host.texts_to(ANA).pop().unwrap();
+        let link = text.split_whitespace().find(|word| word.starts_with(&host.base)).unwrap();
+        assert!(link.len() < page.len() && !text.contains("invoices"), "{text}");
+        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let answer = client.get(link).send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.headers()["location"].to_str().unwrap()), (302, page));
+    }
 }

@@ -6,6 +6,7 @@ mod clinic;
 mod days;
 mod guard;
 mod lanes;
+mod links;
 mod otp;
 mod retention;
 mod server;
@@ -15,6 +16,7 @@ mod webhooks;
 pub use clinic::Clinic;
 pub use guard::Guard;
 pub use lanes::Lanes;
+pub use links::Links;
 pub use otp::Otp;
 pub use retention::Retention;
 pub use server::{Database, Server};
@@ -52,6 +54,8 @@ pub struct Config {
     pub otp: Otp,
     /// How the clinic's own systems are told.
     pub webhooks: Webhooks,
+    /// Short links in texts.
+    pub links: Links,
 }
 
 /// What is wrong with the configuration.
@@ -187,6 +191,20 @@ impl Config {
                 "names what is no country; expected two capital letters such as US",
             );
         }
+        if self.links.hosts.iter().any(|host| !Links::is_host(host)) {
+            return wrong(
+                "links.hosts",
+                "names what is no host; expected such as pay.clinic.example or *.clinic.example",
+            );
+        }
+        if self
+            .links
+            .base_url
+            .as_ref()
+            .is_some_and(|url| !url.starts_with("https://") || url.contains(['@', '#', '?']))
+        {
+            return wrong("links.base_url", "is no address; expected such as https://go.clinic.example");
+        }
         if let Some(url) = &self.server.public_url {
             let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
             if rest.is_none_or(|rest| rest.is_empty() || rest.contains(['@', '#', '?'])) {
@@ -266,6 +284,12 @@ impl Config {
                 messages: self.retention.messages,
             },
             otp: self.otp.settings(self.clinic.country.as_deref(), &self.guard.countries),
+            links: service::LinkSettings {
+                base_url: self.links.base_url.clone().or_else(|| self.server.public_url.clone()),
+                hosts: crate::domain::link::Hosts(self.links.hosts.clone()),
+                expires_after: self.links.expires_after,
+                record_opens: self.links.record_opens,
+            },
             webhooks: service::WebhookSettings {
                 allow_networks: self.webhooks.allow_networks.clone(),
                 keep: self.webhooks.keep,

@@ -8,6 +8,7 @@ pub mod id;
 pub mod keyword;
 pub mod kind;
 pub mod language;
+pub mod link;
 pub mod message;
 pub mod otp;
 pub mod phone;

@@ -24,6 +24,7 @@ use utoipa::{Modify, OpenApi};
         (name = "events", description = "Facts that other systems post"),
         (name = "messages", description = "Texts, and the story of each"),
         (name = "recipients", description = "People and what they want"),
+        (name = "links", description = "Short links in texts"),
         (name = "webhooks", description = "How your own systems are told what happens"),
         (name = "twilio", description = "What Twilio calls"),
         (name = "operations", description = "Whether the host is well"),

@@ -11,6 +11,7 @@ mod erasures;
 mod event_view;
 mod events;
 mod health;
+mod links;
 mod listen;
 mod messages;
 mod openapi;
@@ -108,6 +109,7 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
         .routes(routes!(otp::resend))
         .routes(routes!(sms::send_otp))
         .routes(routes!(sms::verify_otp))
+        .routes(routes!(links::follow))
         .routes(routes!(webhook_endpoints::post, webhook_endpoints::list))
         .routes(routes!(webhook_endpoints::get, webhook_endpoints::delete))
         .routes(routes!(webhook_endpoints::rotate))

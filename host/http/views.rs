@@ -337,7 +337,17 @@ pub(super) struct StoryView {
     decisions: Vec<DecisionView>,
     attempts: Vec<AttemptView>,
     provider_events: Vec<ProviderEventView>,
+    links: Vec<LinkView>,
     journal: Vec<JournalView>,
+}
+
+/// A short link in a text.
+#[derive(Serialize, ToSchema)]
+pub(super) struct LinkView {
+    /// Until when it leads on.
+    expires_at: DateTime<Utc>,
+    /// When it was first opened, where `links.record_opens` is on.
+    opened_at: Option<DateTime<Utc>>,
 }
 
 impl StoryView {
@@ -356,6 +366,11 @@ impl StoryView {
             decisions: story.decisions.into_iter().map(Into::into).collect(),
             attempts: story.attempts.into_iter().map(Into::into).collect(),
             provider_events: story.provider_events.into_iter().map(Into::into).collect(),
+            links: story
+                .links
+                .into_iter()
+                .map(|(expires_at, opened_at)| LinkView { expires_at, opened_at })
+                .collect(),
             journal: story.journal.into_iter().map(Into::into).collect(),
         }
     }

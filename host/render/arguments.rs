@@ -2,6 +2,7 @@
 //! template themselves.
 
 use super::clean;
+use super::link::Linker;
 use super::{RenderError, RenderRequest};
 use crate::domain::kind::{Kind, Variable};
 use crate::domain::policy::Discretion;
@@ -47,6 +48,7 @@ pub(super) fn prepare(
         let expected = variable.value_type.expected();
         prepared.insert(name.clone(), value.ok_or(RenderError::Variable { name: name.clone(), expected })?);
     }
+    prepared.insert("link".to_owned(), Value::from_object(Linker::new(request)));
     prepared.insert("discreet".to_owned(), Value::from(request.discretion == Discretion::Discreet));
     prepared.insert("detailed".to_owned(), Value::from(request.discretion == Discretion::Detailed));
     Ok(prepared)

@@ -179,7 +179,7 @@ fn origin_problem(from: &str, text: bool) -> Option<&'static str> {
 /// Names that every template already has.
 fn name_problem(name: &str) -> Option<String> {
     match name {
-        "t" | "sp" | "discreet" | "detailed" => {
+        "t" | "sp" | "discreet" | "detailed" | "link" => {
             Some(format!("every template has a `{name}` already; choose another name"))
         }
         "true" | "false" | "none" | "True" | "False" | "None" | "not" | "and" | "or" | "in" | "is" | "if"

@@ -14,7 +14,7 @@ use super::lint::{self, Reference};
 use super::locale::Locale;
 use super::templates::Templates;
 use super::words::{self, Words};
-use super::{REFERENCE, RenderLoadError, RenderRequest, RenderSettings};
+use super::{Links, REFERENCE, RenderLoadError, RenderRequest, RenderSettings};
 use crate::domain::kind::Kind;
 use crate::domain::policy::Discretion;
 use std::collections::{BTreeMap, BTreeSet};
@@ -205,6 +205,7 @@ impl Catalogue {
                     discretion,
                     variables: &variables,
                     redact_secrets: false,
+                    links: Links::StandIn,
                 };
                 let flaw = match arguments::prepare(kind, &request) {
                     Ok(prepared) => self.write(kind, reference, discretion, &prepared, false).err(),

@@ -26,6 +26,7 @@ mod ftl;
 mod functions;
 mod kind_file;
 mod language;
+mod link;
 mod lint;
 mod load;
 mod locale;
@@ -142,6 +143,17 @@ pub struct RenderRequest<'a> {
     pub variables: &'a BTreeMap<String, Value>,
     /// Write full stops in place of secret variables.
     pub redact_secrets: bool,
+    /// What `link(url)` writes.
+    pub links: Links<'a>,
+}
+
+/// What `link(url)` writes for an address.
+#[derive(Clone, Copy)]
+pub enum Links<'a> {
+    /// A link of the usual length that leads nowhere: for checks.
+    StandIn,
+    /// The short link of each address; one that has none stays as long as it is.
+    Short(&'a BTreeMap<String, String>),
 }
 
 /// A text, and what there is to know about it.

@@ -5,6 +5,7 @@ use super::fault::Fault;
 use super::lint::{Calls, Given};
 use super::source::Source;
 use crate::domain::kind::Kind;
+use crate::domain::value::ValueType;
 use std::collections::BTreeMap;
 
 /// One `t("key", …)`.
@@ -106,6 +107,15 @@ fn literal_length(text: &str, quote: char) -> usize {
 }
 
 impl Scan {
+    /// `link(variable)` with a variable of type `url`, so that no other address gets into a text.
+    fn link(&mut self, source: &Source, kind: &Kind, at: usize, after: &[(usize, Token<'_>)]) {
+        let is_url = |name: &str| kind.variables.get(name).is_some_and(|v| v.value_type == ValueType::Url);
+        let tokens: Vec<Token<'_>> = after.iter().take(3).map(|(_, token)| *token).collect();
+        if !matches!(tokens[..], [Token::Other('('), Token::Name(name), Token::Other(')')] if is_url(name)) {
+            self.faults.push(source.fault(at, "write link(variable), with a variable of type `url`"));
+        }
+    }
+
     fn expression(&mut self, source: &Source, kind: &Kind, prints: bool, tokens: &[(usize, Token<'_>)]) {
         let first = tokens.iter().find_map(|(_, token)| match token {
             Token::Name(name) => Some(*name),
@@ -118,6 +128,10 @@ impl Scan {
         for (position, (at, token)) in tokens.iter().enumerate() {
             let Token::Name(name) = token else { continue };
             self.names.entry((*name).to_owned()).or_insert(*at);
+            if *name == "link" {
+                self.link(source, kind, *at, &tokens[position + 1..]);
+                continue;
+            }
             if *name != "t" || tokens.get(position + 1).map(|next| next.1) != Some(Token::Other('(')) {
                 continue;
             }

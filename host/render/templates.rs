@@ -12,7 +12,7 @@ use minijinja::Environment;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What every template has beside its variables.
-const GIVEN: [&str; 4] = ["t", "sp", "discreet", "detailed"];
+const GIVEN: [&str; 5] = ["t", "sp", "discreet", "detailed", "link"];
 
 /// The templates and their types.
 #[derive(Debug)]

@@ -65,7 +65,8 @@ impl Host {
         for kind in kinds {
             let Some(kind) = catalogue.kind(&kind) else { continue };
             let bound = crate::render::bindings(kind, data, &clinic, None, &serde_json::Map::new());
-            for error in bound.err().unwrap_or_default() {
+            let errors = bound.map_or_else(|errors| errors, |bound| self.refused_links(&bound, None));
+            for error in errors {
                 let from = kind.variables.get(&error.name).and_then(|variable| variable.from.as_deref());
                 let Some(name) = from.and_then(|from| from.strip_prefix("data.")) else { continue };
                 let pointer = format!("/data/{}", name.replace('.', "/"));
@@ -96,7 +97,10 @@ impl Host {
         recipient: &Recipient,
         given: &serde_json::Map<String, serde_json::Value>,
     ) -> Result<std::collections::BTreeMap<String, Value>, Vec<crate::render::VariableError>> {
-        crate::render::bindings(kind, data, &self.clinic_words(), recipient.name.as_deref(), given)
+        let name = recipient.name.as_deref();
+        let bound = crate::render::bindings(kind, data, &self.clinic_words(), name, given)?;
+        let refused = self.refused_links(&bound, Some(recipient));
+        if refused.is_empty() { Ok(bound) } else { Err(refused) }
     }
 
     pub(super) fn check_language(&self, pointer: &str, tag: &str, wrong: &mut Vec<FieldError>) {

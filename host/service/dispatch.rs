@@ -9,7 +9,7 @@ use crate::domain::id::{AttemptId, MessageId};
 use crate::domain::message::{Cause, Lane, Lease, Message, State, TextFacts};
 use crate::domain::recipient::Recipient;
 use crate::domain::secret::Secret;
-use crate::render::{RenderRequest, Rendered};
+use crate::render::{Links, RenderRequest, Rendered};
 use crate::store::{Claim, StoreError};
 use crate::twilio::Outgoing;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -240,6 +240,7 @@ impl Host {
             ..message.clone()
         };
         let expires_at = message.expires_at;
+        let links = self.links_in(&text.text, message.id, &payload.variables, now);
         let intent = Intent {
             id: attempt,
             judged: Judged { version: facts.recipient.version, consent_lines: facts.consents.lines },
@@ -249,6 +250,7 @@ impl Host {
             sender: sender.clone(),
             text: Secret::new(text.text.clone()),
             kept,
+            links,
             record,
             why,
             at: now,
@@ -283,6 +285,7 @@ impl Host {
         variables: &BTreeMap<String, crate::domain::value::Value>,
         redact_secrets: bool,
     ) -> Result<Rendered, crate::render::RenderError> {
+        let links = self.short_links(message.id, variables);
         self.renderer.snapshot().render(&RenderRequest {
             kind: &message.kind,
             language: message.language.as_deref().unwrap_or_else(|| self.language_of(recipient)),
@@ -290,6 +293,7 @@ impl Host {
             discretion: recipient.preferences.discretion,
             variables,
             redact_secrets,
+            links: Links::Short(&links),
         })
     }
 

@@ -7,7 +7,7 @@ use crate::domain::id::AttemptId;
 use crate::domain::message::{Cause, Message};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::secret::Secret;
-use crate::store::{Change, Move, NewAttempt, Tx};
+use crate::store::{Change, Move, NewAttempt, NewLink, Tx};
 use crate::twilio::Sender;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
@@ -35,6 +35,8 @@ pub(super) struct Intent {
     pub(super) text: Secret,
     /// The text as it is kept: without its secrets.
     pub(super) kept: String,
+    /// The short links in it.
+    pub(super) links: Vec<NewLink>,
     pub(super) record: Option<Recorded>,
     pub(super) why: Cause,
     pub(super) at: DateTime<Utc>,
@@ -135,6 +137,9 @@ impl Host {
             body: intent.text.expose(),
             intent_at: intent.at,
         });
+        for link in &intent.links {
+            tx.insert_link(link).await?;
+        }
         if let Some(record) = &intent.record {
             self.keep_decision(tx, About::Message(message.id), &message.recipient, record, intent.at).await?;
         }

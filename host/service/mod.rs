@@ -21,6 +21,7 @@ mod intake;
 mod intend;
 mod judge;
 mod keys;
+mod links;
 mod look_up;
 mod narrate;
 mod otp;
@@ -52,6 +53,7 @@ pub use erase::erase;
 pub use export::export;
 pub use intake::{Accepted, IntakeError, PostedEvent};
 pub use keys::{Caller, KeyRefused, NewKey, PreparedKey};
+pub use links::{Followed, LinkSettings};
 pub use narrate::StoryLine;
 pub use otp::{Brakes, Checked, CodeRequest, Origin, OtpError, OtpSettings, PostedCode, PumpBreaker, Sent};
 pub use people::{PersonError, PostedPreferences, PostedRecipient};
@@ -144,6 +146,8 @@ pub struct Settings {
     pub otp: OtpSettings,
     /// How the clinic's own systems are told.
     pub webhooks: WebhookSettings,
+    /// Short links.
+    pub links: LinkSettings,
 }
 
 /// Whom we send through.

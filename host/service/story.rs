@@ -28,6 +28,8 @@ pub struct Story {
     pub attempts: Vec<Attempt>,
     /// What the provider told, in the order in which we heard it.
     pub provider_events: Vec<ProviderEvent>,
+    /// Its short links: until when each leads on, and when it was first opened.
+    pub links: Vec<(DateTime<Utc>, Option<DateTime<Utc>>)>,
     /// Every transition, in order.
     pub journal: Vec<JournalLine>,
 }
@@ -85,6 +87,7 @@ impl Story {
             decisions,
             attempts: tx.attempts_of(id).await?,
             provider_events: tx.provider_events_of(id).await?,
+            links: tx.links_of(id).await?,
             journal: tx.journal_of(id).await?,
             message,
         }))

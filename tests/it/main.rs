@@ -14,6 +14,7 @@ mod door;
 mod events;
 mod guests;
 mod keys;
+mod links;
 mod messages;
 mod otp;
 mod our_webhooks;

@@ -230,7 +230,7 @@ for_each_database! {
             ("/variables/amount", json!(NAME), "/variables/amount", "currency"),
             ("/variables/amount/amount", json!("25,50"), "/variables/amount", "25.50"),
             ("/variables/due_at", json!("2026-12-01"), "/variables/due_at", "RFC 3339"),
-            ("/variables/link", json!("javascript:alert(1)"), "/variables/link", "http"),
+            ("/variables/url", json!("javascript:alert(1)"), "/variables/url", "http"),
             ("/variables/clinic", json!("see clinic.com"), "/variables/clinic", "web address"),
             ("/variables/amout", json!(NAME), "/variables/amout", "amount, clinic"),
             ("/variables", json!(NAME), "/variables", "map"),

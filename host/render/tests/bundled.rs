@@ -18,7 +18,7 @@ fn ordinary() -> BTreeMap<String, Value> {
         ("location".to_owned(), text("12 Main St")),
         ("amount".to_owned(), dollars("1250.50")),
         ("due_at".to_owned(), saturday()),
-        ("link".to_owned(), Value::Url("https://lakeside.example/l/7Kq2".to_owned())),
+        ("url".to_owned(), Value::Url("https://lakeside.example/l/7Kq2".to_owned())),
         ("phone".to_owned(), text("+1 206 555 0100")),
         ("pharmacy".to_owned(), text("Main St Pharmacy")),
         ("reference".to_owned(), text("RX-20417")),

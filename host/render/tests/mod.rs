@@ -69,7 +69,7 @@ type = "money"
 [variables.code]
 type = "text"
 secret = true
-[variables.link]
+[variables.url]
 type = "url"
 "#;
 
@@ -123,6 +123,7 @@ impl Ask {
             discretion: self.discretion,
             variables,
             redact_secrets: self.redact,
+            links: super::Links::StandIn,
         })
     }
 }

@@ -45,6 +45,9 @@ impl Host {
             while tasks.try_join_next().is_some() {}
             if forgotten_at.is_none_or(|at| at + FORGET <= now) {
                 forgotten_at = Some(now);
+                if let Err(error) = self.forget_old_links(now).await {
+                    tracing::error!(error = &error as &dyn std::error::Error, "old links were not forgotten");
+                }
                 if let Err(error) = self.forget_old_webhooks(now).await {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
