@@ -61,8 +61,8 @@ pub struct DecisionRecord {
 }
 
 #[derive(sqlx::FromRow)]
-struct DecisionRow {
-    id: Uuid,
+pub(super) struct DecisionRow {
+    pub(super) id: Uuid,
     recipient_id: String,
     question: String,
     policy: String,
@@ -85,6 +85,7 @@ macro_rules! columns {
          outcome, reason_code, reason_text, fuel, at"
     };
 }
+pub(super) use columns;
 
 macro_rules! insert {
     ($db:ident) => {
@@ -178,7 +179,7 @@ impl Tx {
         self.open_decisions(rows).await
     }
 
-    async fn open_decisions(&mut self, rows: Vec<DecisionRow>) -> Result<Vec<DecisionRecord>> {
+    pub(super) async fn open_decisions(&mut self, rows: Vec<DecisionRow>) -> Result<Vec<DecisionRecord>> {
         let mut decisions = Vec::with_capacity(rows.len());
         for row in rows {
             let key = self.recipient_key(&row.recipient_id).await?;

@@ -4,6 +4,8 @@
 //! every text at once. Machines differ: quote ratios of figures from one run.
 #![expect(clippy::print_stdout, reason = "this is what it is for")]
 
+mod policies;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -64,6 +66,7 @@ async fn main() {
     println!("  p50 {:>6} us   p90 {:>6} us   p99 {:>6} us   max {:>6} us", at(50), at(90), at(99), at(100));
     println!("resident memory after          {:>8.1} MB", host.resident_mb());
     host.stop();
+    policies::run(&home.0).await;
 }
 
 /// A zone in which it is daytime, so that nothing waits for the morning.
@@ -160,17 +163,21 @@ impl Drop for Home {
 
 impl Serving {
     fn resident_mb(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-        let kb: f64 =
-            line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(f64::NAN);
-        kb / 1024.0
+        resident_mb(self.child.id())
     }
 
     fn stop(mut self) {
         let _ = Command::new("kill").arg(self.child.id().to_string()).status();
         let _ = self.child.wait();
     }
+}
+
+/// What a process holds in memory.
+fn resident_mb(process: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    let kb: f64 = line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(f64::NAN);
+    kb / 1024.0
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -8,6 +8,7 @@ mod support;
 
 mod api;
 mod authoring;
+mod backtest;
 mod consents;
 mod delivery;
 mod door;

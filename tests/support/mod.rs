@@ -50,8 +50,10 @@ macro_rules! for_each_database {
 
 /// Where a test keeps its data, and how its host is told to behave.
 pub(crate) struct Start {
-    database_url: Option<String>,
+    pub(crate) database_url: Option<String>,
     pub(crate) folder: Folder,
+    /// A home's own `.tidings/`, for tests in which commands stand beside the host.
+    pub(crate) state: Option<PathBuf>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) config: Config,
     pub(crate) sandbox: SandboxSettings,
@@ -112,6 +114,7 @@ impl Start {
         Self {
             database_url,
             folder: Folder::new(),
+            state: None,
             clock: Arc::new(ManualClock::at(tuesday_morning())),
             config: unhurried(),
             sandbox: SandboxSettings::immediate(),
@@ -121,13 +124,18 @@ impl Start {
     }
 
     pub(crate) async fn store(&self) -> Store {
-        self.store_with(Keyring::new([7; 32], [9; 32], Chance::seeded(11))).await
+        let keys = match &self.state {
+            Some(state) => Keyring::open(&state.join("keys"), None, &Chance::from_machine()).unwrap(),
+            None => Keyring::new([7; 32], [9; 32], Chance::seeded(11)),
+        };
+        self.store_with(keys).await
     }
 
     pub(crate) async fn store_with(&self, keys: Keyring) -> Store {
+        let file = self.state.as_deref().unwrap_or(self.folder.path()).join("tidings.db");
         let store = match &self.database_url {
             Some(url) => Store::open_postgres(url, keys).await.unwrap(),
-            None => Store::open_sqlite(&self.folder.path().join("tidings.db"), keys).await.unwrap(),
+            None => Store::open_sqlite(&file, keys).await.unwrap(),
         };
         store.migrate().await.unwrap();
         store

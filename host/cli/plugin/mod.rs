@@ -1,10 +1,14 @@
 //! `tidings plugin`: policies are made, built, looked at and tried.
 
+mod backtest;
 mod build;
 mod cases;
+mod compare;
 mod cost;
 mod inspect;
 mod new;
+mod replay;
+mod report;
 mod sample;
 mod situation;
 mod starter;
@@ -14,6 +18,8 @@ mod words;
 mod workbench;
 
 use super::CliError;
+use super::home::Home;
+use crate::domain::id::DecisionId;
 use clap::Subcommand;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -68,6 +74,19 @@ pub(super) enum Plugin {
         /// A name below plugins/, or the path of a .wasm.
         policy: String,
     },
+    /// Make a recorded decision again.
+    #[command(after_help = "Exit status: 0 it is the same to the byte, 1 it differs or was erased.\n\
+        The ids stand in GET /api/v1/messages/{id}.")]
+    Replay {
+        /// The decision's id.
+        decision: DecisionId,
+    },
+    /// Try a candidate on what was asked before, and show what would change.
+    #[command(
+        after_help = "Exit status: 0 sound, 1 it gives no answer, sends at night, or to who said stop.\n\
+        Example: tidings plugin backtest our-reminder --since 30d"
+    )]
+    Backtest(backtest::Backtest),
 }
 
 impl Plugin {
@@ -91,6 +110,14 @@ impl Plugin {
             Self::Cost { policy } => {
                 let bench = Workbench::open(home, environment)?;
                 cost::run(&bench, &bench.file(&policy)).await
+            }
+            Self::Replay { decision } => {
+                let opened = Home::open(home, environment)?;
+                replay::run(&Workbench::open(home, environment)?, &opened, decision).await
+            }
+            Self::Backtest(backtest) => {
+                let opened = Home::open(home, environment)?;
+                backtest.run(&Workbench::open(home, environment)?, &opened).await
             }
         }
     }

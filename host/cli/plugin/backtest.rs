@@ -1,0 +1,210 @@
+//! `tidings plugin backtest`: a candidate answers what was asked before, and the differences are counted.
+//! Nothing is sent and nothing is written.
+
+use super::compare::{Difference, difference, kind, line, texts};
+use super::report::{Report, Tried};
+use super::sample;
+use super::workbench::Workbench;
+use crate::cli::home::{Home, HomeError, now};
+use crate::cli::{CliError, chain};
+use crate::domain::id::DecisionId;
+use crate::domain::policy::{Decision, Description};
+use crate::domain::question::{Answer, Question};
+use crate::domain::window::DailyWindow;
+use crate::policy::{Loaded, Policies};
+use crate::store::PastDecision;
+use chrono::TimeDelta;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+#[derive(Args)]
+pub(in crate::cli) struct Backtest {
+    /// The candidate: a name below plugins/, or the path of a .wasm.
+    policy: String,
+    /// How far back, in days.
+    #[arg(long, default_value = "30d", value_parser = days)]
+    since: TimeDelta,
+    /// The policy whose decisions are tried again; the one that decides for the candidate's types when left
+    /// out.
+    #[arg(long)]
+    against: Option<String>,
+    /// The candidate's settings; the .toml beside it when left out.
+    #[arg(long)]
+    settings: Option<PathBuf>,
+    /// How many cores to use; all when left out.
+    #[arg(long)]
+    jobs: Option<usize>,
+}
+
+fn days(text: &str) -> Result<TimeDelta, String> {
+    let number = text.strip_suffix('d').and_then(|number| number.parse::<u32>().ok());
+    let days = number.map(|number| TimeDelta::days(number.into()));
+    days.ok_or_else(|| "expected a number of days, such as 30d".to_owned())
+}
+
+/// Decisions that are read and tried at a time.
+const PAGE: u32 = 4000;
+
+/// What all workers share.
+struct Trial {
+    policies: Policies,
+    candidate: Loaded,
+    /// The names of the policies whose decisions count.
+    against: BTreeSet<String>,
+    quiet_hours: DailyWindow,
+    price: i64,
+}
+
+impl Backtest {
+    pub(super) async fn run(self, bench: &Workbench, home: &Home) -> Result<(), CliError> {
+        let wasm = bench.file(&self.policy);
+        let settings = self.settings.clone().unwrap_or_else(|| wasm.with_extension("toml"));
+        let candidate = bench.load_with(&wasm, Some(&settings)).await?;
+        let against = self.against(&candidate.description, home).await?;
+        let names: Vec<&str> = against.iter().map(String::as_str).collect();
+        println!(
+            "{} {} on what {} decided in the last {} days\n",
+            candidate.description.name,
+            candidate.description.version,
+            names.join(" and "),
+            self.since.num_days()
+        );
+        let trial = Arc::new(Trial {
+            policies: bench.policies.clone(),
+            candidate,
+            against,
+            quiet_hours: bench.config.guard.quiet_hours,
+            price: bench.config.twilio.price_per_segment,
+        });
+        let began = Instant::now();
+        let report = self.try_all(&trial, home).await?;
+        report.print(&bench.config.twilio.currency);
+        let seconds = began.elapsed().as_secs_f64().max(0.001);
+        let asked = report.asked();
+        println!("{asked} decisions in {seconds:.1} s");
+        if report.is_sound() { Ok(()) } else { Err(CliError::plain("the candidate is not sound")) }
+    }
+
+    /// Whose decisions are tried again: those of whoever decides for the candidate's types now.
+    async fn against(&self, described: &Description, home: &Home) -> Result<BTreeSet<String>, CliError> {
+        if let Some(name) = &self.against {
+            return Ok(BTreeSet::from([name.clone()]));
+        }
+        let (live, _) = home.policies().await?;
+        let names = described.message_types.iter().filter_map(|kind| live.for_type(kind));
+        let mut names: BTreeSet<String> = names.map(|policy| policy.description.name.clone()).collect();
+        names.insert(described.name.clone());
+        Ok(names)
+    }
+
+    async fn try_all(&self, trial: &Arc<Trial>, home: &Home) -> Result<Report, CliError> {
+        let failed = |error| CliError::failed("the decisions cannot be read", error);
+        let store = home.store().await?;
+        store.migrate().await.map_err(HomeError::from)?;
+        let mut after = DecisionId::before(now() - self.since);
+        let mut tx = store.read().await.map_err(failed)?;
+        let bar = progress(tx.count_decisions(after).await.map_err(failed)?);
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let jobs = self.jobs.unwrap_or(cores).max(1);
+        let mut report = Report::default();
+        loop {
+            let page = tx.decisions_after(after, PAGE).await.map_err(failed)?;
+            let Some(last) = page.last() else { break };
+            after = last.record.id;
+            let read = page.len();
+            let mut work = tokio::task::JoinSet::new();
+            let share = read.div_ceil(jobs);
+            let mut page = page.into_iter();
+            while page.len() > 0 {
+                let (trial, part) = (trial.clone(), page.by_ref().take(share).collect::<Vec<_>>());
+                work.spawn(async move { trial.all(part).await });
+            }
+            while let Some(tried) = work.join_next().await {
+                let tried = tried.map_err(|error| CliError::failed("a worker stopped", error))?;
+                for one in tried {
+                    report.add(one);
+                }
+            }
+            bar.inc(read as u64);
+        }
+        bar.finish_and_clear();
+        Ok(report)
+    }
+}
+
+/// On standard error, and only where somebody looks.
+fn progress(total: u64) -> ProgressBar {
+    let bar = ProgressBar::new(total);
+    let style = "{wide_bar} {pos}/{len} decisions, {per_sec}, {eta} to go";
+    // The text is a constant of ours.
+    bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+impl Trial {
+    async fn all(&self, decisions: Vec<PastDecision>) -> Vec<Tried> {
+        let mut tried = Vec::with_capacity(decisions.len());
+        for past in decisions {
+            if self.against.contains(&past.record.policy)
+                && let Some(one) = self.one(&past).await
+            {
+                tried.push(one);
+            }
+        }
+        tried
+    }
+
+    /// `None` for what is not the candidate's to answer.
+    async fn one(&self, past: &PastDecision) -> Option<Tried> {
+        let record = &past.record;
+        let (Some(input), Some(recorded)) = (&record.input, &record.answer) else {
+            return Some(Tried::Erased);
+        };
+        let Ok(question) = Question::read(&record.question, input) else { return Some(Tried::Unreadable) };
+        if !self.is_asked(&question) {
+            return None;
+        }
+        // A fault was recorded without an answer.
+        let old = if recorded.is_empty() { None } else { Answer::read(&record.question, recorded).ok() };
+        let about = match &question {
+            Question::Plan(plan) => format!("plan {}", plan.event_type),
+            other => other
+                .message_type()
+                .map_or(other.name().to_owned(), |kind| format!("{} {kind}", other.name())),
+        };
+        let was = old.as_ref().map_or_else(|| format!("fault {}", record.outcome), kind);
+        let new = match self.policies.ask(&self.candidate, &question).await {
+            Ok(answered) => answered.answer,
+            Err(fault) => {
+                let change = format!("{about}: {was} -> fault {}", fault.code);
+                return Some(Tried::Fault { change, example: format!("{}  {}", record.id, chain(&fault)) });
+            }
+        };
+        let shown = old.as_ref().map_or_else(|| was.clone(), |old| line(&question, old));
+        let texts = texts(&new) - old.as_ref().map_or(0, texts);
+        let opted_out = matches!(&question, Question::Decide(question) if question.to.opted_out);
+        Some(Tried::Answered {
+            difference: old.as_ref().map_or(Difference::Answer, |old| difference(old, &new)),
+            change: format!("{about}: {was} -> {}", kind(&new)),
+            example: format!("{}  {shown} -> {}", record.id, line(&question, &new)),
+            texts,
+            cost: texts * past.segments.unwrap_or(1).max(1) * self.price,
+            to_opted_out: opted_out && matches!(new, Answer::Decide(Decision::Send { .. })),
+            at_night: sample::sends_at_night(&question, &new, self.quiet_hours),
+        })
+    }
+
+    /// Whether the host would put this question to the candidate.
+    fn is_asked(&self, question: &Question) -> bool {
+        let described = &self.candidate.description;
+        match question {
+            // Also of events that only the old one planned: nothing is planned then any more.
+            Question::Plan(plan) => described.events.contains(&plan.event_type),
+            other => other.message_type().is_none_or(|kind| described.message_types.contains(kind)),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What a backtest found, counted and shown.
+
+use super::compare::Difference;
+use std::collections::BTreeMap;
+
+/// So many examples are shown of each change.
+const EXAMPLES: usize = 3;
+
+/// What came of asking one recorded question again.
+pub(super) enum Tried {
+    /// It was answered.
+    Answered {
+        difference: Difference,
+        /// `appointment-reminder decide: send: ok -> defer: sunday`
+        change: String,
+        /// The decision and both answers.
+        example: String,
+        /// Texts more or fewer, and what they cost, in millionths.
+        texts: i64,
+        cost: i64,
+        /// Somebody who said stop would be written to.
+        to_opted_out: bool,
+        /// Somebody would be woken.
+        at_night: bool,
+    },
+    /// The candidate gave no answer.
+    Fault { change: String, example: String },
+    /// The person was erased, and with them what was asked.
+    Erased,
+    /// It cannot be read by this version.
+    Unreadable,
+}
+
+#[derive(Default)]
+struct Change {
+    count: u64,
+    examples: Vec<String>,
+}
+
+/// Counts of what was tried.
+#[derive(Default)]
+pub(super) struct Report {
+    same: u64,
+    reason: u64,
+    answer: u64,
+    faults: u64,
+    erased: u64,
+    unreadable: u64,
+    texts: i64,
+    cost: i64,
+    changes: BTreeMap<(Difference, String), Change>,
+    to_opted_out: Change,
+    at_night: Change,
+    broken: BTreeMap<String, Change>,
+}
+
+impl Change {
+    fn add(&mut self, example: &str) {
+        self.count += 1;
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(example.to_owned());
+        }
+    }
+
+    fn print(&self, what: &str) {
+        println!("{:>8}  {what}", self.count);
+        for example in &self.examples {
+            println!("            {example}");
+        }
+    }
+}
+
+impl Report {
+    pub(super) fn add(&mut self, tried: Tried) {
+        match tried {
+            Tried::Answered { difference, change, example, texts, cost, to_opted_out, at_night } => {
+                match difference {
+                    Difference::Same => self.same += 1,
+                    Difference::Reason => self.reason += 1,
+                    Difference::Answer => self.answer += 1,
+                }
+                self.texts += texts;
+                self.cost += cost;
+                if to_opted_out {
+                    self.to_opted_out.add(&example);
+                }
+                if at_night {
+                    self.at_night.add(&example);
+                }
+                if difference != Difference::Same {
+                    self.changes.entry((difference, change)).or_default().add(&example);
+                }
+            }
+            Tried::Fault { change, example } => {
+                self.faults += 1;
+                self.broken.entry(change).or_default().add(&example);
+            }
+            Tried::Erased => self.erased += 1,
+            Tried::Unreadable => self.unreadable += 1,
+        }
+    }
+
+    /// How many questions were asked.
+    pub(super) fn asked(&self) -> u64 {
+        self.same + self.reason + self.answer + self.faults
+    }
+
+    /// Whether nothing was found that speaks against the candidate.
+    pub(super) fn is_sound(&self) -> bool {
+        self.faults == 0 && self.to_opted_out.count == 0 && self.at_night.count == 0
+    }
+
+    pub(super) fn print(&self, currency: &str) {
+        println!("{:>8}  same", self.same);
+        println!("{:>8}  reason changed", self.reason);
+        println!("{:>8}  answer changed", self.answer);
+        println!("{:>8}  fault", self.faults);
+        if self.erased + self.unreadable > 0 {
+            println!("{:>8}  not asked: erased since, or not readable", self.erased + self.unreadable);
+        }
+        let mut changes: Vec<_> = self.changes.iter().collect();
+        changes.sort_by_key(|((difference, _), change)| std::cmp::Reverse((*difference, change.count)));
+        if !changes.is_empty() {
+            println!("\nChanges");
+        }
+        for ((_, what), change) in changes {
+            change.print(what);
+        }
+        let sign = if self.texts < 0 { "fewer" } else { "more" };
+        let cost = in_units(self.cost.abs());
+        println!("\n{} texts {sign}, about {cost} {currency}", self.texts.abs());
+        if !self.is_sound() {
+            println!("\nErrors");
+        }
+        for (what, change) in &self.broken {
+            change.print(what);
+        }
+        let errors = [
+            (&self.to_opted_out, "would write to somebody who said stop"),
+            (&self.at_night, "would send at night what may not disturb"),
+        ];
+        for (change, what) in errors.into_iter().filter(|(change, _)| change.count > 0) {
+            change.print(what);
+        }
+    }
+}
+
+/// Millionths as people write them: `12.75`.
+fn in_units(micros: i64) -> String {
+    format!("{}.{:02}", micros / 1_000_000, micros % 1_000_000 / 10_000)
+}

@@ -1,0 +1,80 @@
+//! Decisions that were made are made again: to the byte by the same policy, and by another to see what
+//! would change.
+
+use crate::authoring::{plugin_with, printed};
+use crate::for_each_database;
+use crate::support::{Folder, Start, TestHost, VISIT, booked, repository};
+use std::path::Path;
+use std::process::Command;
+
+/// A host that has confirmed a visit, in a home beside which commands run.
+async fn confirmed(mut start: Start) -> (Folder, TestHost, Vec<(&'static str, String)>) {
+    let home = Folder::new();
+    for part in ["plugins", "templates", "locales"] {
+        let copied =
+            Command::new("cp").arg("-r").arg(repository().join(part)).arg(home.path()).status().unwrap();
+        assert!(copied.success());
+    }
+    std::fs::write(home.path().join("tidings.toml"), "[policy]\nwall = \"2s\"\n").unwrap();
+    std::fs::create_dir_all(home.path().join(".tidings")).unwrap();
+    let environment = start.database_url.iter().map(|url| ("DATABASE_URL", url.clone())).collect();
+    start.state = Some(home.path().join(".tidings"));
+    start.home = home.path().to_owned();
+    let host = start.host().await;
+    host.event(booked(1, VISIT)).await;
+    host.run().await;
+    (home, host, environment)
+}
+
+fn backtest(home: &Path, settings: &str, environment: &[(&str, String)]) -> (Option<i32>, String) {
+    let file = home.join("tried.toml");
+    std::fs::write(&file, settings).unwrap();
+    let file = file.to_str().unwrap();
+    let arguments = ["backtest", "appointment-confirmation", "--since", "9999d", "--settings", file];
+    let output = plugin_with(home, &arguments, environment);
+    (output.status.code(), printed(&output))
+}
+
+for_each_database! {
+    async fn a_candidate_is_tried_on_what_was_decided(start: Start) {
+        let (home, _host, environment) = confirmed(start).await;
+        let (status, text) = backtest(home.path(), "", &environment);
+        assert_eq!(status, Some(0), "{text}");
+        for line in ["       2  same", "       0  answer changed", "0 texts more, about 0.00 USD"] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+        // Ten in the morning is too early for this one.
+        let (status, text) = backtest(home.path(), "[settings]\nsend_between = '11:00-12:00'", &environment);
+        assert_eq!(status, Some(0), "{text}");
+        let change = "       1  decide appointment-confirmation: send: ok -> defer: quiet-hours";
+        let moments = "send: ok -> defer to 2026-11-24T11:00: quiet-hours";
+        for line in ["       1  answer changed", change, moments] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+        // One that gives no answer is not sound.
+        let (status, text) = backtest(home.path(), "[limits]\nfuel = 1000", &environment);
+        assert_eq!(status, Some(1), "{text}");
+        for line in ["       2  fault", "send: ok -> fault out-of-fuel", "the candidate is not sound"] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+    }
+
+    async fn a_decision_is_made_again_to_the_byte(start: Start) {
+        let (home, host, environment) = confirmed(start).await;
+        let messages = host.get("/api/v1/messages?type=appointment-confirmation").await;
+        let id = messages["items"][0]["id"].as_str().unwrap();
+        let story = host.get(&format!("/api/v1/messages/{id}")).await;
+        let decisions = story["decisions"].as_array().unwrap();
+        assert_eq!(decisions.len(), 2, "{story}");
+        for decision in decisions {
+            let id = decision["id"].as_str().unwrap();
+            let output = plugin_with(home.path(), &["replay", id], &environment);
+            let text = printed(&output);
+            assert!(output.status.success(), "{text}");
+            assert!(text.contains("the same, to the byte, for the same fuel"), "{text}");
+        }
+        let nobody = plugin_with(home.path(), &["replay", id], &environment);
+        assert_eq!(nobody.status.code(), Some(1));
+        assert!(printed(&nobody).contains("there is no decision"), "{}", printed(&nobody));
+    }
+}
