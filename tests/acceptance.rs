@@ -185,4 +185,19 @@ for_each_database! {
         let answer = client.get(link).send().await.unwrap();
         assert_eq!((answer.status().as_u16(), answer.headers()["location"].to_str().unwrap()), (302, page));
     }
+
+    async fn row_21_cost_and_usage_are_tracked(start: Start) {
+        let host = start.host().await;
+        host.event(booked(1, VISIT)).await;
+        host.run().await;
+        let usage = host.get("/api/v1/usage").await;
+        let item = json!({"day": "2026-11-24", "type": "appointment-confirmation", "country": "US", "locale": "es",
+            "messages": 1, "segments": 1, "estimated_cost": "0.007500", "actual_cost": "0.000000", "priced": 0});
+        assert_eq!(usage["items"], json!([item]));
+        // Twilio tells the price some time after the end.
+        host.run_after(TimeDelta::hours(2)).await;
+        let total = host.get("/api/v1/usage").await["total"].clone();
+        assert_eq!(total["priced"], 1);
+        assert_ne!(total["actual_cost"], "0.000000");
+    }
 }

@@ -184,6 +184,8 @@ fn account_at(
         base_url: sandbox.base_url(),
         price_per_segment: real.price_per_segment,
         currency: real.currency.clone(),
+        trial: real.trial,
+        trial_credit: real.trial_credit,
         ..TwilioSettings::default()
     }
 }

@@ -2,6 +2,7 @@
 //! optional; unknown keys are refused with the nearest known one; what two sections must agree on is
 //! checked here. One file per section; the environment is read in this one and nowhere else.
 
+mod budget;
 mod clinic;
 mod days;
 mod guard;
@@ -13,6 +14,7 @@ mod server;
 mod span;
 mod webhooks;
 
+pub use budget::{Budget, BudgetFuse, FusePer};
 pub use clinic::Clinic;
 pub use guard::Guard;
 pub use lanes::Lanes;
@@ -56,6 +58,8 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// Short links in texts.
     pub links: Links,
+    /// How much may be spent.
+    pub budget: Budget,
 }
 
 /// What is wrong with the configuration.
@@ -191,6 +195,12 @@ impl Config {
                 "names what is no country; expected two capital letters such as US",
             );
         }
+        if self.budget.reserve > 100 {
+            return wrong("budget.reserve", "is no percentage; expected 0 to 100");
+        }
+        if self.budget.fuses.iter().any(|fuse| fuse.segments.is_none() && fuse.cost.is_none()) {
+            return wrong("budget.fuses", "has one without a limit; give `segments`, `cost` or both");
+        }
         if self.links.hosts.iter().any(|host| !Links::is_host(host)) {
             return wrong(
                 "links.hosts",
@@ -245,6 +255,7 @@ impl Config {
             default_language: self.clinic.language.clone(),
             clinic_region: self.clinic.country.clone(),
             twenty_four_hours: self.clinic.twenty_four_hours,
+            sent_before: if self.twilio.trial { crate::twilio::TRIAL_PREFIX } else { "" },
         }
     }
 
@@ -284,6 +295,10 @@ impl Config {
                 messages: self.retention.messages,
             },
             otp: self.otp.settings(self.clinic.country.as_deref(), &self.guard.countries),
+            budget: service::Budget {
+                fuses: self.budget.fuses(),
+                trial_credit_micros: self.twilio.trial.then_some(self.twilio.trial_credit),
+            },
             links: service::LinkSettings {
                 base_url: self.links.base_url.clone().or_else(|| self.server.public_url.clone()),
                 hosts: crate::domain::link::Hosts(self.links.hosts.clone()),

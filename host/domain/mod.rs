@@ -1,5 +1,6 @@
 //! What things are: plain values and rules. No I/O, no async, no SQL, no JSON of the API.
 
+pub mod budget;
 pub mod calendar;
 pub mod consent;
 pub mod event;

@@ -25,6 +25,7 @@ use utoipa::{Modify, OpenApi};
         (name = "messages", description = "Texts, and the story of each"),
         (name = "recipients", description = "People and what they want"),
         (name = "links", description = "Short links in texts"),
+        (name = "usage", description = "What texts cost, and what is left"),
         (name = "webhooks", description = "How your own systems are told what happens"),
         (name = "twilio", description = "What Twilio calls"),
         (name = "operations", description = "Whether the host is well"),

@@ -26,6 +26,8 @@ pub(crate) struct Readiness {
     provider: bool,
     /// Webhook endpoints that are switched off because nothing came through: the id and why.
     webhooks_off: Vec<String>,
+    /// Budgets that are used up: their texts are held.
+    fuses_blown: Vec<String>,
 }
 
 /// The process is alive.
@@ -64,6 +66,7 @@ pub(crate) async fn readyz(State(api): State<Api>) -> (StatusCode, Json<Readines
         faults: catalogue.faults().iter().map(ToString::to_string).collect(),
         provider: api.providers.live.is_some() || api.providers.test.is_some(),
         webhooks_off: api.webhooks_off().await,
+        fuses_blown: api.fuses_blown().await,
     };
     (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(readiness))
 }

@@ -21,6 +21,7 @@ mod preview;
 mod problem;
 mod recipients;
 mod sms;
+mod usage;
 mod views;
 mod webhook_endpoints;
 mod webhooks;
@@ -110,6 +111,7 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
         .routes(routes!(sms::send_otp))
         .routes(routes!(sms::verify_otp))
         .routes(routes!(links::follow))
+        .routes(routes!(usage::get))
         .routes(routes!(webhook_endpoints::post, webhook_endpoints::list))
         .routes(routes!(webhook_endpoints::get, webhook_endpoints::delete))
         .routes(routes!(webhook_endpoints::rotate))

@@ -31,6 +31,7 @@ pub struct Catalogue {
     pub(super) reference: Arc<Reference>,
     pub(super) locales: BTreeMap<String, Arc<Locale>>,
     pub(super) default_language: String,
+    pub(super) sent_before: &'static str,
     pub(super) discreet_keys: Arc<BTreeSet<String>>,
     pub(super) faults: Vec<Fault>,
     pub(super) kept: BTreeSet<String>,
@@ -195,7 +196,11 @@ impl Catalogue {
         };
         let text = text?;
         let shortenable = notes.lock().unwrap_or_else(PoisonError::into_inner).shortenable;
-        let segments = segments::count(&text);
+        let segments = if self.sent_before.is_empty() {
+            segments::count(&text)
+        } else {
+            segments::count(&format!("{}{text}", self.sent_before))
+        };
         Ok((Draft { text, segments, locale: locale.tag.clone(), short }, shortenable))
     }
 }

@@ -166,6 +166,7 @@ impl Catalogue {
             reference: Arc::new(lint::reference(&english.files)),
             locales: BTreeMap::from([(REFERENCE.to_owned(), english)]),
             default_language: settings.default_language.clone(),
+            sent_before: settings.sent_before,
             discreet_keys: Arc::new(discreet_keys),
             faults: Vec::new(),
             kept: BTreeSet::new(),

@@ -67,11 +67,18 @@ pub struct RenderSettings {
     pub clinic_region: Option<String>,
     /// `14:30` or `2:30 PM`, whatever the region writes.
     pub twenty_four_hours: Option<bool>,
+    /// What the provider puts before every text, which is counted with it.
+    pub sent_before: &'static str,
 }
 
 impl Default for RenderSettings {
     fn default() -> Self {
-        Self { default_language: REFERENCE.to_owned(), clinic_region: None, twenty_four_hours: None }
+        Self {
+            default_language: REFERENCE.to_owned(),
+            clinic_region: None,
+            twenty_four_hours: None,
+            sent_before: "",
+        }
     }
 }
 

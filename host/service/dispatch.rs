@@ -227,13 +227,19 @@ impl Host {
             }
         };
 
+        let facts_of_text = self.text_facts(&text);
+        let country = phone.country();
+        if let Some((cause, until)) = self.blown_fuse(&message, country, &facts_of_text, now).await? {
+            return self.conclude(message, Verdict::HoldUntil { cause, until }, record, now).await;
+        }
+
         let attempt = AttemptId::new(now, &mut *self.chance.lock());
         let lease = Lease { host: self.id, until: now + LEASE };
         let sending = Message {
             state: message.state.clone().send(lease, attempt)?,
             attempt: Some(attempt),
             attempts: message.attempts + 1,
-            text: Some(self.text_facts(&text)),
+            text: Some(facts_of_text),
             sid: None,
             error_code: None,
             error_text: None,

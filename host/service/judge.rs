@@ -17,11 +17,27 @@ pub(super) const SERVICE: &str = "service";
 
 /// What is to become of a claimed message.
 pub(super) enum Verdict {
-    Send { why: Cause },
-    Defer { until: DateTime<Utc>, why: Cause },
-    Suppress { cause: Cause },
-    Hold { cause: Cause },
-    Expire { cause: Cause },
+    Send {
+        why: Cause,
+    },
+    Defer {
+        until: DateTime<Utc>,
+        why: Cause,
+    },
+    Suppress {
+        cause: Cause,
+    },
+    Hold {
+        cause: Cause,
+    },
+    /// Held, and asked again at a known moment.
+    HoldUntil {
+        cause: Cause,
+        until: DateTime<Utc>,
+    },
+    Expire {
+        cause: Cause,
+    },
 }
 
 /// Everything that is known when a claimed message is judged.
@@ -159,6 +175,10 @@ impl Host {
                 let check_at =
                     asked_again(before, now).map_or(message.expires_at, |at| at.min(message.expires_at));
                 after.state = after.state.hold(cause.clone(), Some(check_at))?;
+                cause
+            }
+            Verdict::HoldUntil { cause, until } => {
+                after.state = after.state.hold(cause.clone(), Some(until.min(message.expires_at)))?;
                 cause
             }
             Verdict::Expire { cause } => {

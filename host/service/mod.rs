@@ -17,6 +17,7 @@ mod draft;
 mod erase;
 mod export;
 mod failure;
+mod fuses;
 mod intake;
 mod intend;
 mod judge;
@@ -28,6 +29,7 @@ mod otp;
 mod people;
 mod plan;
 mod preview;
+mod prices;
 mod receipts;
 mod receive_together;
 mod reconcile;
@@ -40,6 +42,7 @@ mod scopes;
 mod settle;
 mod story;
 mod together;
+mod usage;
 mod webhooks;
 mod words;
 
@@ -51,6 +54,7 @@ pub use dispatch::Ticked;
 pub use draft::PostedMessage;
 pub use erase::erase;
 pub use export::export;
+pub use fuses::Budget;
 pub use intake::{Accepted, IntakeError, PostedEvent};
 pub use keys::{Caller, KeyRefused, NewKey, PreparedKey};
 pub use links::{Followed, LinkSettings};
@@ -64,6 +68,7 @@ pub use replies::Inbound;
 pub use retention::Retention;
 pub use scopes::{SCOPES, ScopeError, check_scope};
 pub use story::{ActError, Story, release};
+pub use usage::{By, FuseState, TrialState, Usage, UsageLine};
 pub use webhooks::{EndpointError, EndpointStory, NewEndpoint, WebhookSettings};
 
 use crate::clock::{Chance, Clock};
@@ -148,6 +153,8 @@ pub struct Settings {
     pub webhooks: WebhookSettings,
     /// Short links.
     pub links: LinkSettings,
+    /// How much may be spent.
+    pub budget: Budget,
 }
 
 /// Whom we send through.

@@ -149,6 +149,7 @@ impl Host {
             Verdict::Defer { until, why } => ("defer", Some(until), why),
             Verdict::Suppress { cause } => ("suppress", None, cause),
             Verdict::Hold { cause } => ("hold", None, cause),
+            Verdict::HoldUntil { cause, until } => ("hold", Some(until), cause),
             Verdict::Expire { cause } => ("expire", None, cause),
         };
         let answer = record.as_ref().and_then(|record| serde_json::from_slice(&record.answer).ok());

@@ -103,6 +103,7 @@ impl Host {
         let now = self.now();
         self.take_over(now).await?;
         self.check(now).await?;
+        self.ask_prices(now).await?;
         self.write_key_uses().await?;
         self.keep_codes().await?;
         let mut tx = self.store.read().await?;

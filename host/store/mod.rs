@@ -35,6 +35,7 @@ mod rows;
 pub mod seal;
 mod search;
 mod staged;
+mod usage;
 mod webhook_deliveries;
 mod webhook_endpoints;
 mod webhook_events;
@@ -61,6 +62,7 @@ pub use redactions::Redaction;
 pub use replies::Reply;
 pub use retention::{Cutoffs, Page};
 pub use search::{MessageFilter, MessagePage};
+pub use usage::{QUARTER, UsageRow};
 pub use webhook_deliveries::{Settled, WebhookDelivery, WebhookFigures};
 pub use webhook_events::{NewWebhookEvent, NumberedEvent, RawWebhookEvent, Source, ToldConsent};
 

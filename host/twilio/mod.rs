@@ -31,6 +31,10 @@ mod wire;
 
 pub use client::TwilioClient;
 pub use settings::{SettingsError, TwilioSettings};
+pub use wire::millionths;
+
+/// What Twilio puts before every text of a trial account; it is billed too.
+pub const TRIAL_PREFIX: &str = "Sent from your Twilio trial account - ";
 
 use crate::domain::failure::{ListedText, ProviderError, SendOutcome};
 use crate::domain::phone::PhoneNumber;

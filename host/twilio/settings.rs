@@ -47,6 +47,12 @@ pub struct TwilioSettings {
     pub price_per_segment: i64,
     /// The currency of `price_per_segment`, ISO 4217.
     pub currency: String,
+    /// A trial account: its texts begin with Twilio's own words, go to verified numbers only, and end with
+    /// its credit.
+    pub trial: bool,
+    /// What the trial account began with.
+    #[serde(deserialize_with = "price")]
+    pub trial_credit: i64,
 }
 
 impl Default for TwilioSettings {
@@ -68,6 +74,8 @@ impl Default for TwilioSettings {
             timeout: Duration::from_secs(15),
             price_per_segment: 7500,
             currency: "USD".to_owned(),
+            trial: false,
+            trial_credit: 15_000_000,
         }
     }
 }

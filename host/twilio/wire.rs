@@ -176,7 +176,8 @@ pub(super) fn retry_after(value: Option<&str>, date: Option<&str>) -> Option<Dur
 }
 
 /// Reads a decimal number exactly, in millionths: `"-0.00750"` is -7500. More digits are cut.
-pub(super) fn millionths(text: &str) -> Option<i64> {
+#[must_use]
+pub fn millionths(text: &str) -> Option<i64> {
     let (sign, digits) = match text.trim().strip_prefix('-') {
         Some(digits) => (-1, digits),
         None => (1, text.trim()),

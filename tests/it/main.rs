@@ -26,5 +26,6 @@ mod recipients;
 mod replies;
 mod startup;
 mod store;
+mod usage;
 mod webhooks;
 mod words;

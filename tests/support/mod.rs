@@ -157,6 +157,8 @@ impl Start {
             phone_number: given.phone_number.clone().or(Some("+15005550006".to_owned())),
             base_url: sandbox.base_url(),
             timeout: given.timeout,
+            trial: given.trial,
+            trial_credit: given.trial_credit,
             ..TwilioSettings::default()
         };
         let client: Arc<dyn Provider> = Arc::new(TwilioClient::new(&self.config.twilio).unwrap());

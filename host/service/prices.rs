@@ -1,0 +1,44 @@
+//! Prices: what a text really cost is known at the provider some time after its end. It is asked for in
+//! the background, a few at a time, and not for ever.
+
+use super::{Host, HostError};
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// Calls asked about in one round: with a round every five seconds, four a second.
+const PAGE: u32 = 20;
+
+/// When the price is asked for again, and until when, counted from the call.
+const AGAIN: TimeDelta = TimeDelta::hours(6);
+const FOR: TimeDelta = TimeDelta::days(3);
+
+impl Host {
+    /// Asks for the prices that are due.
+    pub(super) async fn ask_prices(&self, now: DateTime<Utc>) -> Result<(), HostError> {
+        for test in [false, true] {
+            let Some(provider) = self.provider(test).cloned() else { continue };
+            let mut tx = self.store.look().await?;
+            let due = tx.attempts_without_price(test, now, PAGE).await?;
+            drop(tx);
+            for (attempt, sid, made_at) in due {
+                let price = match provider.fetch(&sid).await {
+                    Ok(text) => text.and_then(|text| text.price_micros),
+                    Err(error) => {
+                        // Whoever does not answer one question is not asked twenty.
+                        tracing::warn!(error = &error as &dyn std::error::Error, "asking for a price failed");
+                        return Ok(());
+                    }
+                };
+                let mut tx = self.store.begin().await?;
+                match price {
+                    Some(micros) => tx.set_price(attempt, micros).await?,
+                    None => {
+                        let again = Some(now + AGAIN).filter(|_| now < made_at + FOR);
+                        tx.ask_price_again(attempt, again).await?;
+                    }
+                }
+                tx.commit().await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! What texts cost. The counts are kept by the database itself, in the unit of work that commits to a
+//! call or learns of its end (see the migration); here they are read, and prices are filled in.
+
+use super::{Result, Tx, on};
+use crate::domain::id::AttemptId;
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+/// Length of the stretches that are counted in: every zone's days begin on one.
+pub const QUARTER: TimeDelta = TimeDelta::minutes(15);
+
+/// What was counted in one quarter of an hour.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[expect(missing_docs, reason = "as in the table")]
+pub struct UsageRow {
+    pub quarter: i64,
+    pub kind: String,
+    pub country: String,
+    pub locale: String,
+    pub texts: i64,
+    pub segments: i64,
+    pub estimated_micros: i64,
+    pub priced: i64,
+    pub actual_micros: i64,
+}
+
+const BETWEEN: &str = "SELECT quarter, kind, country, locale, CAST(SUM(texts) AS BIGINT) AS texts,
+        CAST(SUM(segments) AS BIGINT) AS segments, CAST(SUM(estimated_micros) AS BIGINT) AS estimated_micros,
+        CAST(SUM(priced) AS BIGINT) AS priced, CAST(SUM(actual_micros) AS BIGINT) AS actual_micros
+    FROM usage WHERE test = $1 AND quarter >= $2 AND quarter < $3
+    GROUP BY quarter, kind, country, locale ORDER BY quarter, kind, country, locale";
+
+const WITHOUT_PRICE: &str = "SELECT id, sid, intent_at FROM attempts
+    WHERE price_due_at <= $1 AND sid IS NOT NULL AND test = $2 ORDER BY price_due_at LIMIT $3";
+
+const PRICE: &str =
+    "UPDATE attempts SET price_micros = $2, price_due_at = NULL WHERE id = $1 AND price_micros IS NULL";
+
+const ASK_AGAIN: &str = "UPDATE attempts SET price_due_at = $2 WHERE id = $1";
+
+const BLOW: &str =
+    "INSERT INTO blown_fuses (fuse, until, test, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+
+const BLOWN: &str = "SELECT fuse FROM blown_fuses WHERE until > $1 ORDER BY at, fuse";
+
+fn quarter(at: DateTime<Utc>) -> i64 {
+    at.timestamp_millis().div_euclid(QUARTER.num_milliseconds())
+}
+
+impl Tx {
+    /// What was counted from one moment until another, both on a quarter of an hour.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn usage(
+        &mut self,
+        test: bool,
+        since: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<UsageRow>> {
+        Ok(on!(self, |db| sqlx::query_as(BETWEEN)
+            .bind(test)
+            .bind(quarter(since))
+            .bind(quarter(until))
+            .fetch_all(db)
+            .await)?)
+    }
+
+    /// Calls whose price is to be asked for: ours, the provider's identifier, and when it was made.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn attempts_without_price(
+        &mut self,
+        test: bool,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<(AttemptId, String, DateTime<Utc>)>> {
+        let rows: Vec<(Uuid, String, i64)> = on!(self, |db| sqlx::query_as(WITHOUT_PRICE)
+            .bind(now.timestamp_millis())
+            .bind(test)
+            .bind(i64::from(limit))
+            .fetch_all(db)
+            .await)?;
+        rows.into_iter()
+            .map(|(id, sid, at)| Ok((AttemptId(id), sid, super::moment(at, "attempts", &id.to_string())?)))
+            .collect()
+    }
+
+    /// Writes down what a call cost, once.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn set_price(&mut self, id: AttemptId, micros: i64) -> Result<()> {
+        on!(self, |db| sqlx::query(PRICE).bind(id.0).bind(micros).execute(db).await.map(drop))?;
+        Ok(())
+    }
+
+    /// The price is not known yet: when to ask again, if at all.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn ask_price_again(&mut self, id: AttemptId, at: Option<DateTime<Utc>>) -> Result<()> {
+        let at = at.map(|at| at.timestamp_millis());
+        on!(self, |db| sqlx::query(ASK_AGAIN).bind(id.0).bind(at).execute(db).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Writes down that a fuse is blown until then; `false` when that was known.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn blow_fuse(
+        &mut self,
+        fuse: &str,
+        test: bool,
+        until: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        let added = on!(self, |db| sqlx::query(BLOW)
+            .bind(fuse)
+            .bind(until.timestamp_millis())
+            .bind(test)
+            .bind(now.timestamp_millis())
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(added == 1)
+    }
+
+    /// Fuses that are blown now.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn blown_fuses(&mut self, now: DateTime<Utc>) -> Result<Vec<String>> {
+        let now = now.timestamp_millis();
+        Ok(on!(self, |db| sqlx::query_scalar(BLOWN).bind(now).fetch_all(db).await)?)
+    }
+}

@@ -1,0 +1,90 @@
+-- What texts cost: counted where it happens, in the unit of work that commits to a call or learns of its
+-- end, and kept when people and messages are long erased.
+
+-- What the counts need of a call, from its message at that moment.
+ALTER TABLE attempts ADD COLUMN kind TEXT;
+ALTER TABLE attempts ADD COLUMN test INTEGER;
+ALTER TABLE attempts ADD COLUMN country TEXT;
+ALTER TABLE attempts ADD COLUMN locale TEXT;
+ALTER TABLE attempts ADD COLUMN segments INTEGER;
+-- Estimate, and what the provider says it cost, in millionths.
+ALTER TABLE attempts ADD COLUMN cost_micros INTEGER;
+ALTER TABLE attempts ADD COLUMN price_micros INTEGER;
+-- When the provider is next asked for the price; NULL when it is known, or not asked for any more.
+ALTER TABLE attempts ADD COLUMN price_due_at INTEGER;
+
+CREATE INDEX attempts_without_price ON attempts (price_due_at) WHERE price_due_at IS NOT NULL;
+
+CREATE TABLE usage (
+    -- Quarters of an hour since 1970: days begin at another moment in every zone.
+    quarter INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    -- ISO 3166 alpha-2, empty when not known.
+    country TEXT NOT NULL,
+    locale TEXT NOT NULL,
+    test INTEGER NOT NULL CHECK (test IN (0, 1)),
+    -- Who counts: each connection for itself, so that none waits for another. One row may be below zero.
+    shard INTEGER NOT NULL,
+    -- Texts that the provider has, or may have: each call counts.
+    texts INTEGER NOT NULL,
+    segments INTEGER NOT NULL,
+    estimated_micros INTEGER NOT NULL,
+    -- Texts of which the price is known, and their price.
+    priced INTEGER NOT NULL,
+    actual_micros INTEGER NOT NULL,
+    PRIMARY KEY (quarter, kind, country, locale, test, shard)
+) STRICT;
+
+-- Fuses that are blown: the row is why the operator is told once.
+CREATE TABLE blown_fuses (
+    fuse TEXT NOT NULL,
+    -- The end of the hour or day.
+    until INTEGER NOT NULL,
+    test INTEGER NOT NULL CHECK (test IN (0, 1)),
+    at INTEGER NOT NULL,
+    PRIMARY KEY (fuse, until, test)
+) STRICT;
+
+-- A call counts from the moment a host commits to it; one that surely was not sent is taken back.
+CREATE TRIGGER attempts_are_counted AFTER INSERT ON attempts
+BEGIN
+    UPDATE attempts SET (kind, test, country, locale, segments, cost_micros) =
+        (SELECT messages.kind, messages.test, COALESCE(recipients.phone_country, ''), COALESCE(locale_sent, ''),
+            COALESCE(segments, 0), COALESCE(cost_micros, 0)
+         FROM messages JOIN recipients ON recipients.id = messages.recipient_id WHERE messages.id = NEW.message_id)
+    WHERE id = NEW.id;
+    INSERT INTO usage (quarter, kind, country, locale, test, shard, texts, segments, estimated_micros, priced, actual_micros)
+    SELECT intent_at / 900000, kind, country, locale, test, 0, 1, segments, cost_micros, 0, 0
+    FROM attempts WHERE id = NEW.id AND kind IS NOT NULL
+    ON CONFLICT (quarter, kind, country, locale, test, shard) DO UPDATE SET texts = texts + 1,
+        segments = segments + excluded.segments, estimated_micros = estimated_micros + excluded.estimated_micros;
+END;
+
+CREATE TRIGGER attempts_are_counted_back AFTER UPDATE OF outcome ON attempts
+WHEN NEW.kind IS NOT NULL
+    AND (OLD.outcome IS NULL OR OLD.outcome IN ('accepted', 'unknown')) <> (NEW.outcome IS NULL OR NEW.outcome IN ('accepted', 'unknown'))
+BEGIN
+    INSERT INTO usage (quarter, kind, country, locale, test, shard, texts, segments, estimated_micros, priced, actual_micros)
+    SELECT NEW.intent_at / 900000, NEW.kind, NEW.country, NEW.locale, NEW.test, 0, sign, sign * NEW.segments,
+        sign * NEW.cost_micros, 0, 0
+    FROM (SELECT CASE WHEN NEW.outcome IS NULL OR NEW.outcome IN ('accepted', 'unknown') THEN 1 ELSE -1 END AS sign)
+    WHERE TRUE
+    ON CONFLICT (quarter, kind, country, locale, test, shard) DO UPDATE SET texts = texts + excluded.texts,
+        segments = segments + excluded.segments, estimated_micros = estimated_micros + excluded.estimated_micros;
+END;
+
+-- The price is known some time after the end.
+CREATE TRIGGER prices_are_asked_for AFTER UPDATE OF outcome ON attempts
+WHEN NEW.outcome = 'accepted' AND OLD.outcome IS NOT 'accepted' AND NEW.price_micros IS NULL
+BEGIN
+    UPDATE attempts SET price_due_at = NEW.intent_at + 3600000 WHERE id = NEW.id;
+END;
+
+CREATE TRIGGER prices_are_counted AFTER UPDATE OF price_micros ON attempts
+WHEN NEW.kind IS NOT NULL AND OLD.price_micros IS NULL AND NEW.price_micros IS NOT NULL
+BEGIN
+    INSERT INTO usage (quarter, kind, country, locale, test, shard, texts, segments, estimated_micros, priced, actual_micros)
+    VALUES (NEW.intent_at / 900000, NEW.kind, NEW.country, NEW.locale, NEW.test, 0, 0, 0, 0, 1, NEW.price_micros)
+    ON CONFLICT (quarter, kind, country, locale, test, shard) DO UPDATE SET priced = priced + 1,
+        actual_micros = actual_micros + excluded.actual_micros;
+END;

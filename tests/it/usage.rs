@@ -1,0 +1,139 @@
+//! What texts cost: counted once for each call that may be billed, kept when people are erased, and
+//! held against what the clinic will spend.
+
+use crate::delivery::{BO, code, notice};
+use crate::for_each_database;
+use crate::support::{ANA, TestHost};
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use tidings::config::{BudgetFuse, FusePer};
+use tidings::sandbox::Fault;
+
+async fn total(host: &TestHost) -> Value {
+    host.get("/api/v1/usage").await["total"].clone()
+}
+
+fn fuse(kind: Option<&str>, segments: u32) -> BudgetFuse {
+    BudgetFuse {
+        kind: kind.map(str::to_owned),
+        country: None,
+        per: FusePer::Hour,
+        segments: Some(segments),
+        cost: None,
+    }
+}
+
+for_each_database! {
+    async fn each_call_that_may_be_billed_counts_and_no_other(start: Start) {
+        let host = start.host().await;
+        host.sandbox.script(ANA, [Fault::Refuse(30007), Fault::TooManyRequests(Some(1))]);
+        host.message(notice(ANA)).await;
+        host.message(notice(ANA)).await;
+        host.message(notice(BO)).await;
+        host.run().await;
+        for _ in 0..6 {
+            host.run_after(TimeDelta::minutes(10)).await;
+        }
+        let sent = host.texts_to(ANA).len() + host.texts_to(BO).len();
+        assert_eq!(total(&host).await["messages"], json!(sent));
+    }
+
+    async fn many_at_once_are_counted_right_and_stay_when_people_are_erased(start: Start) {
+        let host = start.host().await;
+        for _ in 0..40 {
+            host.message(notice(ANA)).await;
+        }
+        host.run().await;
+        let counted = total(&host).await;
+        let sent = host.sandbox.texts_to(ANA);
+        let segments: u32 = sent.iter().map(|text| text.segments).sum();
+        assert_eq!((&counted["messages"], &counted["segments"]), (&json!(sent.len()), &json!(segments)));
+        assert!(sent.len() > 10, "{}", sent.len());
+        host.run_after(TimeDelta::hours(2)).await;
+        for _ in 0..3 {
+            host.host.sweep().await.unwrap();
+        }
+        let priced = total(&host).await;
+        assert_eq!(priced["priced"], json!(sent.len()));
+        host.request("DELETE", &format!("/api/v1/recipients/{}", ANA.replace('+', "%2B")), None).await;
+        assert_eq!(total(&host).await, priced);
+    }
+
+    async fn a_blown_fuse_holds_its_type_until_the_next_hour_and_tells_once(start: Start) {
+        let mut start = start;
+        start.config.budget.fuses = vec![fuse(Some("prescription-ready"), 2)];
+        let host = start.host().await;
+        let mut ids = Vec::new();
+        for n in 0..4 {
+            let to = format!("+1202555015{n}");
+            ids.push(host.message(notice(&to)).await);
+            host.run().await;
+        }
+        let story = host.story(&ids[3]).await;
+        assert_eq!((&story["state"], &story["reason"]["code"]), (&json!("held"), &json!("budget-blown")), "{story}");
+        assert_eq!(host.get("/readyz").await["fuses_blown"], json!(["prescription-ready to all countries per hour"]));
+        let left = host.get("/api/v1/usage").await["budget"][0].clone();
+        assert_eq!((&left["segments_used"], &left["segments_left"]), (&json!(2), &json!(0)));
+        // Another type goes on, and the next hour this one too.
+        host.message(code(BO)).await;
+        host.run().await;
+        assert_eq!(host.texts_to(BO).len(), 1);
+        host.run_after(TimeDelta::hours(1)).await;
+        assert_eq!(host.story(&ids[2]).await["state"], "delivered");
+        assert_eq!(host.get("/readyz").await["fuses_blown"], json!([]));
+    }
+
+    async fn what_is_kept_for_urgent_texts_is_theirs(start: Start) {
+        let mut start = start;
+        start.config.budget.reserve = 50;
+        start.config.budget.fuses = vec![fuse(None, 4)];
+        let host = start.host().await;
+        let mut states = Vec::new();
+        for n in 0..3 {
+            let id = host.message(notice(&format!("+1202555015{n}"))).await;
+            host.run().await;
+            states.push(host.story(&id).await["state"].as_str().unwrap().to_owned());
+        }
+        assert_eq!(states, ["delivered", "delivered", "held"]);
+        host.message(code(BO)).await;
+        host.run().await;
+        assert_eq!(host.texts_to(BO).len(), 1);
+    }
+
+    async fn a_question_that_makes_no_sense_is_named(start: Start) {
+        let host = start.host().await;
+        for query in ["by=week", "since=2026-12-01&until=2026-11-01", "since=2020-01-01", "from=2026-11-01"] {
+            assert_eq!(host.request("GET", &format!("/api/v1/usage?{query}"), None).await.0, 422, "{query}");
+        }
+        assert_eq!(host.get("/api/v1/usage?by=type").await["items"], json!([]));
+    }
+}
+
+/// Of the settings alone: once is enough.
+#[tokio::test]
+async fn a_trial_account_counts_twilios_own_words_and_says_what_is_left() {
+    let mut start = crate::support::Start::sqlite();
+    start.config.twilio.trial = true;
+    start.config.twilio.trial_credit = 20_000;
+    let host = start.host().await;
+    let before = host.get("/api/v1/usage").await["trial"].clone();
+    assert_eq!((&before["credit"], &before["texts_left"]), (&json!("0.020000"), &json!(2)));
+    let id = host.message(notice(ANA)).await;
+    host.run().await;
+    // 38 characters more than the text itself.
+    let story = host.story(&id).await;
+    let body = story["text"]["body"].as_str().unwrap();
+    let alone = tidings::domain::segments::count(body).parts;
+    let both = tidings::domain::segments::count(&format!("{}{body}", tidings::twilio::TRIAL_PREFIX)).parts;
+    assert_eq!(
+        (story["text"]["segments"].as_u64(), tidings::twilio::TRIAL_PREFIX.len()),
+        (Some(u64::from(both)), 38)
+    );
+    assert!(alone <= both);
+    host.message(notice(BO)).await;
+    host.run().await;
+    host.message(notice("+12025550145")).await;
+    host.run().await;
+    assert_eq!(host.get("/api/v1/usage").await["trial"]["texts_left"], json!(0));
+    assert!(host.get("/readyz").await["fuses_blown"].to_string().contains("trial"));
+}
