@@ -186,6 +186,8 @@ fn account_at(
         currency: real.currency.clone(),
         trial: real.trial,
         trial_credit: real.trial_credit,
+        opt_out_answers: real.opt_out_answers,
+        cancel_is_opt_out: real.cancel_is_opt_out,
         ..TwilioSettings::default()
     }
 }

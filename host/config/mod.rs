@@ -282,6 +282,8 @@ impl Config {
             requests_per_minute: self.server.requests_per_minute,
             price_per_segment_micros: self.twilio.price_per_segment,
             currency: self.twilio.currency.clone(),
+            opt_out_answers: self.twilio.opt_out_answers,
+            cancel_is_opt_out: self.twilio.cancel_is_opt_out,
             permits: service::Permits {
                 urgent: self.lanes.urgent,
                 normal: self.lanes.normal,

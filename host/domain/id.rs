@@ -48,6 +48,10 @@ ids! {
     AttemptId,
     /// One inbound text.
     ReplyId,
+    /// What a reply asks of the clinic's system.
+    RequestId,
+    /// One question back to a phone.
+    QuestionId,
     /// One API key.
     KeyId,
     /// One running host process.

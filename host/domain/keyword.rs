@@ -22,6 +22,16 @@ impl Keyword {
     }
 }
 
+/// Who answers STOP and START.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptOutAnswers {
+    /// The provider's own filter: a second answer would be one too many, and is refused.
+    Twilio,
+    /// The host: the provider's filter was taken out of the account.
+    Tidings,
+}
+
 /// Twilio's words (Twilio: Support for Opt-Out Keywords; REVOKE and OPTOUT since the FCC's revocation
 /// rule). YES is left out of the start words: patients write it to confirm a visit, and a phone that
 /// never said stop need not start.

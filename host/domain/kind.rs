@@ -3,7 +3,7 @@
 use super::message::{Lane, Priority};
 use super::value::ValueType;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -103,6 +103,8 @@ pub struct Kind {
     pub on_policy_failure: OnPolicyFailure,
     /// See the type.
     pub on_unknown: OnUnknown,
+    /// What its words ask the reader to reply: `confirm`, `reschedule`.
+    pub asks: BTreeSet<String>,
     /// The most segments a text may cost: by locale, `default` for the others.
     pub max_parts: BTreeMap<String, u32>,
     /// Its variables by name.

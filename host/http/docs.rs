@@ -23,10 +23,11 @@ use utoipa::{Modify, OpenApi};
     tags(
         (name = "events", description = "Facts that other systems post"),
         (name = "messages", description = "Texts, and the story of each"),
-        (name = "recipients", description = "People and what they want"),
         (name = "links", description = "Short links in texts"),
         (name = "usage", description = "What texts cost, and what is left"),
         (name = "webhooks", description = "How your own systems are told what happens"),
+        (name = "recipients", description = "People, what they want and what they agreed to"),
+        (name = "replies", description = "What patients text, and what they ask for"),
         (name = "twilio", description = "What Twilio calls"),
         (name = "operations", description = "Whether the host is well"),
     )

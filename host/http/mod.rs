@@ -20,6 +20,7 @@ mod peer;
 mod preview;
 mod problem;
 mod recipients;
+mod replies;
 mod sms;
 mod usage;
 mod views;
@@ -117,6 +118,7 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
         .routes(routes!(webhook_endpoints::rotate))
         .routes(routes!(webhook_endpoints::replay))
         .routes(routes!(webhook_endpoints::enable))
+        .routes(routes!(replies::list))
         .routes(routes!(webhooks::status))
         .routes(routes!(webhooks::status_by_older_name))
         .routes(routes!(webhooks::inbound))

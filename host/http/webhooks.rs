@@ -103,6 +103,7 @@ pub(super) async fn inbound(
             OptOutType::Start => Keyword::Start,
             OptOutType::Help => Keyword::Help,
         }),
+        media: inbound.media,
         test,
     };
     api.accept_reply(&reply).await?;

@@ -12,6 +12,7 @@ use super::template;
 use super::templates::Templates;
 use super::translator::{Notes, Translator};
 use super::{REFERENCE, RenderError, RenderRequest, Rendered};
+use crate::domain::keyword::LocaleWords;
 use crate::domain::kind::{Kind, OnMissing, TypeName};
 use crate::domain::policy::Discretion;
 use crate::domain::segments::{self, Segments};
@@ -74,6 +75,17 @@ impl Catalogue {
     /// The locales, and `templates`, that run on their last good version.
     pub fn kept(&self) -> impl Iterator<Item = &str> {
         self.kept.iter().map(String::as_str)
+    }
+
+    /// The words that readers of this language send.
+    #[must_use]
+    pub fn keywords(&self, tag: &str) -> Option<&LocaleWords> {
+        self.negotiate(tag).and_then(|tag| self.locales.get(&tag)).map(|locale| &locale.keywords)
+    }
+
+    /// The words of all locales, with their names.
+    pub fn all_keywords(&self) -> impl Iterator<Item = (&str, &LocaleWords)> {
+        self.locales.iter().map(|(tag, locale)| (tag.as_str(), &locale.keywords))
     }
 
     /// The locale that a reader of this language can read: `tl` finds `fil`, `zh-CN` finds

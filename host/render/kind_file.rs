@@ -31,6 +31,8 @@ struct KindFile {
     #[serde(default = "reconcile")]
     on_unknown: OnUnknown,
     #[serde(default)]
+    asks: Vec<Spanned<String>>,
+    #[serde(default)]
     max_parts: BTreeMap<Spanned<String>, Spanned<u32>>,
     #[serde(default)]
     variables: BTreeMap<Spanned<String>, VariableTable>,
@@ -95,6 +97,9 @@ pub(super) fn parse(name: &str, source: &Source) -> Result<Kind, Vec<Fault>> {
     if !is_word(file.scope.as_ref()) {
         faults.push(source.fault(file.scope.span().start, "a scope is one word: `appointments`"));
     }
+    for wish in file.asks.iter().filter(|wish| !is_word(wish.as_ref())) {
+        faults.push(source.fault(wish.span().start, "what a text asks for is one word: `confirm`"));
+    }
     let mut max_parts = BTreeMap::new();
     for (locale, parts) in file.max_parts {
         if locale.as_ref() != "default" && !crate::domain::language::is_well_formed(locale.as_ref()) {
@@ -127,6 +132,7 @@ pub(super) fn parse(name: &str, source: &Source) -> Result<Kind, Vec<Fault>> {
         on_missing: file.on_missing,
         on_policy_failure: file.on_policy_failure,
         on_unknown: file.on_unknown,
+        asks: file.asks.into_iter().map(Spanned::into_inner).collect(),
         max_parts,
         variables,
     })

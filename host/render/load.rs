@@ -9,12 +9,14 @@ use super::files::{Files, Read};
 use super::flaw::Flaw;
 use super::formats::Formats;
 use super::ftl::{self, FtlFile};
+use super::keywords;
 use super::language;
 use super::lint::{self, Reference};
 use super::locale::Locale;
 use super::templates::Templates;
 use super::words::{self, Words};
 use super::{Links, REFERENCE, RenderLoadError, RenderRequest, RenderSettings};
+use crate::domain::keyword::LocaleWords;
 use crate::domain::kind::Kind;
 use crate::domain::policy::Discretion;
 use std::collections::{BTreeMap, BTreeSet};
@@ -274,10 +276,12 @@ fn read_locale(
     };
     let mut files: Vec<FtlFile> = Vec::new();
     let mut formats_file = None;
+    let mut own_keywords = LocaleWords::default();
     for (name, read) in read {
         let parsed = read.clone().map_err(|fault| vec![fault]).and_then(|source| ftl::parse(&source));
         match parsed {
             Ok(parsed) if name == words::FILE => formats_file = Some(parsed),
+            Ok(parsed) if name == keywords::FILE => own_keywords = keywords::read(&parsed, faults),
             Ok(parsed) => files.push(parsed),
             Err(found) => faults.extend(found),
         }
@@ -292,7 +296,8 @@ fn read_locale(
         faults.push(Fault::whole(&folder, text).by("language-tag"));
         return None;
     };
-    (!files.is_empty()).then(|| Locale::new(tag, id, formats, files, formats_file))
+    (!files.is_empty())
+        .then(|| Locale::new(tag, id, formats, files, formats_file).with_keywords(own_keywords))
 }
 
 /// Files that are gone or empty, with texts that nobody has any more: an editor is saving, or

@@ -5,6 +5,7 @@ use super::formats::Formats;
 use super::ftl::FtlFile;
 use super::functions;
 use super::lint;
+use crate::domain::keyword::LocaleWords;
 use arc_swap::ArcSwap;
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
@@ -26,6 +27,8 @@ pub(super) struct Locale {
     pub(super) files: Vec<FtlFile>,
     /// The file with its formats.
     pub(super) formats_file: Option<FtlFile>,
+    /// The words that its readers send.
+    pub(super) keywords: LocaleWords,
     bundle: ArcSwap<Bundle>,
 }
 
@@ -39,7 +42,13 @@ impl Locale {
         formats_file: Option<FtlFile>,
     ) -> Self {
         let bundle = ArcSwap::from_pointee(bundle(tag, &files));
-        Self { tag: tag.to_owned(), id, formats: Arc::new(formats), files, formats_file, bundle }
+        let (tag, keywords) = (tag.to_owned(), LocaleWords::default());
+        Self { tag, id, formats: Arc::new(formats), files, formats_file, keywords, bundle }
+    }
+
+    /// The same with the words that its readers send.
+    pub(super) fn with_keywords(self, keywords: LocaleWords) -> Self {
+        Self { keywords, ..self }
     }
 
     /// Whether there is a text for a key.

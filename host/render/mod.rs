@@ -24,6 +24,7 @@ mod flaw;
 mod formats;
 mod ftl;
 mod functions;
+mod keywords;
 mod kind_file;
 mod language;
 mod link;

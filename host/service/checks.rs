@@ -82,6 +82,12 @@ impl Host {
         }
     }
 
+    /// The id of somebody of whom only the phone is known.
+    pub(super) fn id_of_phone(&self, phone: &PhoneNumber) -> String {
+        let hash = self.store.keys().hash("phone", phone.e164());
+        format!("phone-{}", crate::store::seal::hex(&hash[..8]))
+    }
+
     fn clinic_words(&self) -> crate::render::ClinicWords {
         crate::render::ClinicWords {
             name: self.settings.clinic.name.clone(),
@@ -166,10 +172,7 @@ impl Host {
         check_id(&format!("{pointer}/id"), posted.id.as_deref(), wrong);
         let id = match (&posted.id, &phone) {
             (Some(id), _) => Some(id.clone()),
-            (None, Some(phone)) => {
-                let hash = self.store.keys().hash("phone", phone.e164());
-                Some(format!("phone-{}", crate::store::seal::hex(&hash[..8])))
-            }
+            (None, Some(phone)) => Some(self.id_of_phone(phone)),
             (None, None) => {
                 if wrong.len() == before {
                     wrong.push(FieldError::new(pointer, "needs an id, a phone, or both"));

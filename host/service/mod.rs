@@ -64,7 +64,7 @@ pub use people::{PersonError, PostedPreferences, PostedRecipient};
 pub use plan::{EventStory, Passed};
 pub use preview::{Judged, Preview, PreviewText};
 pub use receipts::{Receipt, Received};
-pub use replies::Inbound;
+pub use replies::{Inbound, ReplyEntry, ReplyFilter, ReplyPage};
 pub use retention::Retention;
 pub use scopes::{SCOPES, ScopeError, check_scope};
 pub use story::{ActError, Story, release};
@@ -73,6 +73,7 @@ pub use webhooks::{EndpointError, EndpointStory, NewEndpoint, WebhookSettings};
 
 use crate::clock::{Chance, Clock};
 use crate::domain::id::HostId;
+use crate::domain::keyword::OptOutAnswers;
 use crate::domain::message::{Lane, Message};
 use crate::domain::window::DailyWindow;
 use crate::outbound::{Caller as Outside, Guard as OutsideGuard};
@@ -143,6 +144,10 @@ pub struct Settings {
     pub price_per_segment_micros: i64,
     /// ISO 4217.
     pub currency: String,
+    /// Who answers STOP and START.
+    pub opt_out_answers: OptOutAnswers,
+    /// Whether CANCEL stops all texts, or cancels a visit.
+    pub cancel_is_opt_out: bool,
     /// How many at once.
     pub permits: Permits,
     /// How long what is kept.

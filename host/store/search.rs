@@ -107,7 +107,37 @@ const NEWEST_TO_PHONE: &str = concat!(
       ORDER BY COALESCE(sent_at, updated_at) DESC, id DESC LIMIT 1"
 );
 
+// What a reply may answer: it may be there before we know that the text was sent.
+const ASKED_OF_PHONE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM messages WHERE phone_hash = $1 AND test = $2 AND occurrence > $3 AND subject_id IS NOT NULL AND NOT superseded
+        AND state IN ('sending', 'unknown', 'accepted', 'sent', 'delivered')
+      ORDER BY COALESCE(sent_at, updated_at) DESC, id DESC LIMIT 50"
+);
+
 impl Tx {
+    /// The texts about subjects still to come that went to a phone, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn asked_of_phone(
+        &mut self,
+        phone: &PhoneNumber,
+        test: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Message>> {
+        let hash = self.phone_hash(phone);
+        let rows: Vec<MessageRow> = on!(self, |db| sqlx::query_as(ASKED_OF_PHONE)
+            .bind(&hash)
+            .bind(test)
+            .bind(now.timestamp_millis())
+            .fetch_all(db)
+            .await)?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
     /// What a person was sent since then, other than this message: type, moment and state, the
     /// newest first.
     ///

@@ -2,6 +2,7 @@
 
 use super::Sender;
 use super::signature::Verifier;
+use crate::domain::keyword::OptOutAnswers;
 use crate::domain::secret::Secret;
 use serde::{Deserialize, Deserializer, de};
 use std::path::PathBuf;
@@ -34,6 +35,12 @@ pub struct TwilioSettings {
     pub messaging_service_sid: Option<String>,
     /// Twilio Verify, for clinics that leave their one-time codes to it.
     pub verify_service_sid: Option<String>,
+    /// Who answers STOP and START: `twilio` (its filter does, for every account that has not had it taken
+    /// out), or `tidings`. HELP is answered by us in any case, for Twilio does not name the clinic.
+    pub opt_out_answers: OptOutAnswers,
+    /// Whether CANCEL stops all texts. It does at Twilio; not so where Advanced Opt-Out was told to leave
+    /// the word alone: then it cancels a visit.
+    pub cancel_is_opt_out: bool,
     /// Twilio's address; a region has its own, such as `https://api.sydney.au1.twilio.com`.
     pub base_url: String,
     /// How long a connection may take: `"5s"`.
@@ -69,6 +76,8 @@ impl Default for TwilioSettings {
             phone_number: None,
             messaging_service_sid: None,
             verify_service_sid: None,
+            opt_out_answers: OptOutAnswers::Twilio,
+            cancel_is_opt_out: true,
             base_url: "https://api.twilio.com".to_owned(),
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(15),

@@ -30,3 +30,37 @@ reply-started = { $clinic }: you will get our texts again.
 # To START. HELP stays in Latin letters in every language.
 # Example: Reply HELP for help.
 reply-for-help = Reply HELP for help.
+
+# To a reply that may be about several visits: which one? The visits follow, each with a number.
+# Variables:
+#   $clinic (Text) - the clinic's name, e.g. Lakeside Clinic
+# Example: Lakeside Clinic: which visit do you mean?
+which-visit = { $clinic }: which visit do you mean?
+
+# The first visit to choose from. Keep the digit.
+# Variables:
+#   $at (Time) - start of the visit
+# Example: 1: Sat, Mar 7, 2:30 PM.
+which-visit-first = 1: { DATETIME($at, style: "day") }, { DATETIME($at, style: "time") }.
+
+# The second visit to choose from. Keep the digit.
+# Variables:
+#   $at (Time) - start of the visit
+# Example: 2: Mon, Mar 9, 9:00 AM.
+which-visit-second = 2: { DATETIME($at, style: "day") }, { DATETIME($at, style: "time") }.
+
+# The third visit to choose from. Keep the digit.
+# Variables:
+#   $at (Time) - start of the visit
+# Example: 3: Wed, Sep 30, 12:15 AM.
+which-visit-third = 3: { DATETIME($at, style: "day") }, { DATETIME($at, style: "time") }.
+
+# The fourth visit to choose from. Keep the digit.
+# Variables:
+#   $at (Time) - start of the visit
+# Example: 4: Thu, Oct 1, 11:45 AM.
+which-visit-fourth = 4: { DATETIME($at, style: "day") }, { DATETIME($at, style: "time") }.
+
+# How to choose.
+# Example: Reply with the number.
+which-visit-reply = Reply with the number.

@@ -27,8 +27,8 @@ CREATE INDEX replies_by_age ON replies (received_at, id);
 CREATE TABLE requests (
     id UUID PRIMARY KEY,
     reply_id UUID NOT NULL UNIQUE REFERENCES replies (id),
-    -- The text that it answers.
-    message_id UUID NOT NULL REFERENCES messages (id),
+    -- The text that it answers; it may be gone by now.
+    message_id UUID NOT NULL,
     recipient_id TEXT NOT NULL REFERENCES recipients (id),
     -- confirm, cancel, reschedule, or a name of the policy's own.
     name TEXT NOT NULL CHECK (name <> ''),

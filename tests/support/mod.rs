@@ -159,6 +159,8 @@ impl Start {
             timeout: given.timeout,
             trial: given.trial,
             trial_credit: given.trial_credit,
+            opt_out_answers: given.opt_out_answers,
+            cancel_is_opt_out: given.cancel_is_opt_out,
             ..TwilioSettings::default()
         };
         let client: Arc<dyn Provider> = Arc::new(TwilioClient::new(&self.config.twilio).unwrap());

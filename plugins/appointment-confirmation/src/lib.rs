@@ -6,8 +6,8 @@
 use serde::Deserialize;
 use tidings_policy::{
     DecideContext, Decision, Description, Error, Event, Facts, FailedAttempt, Inbound, Message, MessagePlan,
-    PlannedMessage, Policy, ReplyAction, ReplyWords, Retries, RetryDecision, Role, Schema, UnixMs,
-    export_policy, lacks_moment, reason,
+    PlannedMessage, Policy, REPLY_WISH, ReplyAction, ReplyWords, Retries, RetryDecision, Role, Schema,
+    UnixMs, export_policy, lacks_moment, reason,
     rules::{self, Caps, Quiet, Refused, TooLate},
 };
 
@@ -55,7 +55,7 @@ impl Policy for AppointmentConfirmation {
                 "appointment.canceled",
                 "appointment.completed",
             ])
-            .reads([STARTS_AT])
+            .reads([STARTS_AT, REPLY_WISH])
             .settings(ReplyWords::schema(Caps::schema(Quiet::schema(schema))))
     }
 

@@ -8,8 +8,8 @@
 use serde::Deserialize;
 use tidings_policy::{
     DecideContext, Decision, Description, Error, Event, Facts, FailedAttempt, Inbound, Message, MessagePlan,
-    PlannedMessage, Policy, ReplyAction, ReplyWords, Retries, RetryDecision, Role, Schema, Span, UnixMs,
-    export_policy, lacks_moment, reason,
+    PlannedMessage, Policy, REPLY_WISH, ReplyAction, ReplyWords, Retries, RetryDecision, Role, Schema, Span,
+    UnixMs, export_policy, lacks_moment, reason,
     rules::{self, Caps, Quiet, Refused, TooLate},
 };
 
@@ -85,7 +85,7 @@ impl Policy for AppointmentReminder {
                 "appointment.canceled",
                 "appointment.completed",
             ])
-            .reads([STARTS_AT])
+            .reads([STARTS_AT, REPLY_WISH])
             .settings(ReplyWords::schema(Caps::schema(Quiet::schema(schema))))
     }
 

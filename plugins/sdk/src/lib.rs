@@ -64,7 +64,7 @@ pub use open_hours::OpenHours;
 pub use plan::lacks_moment;
 pub use policy::{Error, NoSettings, Policy};
 pub use reason::reason;
-pub use replies::{ReplyWords, Wish};
+pub use replies::{REPLY_WISH, ReplyWords, Wish};
 pub use retries::{Backoff, Retries};
 pub use schema::Schema;
 pub use span::Span;

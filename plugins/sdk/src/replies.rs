@@ -38,6 +38,12 @@ impl Wish {
         }
     }
 
+    /// The wish of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Confirm, Self::Reschedule, Self::Cancel].into_iter().find(|wish| wish.name() == name)
+    }
+
     const fn sentence(self) -> &'static str {
         match self {
             Self::Confirm => "The reply confirms the visit.",
@@ -46,6 +52,10 @@ impl Wish {
         }
     }
 }
+
+/// The fact in which the host says what a reply wishes by the words of the reader's own language
+/// (`locales/<tag>/keywords.ftl`). A policy that answers replies lists it in `describe.inputs`.
+pub const REPLY_WISH: &str = "reply.wish";
 
 /// Words with which people end all texts, at Twilio and by the rules of the FCC: a visit must not be
 /// canceled by one, nor a person opted out who only wanted to cancel.
@@ -115,12 +125,13 @@ impl ReplyWords {
     /// clear what is wished for and for which visit, else a person reads it.
     #[must_use]
     pub fn answer(&self, m: &Inbound) -> ReplyAction {
-        if is_opt_out(&m.text) {
+        let wish = self.wish(&m.text).or_else(|| m.facts().text(REPLY_WISH).and_then(Wish::named));
+        if wish.is_none() && is_opt_out(&m.text) {
             let why = reason("opt-out-word", "This word ends all texts to whoever replies it.")
                 .moment("received-at", m.received_at);
             return ReplyAction::OptOut(why);
         }
-        let Some(wish) = self.wish(&m.text) else {
+        let Some(wish) = wish else {
             let why = reason("not-understood", "The reply is none of the words that mean something.")
                 .moment("received-at", m.received_at);
             return ReplyAction::HandToStaff(why);
@@ -189,6 +200,18 @@ mod tests {
         ] {
             assert_eq!(answered(&visit(), text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn the_words_of_the_readers_language_are_understood_by_the_host() {
+        let said = |wish: &str, text: &str| {
+            answered(&visit().fact(REPLY_WISH, crate::Value::Text(wish.to_owned())), text)
+        };
+        assert_eq!(said("confirm", "xác nhận"), "request confirm: confirm");
+        assert_eq!(said("reschedule", "otro día"), "request reschedule: reschedule");
+        // The clinic has told Twilio to leave the word alone.
+        assert_eq!(said("cancel", "CANCEL"), "request cancel: cancel");
+        assert_eq!(said("sing", "la la"), "hand to staff: not-understood");
     }
 
     #[test]

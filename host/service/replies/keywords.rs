@@ -1,0 +1,109 @@
+//! STOP, START and HELP: the provider's words in every language, and each locale's own. A word that ends
+//! texts is heard in any language, unless the writer's own gives it another meaning.
+
+use super::super::Host;
+use super::{Conversation, Inbound, Meaning};
+use crate::domain::consent::Choice;
+use crate::domain::keyword::{CANCEL, Keyword, LocaleWords, OptOutAnswers, bare, keyword, provider_reads};
+use crate::domain::kind::TypeName;
+use crate::render::Catalogue;
+
+/// A text that was read as a keyword.
+pub(super) struct Read {
+    word: Keyword,
+    /// The provider has answered already, and says so.
+    handled: bool,
+    /// The provider's own filter takes it for a keyword, too.
+    provider: bool,
+    /// The locale whose word it is.
+    language: Option<String>,
+}
+
+impl Host {
+    pub(super) fn read_keyword(&self, inbound: &Inbound, conversation: &Conversation) -> Option<Read> {
+        if let Some(word) = inbound.handled {
+            return Some(Read { word, handled: true, provider: true, language: None });
+        }
+        if self.cancels_visits(&inbound.text) {
+            return None;
+        }
+        if let Some(word) = keyword(&inbound.text) {
+            let provider = provider_reads(&inbound.text);
+            return Some(Read { word, handled: false, provider, language: None });
+        }
+        let catalogue = self.renderer.snapshot();
+        let own = self.own_words(&catalogue, conversation);
+        let read = |language: &str, word| Read {
+            word,
+            handled: false,
+            provider: false,
+            language: Some(language.to_owned()),
+        };
+        for (language, words) in &own {
+            if let Some(word) = words.keyword(&inbound.text) {
+                return Some(read(language, word));
+            }
+        }
+        if own.iter().any(|(_, words)| words.wish(&inbound.text).is_some()) {
+            return None;
+        }
+        catalogue.all_keywords().find_map(|(tag, words)| Some(read(tag, words.keyword(&inbound.text)?)))
+    }
+
+    /// The clinic has taken this word out of those that stop all texts.
+    pub(super) fn cancels_visits(&self, text: &str) -> bool {
+        !self.settings.cancel_is_opt_out && bare(text) == CANCEL
+    }
+
+    /// What a text wishes about a visit, by the words of the writer's own languages.
+    pub(super) fn read_wish(&self, text: &str, conversation: &Conversation) -> Option<&'static str> {
+        if self.cancels_visits(text) {
+            return Some("cancel");
+        }
+        let catalogue = self.renderer.snapshot();
+        self.own_words(&catalogue, conversation).iter().find_map(|(_, words)| words.wish(text))
+    }
+
+    /// The words of the person's language, of the text they were sent last, of the clinic and of English.
+    fn own_words<'a>(
+        &self,
+        catalogue: &'a Catalogue,
+        conversation: &Conversation,
+    ) -> Vec<(String, &'a LocaleWords)> {
+        let sent = conversation.newest.as_ref().and_then(|message| message.text.as_ref());
+        let languages = [
+            conversation.person.as_ref().and_then(|person| person.language.as_deref()),
+            sent.map(|text| text.locale_sent.as_str()),
+            Some(self.settings.clinic.language.as_str()),
+            Some(crate::render::REFERENCE),
+        ];
+        let mut own: Vec<(String, &LocaleWords)> = Vec::new();
+        for language in languages.into_iter().flatten() {
+            if let Some(words) = catalogue.keywords(language)
+                && !own.iter().any(|(_, known)| std::ptr::eq(*known, words))
+            {
+                own.push((language.to_owned(), words));
+            }
+        }
+        own
+    }
+
+    /// Who answers, if anybody: the provider where it does, and we where it does not.
+    pub(super) fn by_keyword(&self, read: &Read, conversation: &Conversation) -> Meaning {
+        let ours = self.settings.opt_out_answers == OptOutAnswers::Tidings;
+        let stopped = conversation.consents.phone_stopped();
+        let (choice, answer, is_ours) = match read.word {
+            // Confirmed once: a phone that has said stop before is not told so again.
+            Keyword::Stop => (Some(Choice::OptOut), "reply-stopped", (ours || !read.provider) && !stopped),
+            Keyword::Start => (Some(Choice::OptIn), "reply-started", ours || !read.provider),
+            // The provider refuses what goes to a phone that it blocks.
+            Keyword::Help => (None, "reply-help", ours || !stopped),
+        };
+        Meaning {
+            choice,
+            answer: (is_ours && !read.handled).then(|| TypeName::from(answer)),
+            language: read.language.clone(),
+            ..Meaning::plain(read.word.name(), "keyword")
+        }
+    }
+}

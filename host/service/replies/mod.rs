@@ -1,0 +1,216 @@
+//! Replies: an inbound text is kept once, however often it is delivered. STOP, START and HELP come
+//! before any policy; what else a text means is for the policy of the type that it seems to answer. A
+//! request becomes an entry for the clinic's system; what is clear to nobody goes to staff.
+
+mod answers;
+mod keywords;
+mod list;
+mod policy;
+mod visits;
+
+pub use list::{ReplyEntry, ReplyFilter, ReplyPage};
+
+use super::consents::said_by_phone;
+use super::record::{About, Recorded};
+use super::{Host, HostError};
+use crate::domain::consent::{Choice, Consents};
+use crate::domain::id::{MessageId, ReplyId, RequestId};
+use crate::domain::keyword::Keyword;
+use crate::domain::kind::TypeName;
+use crate::domain::message::Message;
+use crate::domain::phone::PhoneNumber;
+use crate::domain::recipient::Recipient;
+use crate::store::{NewRequest, OpenQuestion, Reply};
+use chrono::{DateTime, Utc};
+use visits::Visit;
+
+/// A text that a phone sent us.
+#[derive(Clone, Debug)]
+pub struct Inbound {
+    /// The provider's identifier.
+    pub sid: String,
+    /// Who wrote.
+    pub from: PhoneNumber,
+    /// What was written.
+    pub text: String,
+    /// What the provider took it for, and has answered already (Twilio: Advanced Opt-Out).
+    pub handled: Option<Keyword>,
+    /// Pictures and the like that came with it; they are not fetched.
+    pub media: u32,
+    /// It came through the sandbox.
+    pub test: bool,
+}
+
+/// What is known when a text comes in.
+struct Conversation {
+    /// On a phone that several people share, the one who was written to last.
+    person: Option<Recipient>,
+    /// The newest text about a subject.
+    newest: Option<Message>,
+    /// Visits to come that the phone was asked about, the one asked about last first.
+    visits: Vec<Visit>,
+    /// We asked which visit was meant.
+    question: Option<OpenQuestion>,
+    consents: Consents,
+}
+
+/// What a reply was taken to mean.
+struct Meaning {
+    word: &'static str,
+    /// Stable, for staff; what a policy says beyond it may quote the reply, and stays in its decision.
+    code: String,
+    /// The message it answers, and the person whom that was for.
+    answered: Option<(MessageId, String)>,
+    record: Option<Recorded>,
+    answer: Option<TypeName>,
+    /// The language of the answer, where the word itself tells it.
+    language: Option<String>,
+    choice: Option<Choice>,
+    /// What is asked of the clinic's system, about the message that is answered.
+    request: Option<String>,
+    /// The visits to choose from, in order.
+    ask_which: Vec<Message>,
+}
+
+impl Meaning {
+    fn plain(word: &'static str, code: &str) -> Self {
+        Self {
+            word,
+            code: code.to_owned(),
+            answered: None,
+            record: None,
+            answer: None,
+            language: None,
+            choice: None,
+            request: None,
+            ask_which: Vec::new(),
+        }
+    }
+
+    fn staff(code: &str) -> Self {
+        Self::plain("hand_to_staff", code)
+    }
+}
+
+impl Host {
+    /// Takes in a text. `false` when it had been delivered before.
+    ///
+    /// # Errors
+    ///
+    /// The database failed; the provider should deliver it again.
+    pub async fn accept_reply(&self, inbound: &Inbound) -> Result<bool, HostError> {
+        let now = self.now();
+        let mut tx = self.store.read().await?;
+        if tx.reply_known(&inbound.sid).await? {
+            return Ok(false);
+        }
+        let newest = tx.newest_to_phone(&inbound.from).await?;
+        let person = match &newest {
+            Some(message) => tx.recipient(&message.recipient).await?,
+            None => tx.recipients_by_phone(&inbound.from).await?.into_iter().next(),
+        };
+        let conversation = Conversation {
+            visits: self.visits(&mut tx, &inbound.from, inbound.test, now).await?,
+            question: tx.open_question(&inbound.from).await?,
+            consents: tx.consents("", Some(&inbound.from)).await?,
+            person,
+            newest,
+        };
+        drop(tx);
+        let meaning = self.meaning(inbound, &conversation, now).await?;
+        self.commit_reply(inbound, &conversation, &meaning, now).await
+    }
+
+    async fn meaning(
+        &self,
+        inbound: &Inbound,
+        conversation: &Conversation,
+        now: DateTime<Utc>,
+    ) -> Result<Meaning, HostError> {
+        if let Some(keyword) = self.read_keyword(inbound, conversation) {
+            let mut meaning = self.by_keyword(&keyword, conversation);
+            // A clinic that took CANCEL out of Twilio's words means the visit, whatever Twilio made of it.
+            if inbound.handled == Some(Keyword::Stop) && self.cancels_visits(&inbound.text) {
+                let visit = Box::pin(self.by_policy(&inbound.text, &inbound.from, conversation, now)).await?;
+                meaning = Meaning { choice: meaning.choice, answer: None, ..visit };
+            }
+            return Ok(meaning);
+        }
+        if inbound.text.trim().is_empty() {
+            return Ok(Meaning::staff(if inbound.media > 0 { "media" } else { "empty" }));
+        }
+        if let Some(meaning) = Box::pin(self.by_number(inbound, conversation, now)).await? {
+            return Ok(meaning);
+        }
+        Box::pin(self.by_policy(&inbound.text, &inbound.from, conversation, now)).await
+    }
+
+    async fn commit_reply(
+        &self,
+        inbound: &Inbound,
+        conversation: &Conversation,
+        meaning: &Meaning,
+        now: DateTime<Utc>,
+    ) -> Result<bool, HostError> {
+        let mut tx = self.store.begin().await?;
+        let person = conversation.person.as_ref();
+        let recipient = meaning.answered.as_ref().map(|(_, recipient)| recipient.as_str());
+        let recipient = recipient.or(person.map(|person| person.id.as_str()));
+        let message = meaning.answered.as_ref().map(|(message, _)| *message);
+        let id = ReplyId::new(now, &mut *self.chance.lock());
+        let reply = Reply {
+            id,
+            sid: &inbound.sid,
+            phone: &inbound.from,
+            recipient,
+            text: &inbound.text,
+            message,
+            meaning: meaning.word,
+            reason_code: &meaning.code,
+            media: inbound.media,
+            test: inbound.test,
+            received_at: now,
+        };
+        if !tx.insert_reply(&reply).await? {
+            // Answered for as the first one is: once it is on the disk.
+            tx.commit().await?;
+            return Ok(false);
+        }
+        self.announce_reply(&mut tx, &reply, inbound.test, now).await?;
+        if let Some(question) = &conversation.question
+            && !tx.close_question(question.id, now).await?
+            && meaning.code == "chosen"
+        {
+            // Another reply has chosen meanwhile: the text is judged anew when it is delivered again.
+            return Err(HostError::Store(crate::store::StoreError::LeaseLost {
+                id: MessageId(question.id.0),
+            }));
+        }
+        if let Some(choice) = meaning.choice {
+            let wording: String = inbound.text.trim().chars().take(200).collect();
+            let said = said_by_phone(&inbound.from, recipient, choice, &wording, now);
+            self.hear_phone(&mut tx, &said, now).await?;
+        }
+        if let (Some(record), Some((message, recipient))) = (&meaning.record, &meaning.answered) {
+            self.keep_decision(&mut tx, About::Message(*message), recipient, record, now).await?;
+        }
+        if let (Some(name), Some((message, recipient))) = (&meaning.request, &meaning.answered) {
+            let id = RequestId::new(now, &mut *self.chance.lock());
+            let request = NewRequest { id, reply: reply.id, message: *message, recipient, name, at: now };
+            tx.insert_request(&request).await?;
+            if let Some(message) = tx.message(*message).await? {
+                self.announce_request(&mut tx, name, &message, reply.id, now).await?;
+            }
+        }
+        self.answer(&mut tx, inbound, conversation, meaning, id, now).await?;
+        tx.commit().await?;
+        // From here on nothing is sent: every message is judged by the ledger at its moment. What waits
+        // is ended at once, so that it need not wait for its moment to be explained.
+        if meaning.choice == Some(Choice::OptOut) {
+            self.suppress_to_phone(&inbound.from, now).await?;
+        }
+        tracing::info!(meaning = meaning.word, "a reply was taken in");
+        self.wake.notify_one();
+        Ok(true)
+    }
+}
