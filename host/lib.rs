@@ -7,7 +7,7 @@
 //!      cli  console  http          words, status codes, pages, exit codes
 //!             service              what happens, in which order, in which transaction
 //!  store  policy  render  twilio  outbound      adapters
-//!         domain, clock, watch     plain values and rules
+//!         domain, clock, watch, measure    plain values and rules
 //! ```
 
 pub mod cli;
@@ -15,6 +15,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod http;
+pub mod measure;
 pub mod outbound;
 pub mod policy;
 pub mod render;

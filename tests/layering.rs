@@ -15,7 +15,7 @@ const PICTURE: &str = "
            service
  store  policy  render  twilio  outbound
            domain
-           clock  watch
+           clock  watch  measure
 ";
 
 /// What the picture cannot show. `config` and `sandbox` stand beside it: they reach only what is named here, and
@@ -33,6 +33,7 @@ const BESIDE: &[(&str, &str, &str, &str)] = &[
     ("twilio",   "",                            "reqwest rustls",                                "axum sandbox"),
     ("outbound", "",                            "jsonwebtoken reqwest rustls",                           "axum"),
     ("sandbox",  "domain clock",                "axum reqwest rustls tower_http",                      "twilio"),
+    ("measure",  "",                            "metrics metrics_exporter_prometheus",                   ""),
     ("watch",    "",                            "notify",                                                ""),
     ("config",   "service store policy render twilio outbound sandbox domain clock", "",                     ""),
 ];

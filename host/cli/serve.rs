@@ -5,6 +5,7 @@ use super::home::{Home, HomeError, now};
 use crate::clock::SystemClock;
 use crate::domain::secret::Secret;
 use crate::http::{self, Door, HttpSettings};
+use crate::measure::Figures;
 use crate::policy::LoadReport;
 use crate::sandbox::{Sandbox, SandboxSettings};
 use crate::service::{Host, NewKey, Providers};
@@ -52,6 +53,8 @@ impl Serve {
             home.config.server.public_url = Some(format!("http://{address}"));
         }
 
+        let figures = Figures::install()
+            .map_err(|error| CliError::failed("the figures of /metrics cannot be kept", error))?;
         let plans = tokio::task::spawn_blocking(crate::domain::phone::read_plans);
         let store = home.store_of_host().await?;
         store.migrate().await.map_err(HomeError::from)?;
@@ -69,6 +72,7 @@ impl Serve {
             body_limit: server.body_limit,
             request_timeout: server.request_timeout.0,
             trusted_proxies: server.trusted_proxies.clone(),
+            figures: Some(figures),
         };
         let door = Door { connections: server.connections, header_timeout: server.header_timeout.0 };
         let sandbox = way.sandbox;

@@ -54,6 +54,7 @@ pub(super) fn router() -> Router<Api> {
         .route("/api/openapi.json", get(openapi))
         .route("/docs", get(page))
         .route("/docs/docs.js", get(script))
+        .route("/docs/alerts.yml", get(alerts))
         .route("/docs/problems", get(problems))
         .route("/docs/problems/{code}", get(problem))
 }
@@ -68,6 +69,11 @@ async fn page() -> Html<&'static str> {
 
 async fn script() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/javascript")], include_str!("docs.js"))
+}
+
+/// Rules for Prometheus over the figures of `/metrics`.
+async fn alerts() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/yaml")], include_str!("alerts.yml"))
 }
 
 async fn problems() -> Html<String> {

@@ -10,12 +10,14 @@ mod docs;
 mod erasures;
 mod event_view;
 mod events;
+mod figures;
 mod health;
 mod links;
 mod listen;
 mod messages;
 mod openapi;
 mod otp;
+
 mod peer;
 mod preview;
 mod problem;
@@ -29,6 +31,7 @@ mod webhooks;
 
 pub use listen::{Door, serve};
 
+use crate::measure::Figures;
 use crate::service::Host;
 use crate::twilio::signature::Verifier;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -56,6 +59,8 @@ pub(crate) struct Api {
     test_verifier: Option<Arc<Verifier>>,
     strangers: Arc<peer::Strangers>,
     openapi: Arc<str>,
+    /// What is measured; `None` where nothing is.
+    figures: Option<Figures>,
 }
 
 impl std::ops::Deref for Api {
@@ -78,6 +83,8 @@ pub struct HttpSettings {
     pub request_timeout: Duration,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// What is measured; `None` where nothing is.
+    pub figures: Option<Figures>,
 }
 
 impl Default for HttpSettings {
@@ -88,6 +95,7 @@ impl Default for HttpSettings {
             body_limit: 1 << 20,
             request_timeout: Duration::from_secs(30),
             trusted_proxies: Vec::new(),
+            figures: None,
         }
     }
 }
@@ -124,6 +132,7 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
         .routes(routes!(webhooks::inbound))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
+        .routes(routes!(figures::metrics))
         .split_for_parts();
     let openapi = openapi::complete(serde_json::to_value(openapi).unwrap_or_default());
     let openapi = serde_json::to_string_pretty(&openapi).unwrap_or_default();
@@ -134,6 +143,7 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
         test_verifier: settings.test_verifier.map(Arc::new),
         strangers: Arc::default(),
         openapi: openapi.into(),
+        figures: settings.figures,
     };
     let trusted: Arc<[IpNet]> = settings.trusted_proxies.into();
     router
@@ -146,6 +156,7 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
                 "this address does not take this method; see /docs",
             )
         })
+        .layer(middleware::from_fn(figures::time))
         .layer(middleware::from_fn_with_state(api.clone(), audit::record))
         .with_state(api)
         .layer(DefaultBodyLimit::max(settings.body_limit))

@@ -4,6 +4,7 @@
 use super::Api;
 use super::problem::Problem;
 use crate::domain::keyword::Keyword;
+use crate::measure;
 use crate::service::{Inbound, Receipt, Received};
 use crate::store::ProviderEventSource;
 use crate::twilio::signature::{Body, HEADER, Verifier, called_url};
@@ -12,6 +13,7 @@ use axum::body::Bytes;
 use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use chrono::NaiveDateTime;
 use std::sync::Arc;
 
 /// Twilio tells how a text fares
@@ -51,6 +53,11 @@ pub(super) async fn status(
         raw_date: callback.carrier_done_at,
         source: ProviderEventSource::Callback,
     };
+    // `Twilio: RawDlrDoneDate` is the carrier's minute, YYMMDDhhmm in UTC.
+    let done_at = receipt.raw_date.as_deref().map(|raw| NaiveDateTime::parse_from_str(raw, "%y%m%d%H%M"));
+    if let Some(Ok(done_at)) = done_at {
+        measure::callback_heard(done_at.and_utc(), api.now());
+    }
     match api.receive(&receipt).await? {
         Received::New | Received::Repeated => Ok(StatusCode::NO_CONTENT),
         Received::Unknown => Err(unknown()),
@@ -119,6 +126,7 @@ fn signed(
 ) -> Result<(Vec<(String, String)>, bool), Problem> {
     let refuse = |why: &'static str| {
         tracing::warn!(path = uri.path(), why, "a webhook is refused");
+        measure::forged_webhook();
         Problem::forbidden("the request is not signed by Twilio")
     };
     let signature =

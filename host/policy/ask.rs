@@ -10,6 +10,7 @@ use crate::domain::policy::{
     Answered, Answerer, DecideQuestion, Decision, FailureQuestion, Plan, PlanQuestion, PolicyFault,
     ReplyAction, ReplyQuestion, RetryDecision,
 };
+use crate::measure;
 
 impl Policies {
     /// Which messages follow from this event?
@@ -22,7 +23,7 @@ impl Policies {
         loaded: &Loaded,
         question: &PlanQuestion,
     ) -> Result<Answered<Plan>, PolicyFault> {
-        settle(loaded, "plan", self.runtime.plan(loaded, question).await)
+        measured(loaded, "plan", self.runtime.plan(loaded, question)).await
     }
 
     /// Does this message go out now?
@@ -35,7 +36,7 @@ impl Policies {
         loaded: &Loaded,
         question: &DecideQuestion,
     ) -> Result<Answered<Decision>, PolicyFault> {
-        settle(loaded, "decide", self.runtime.decide(loaded, question).await)
+        measured(loaded, "decide", self.runtime.decide(loaded, question)).await
     }
 
     /// Does another attempt follow?
@@ -48,7 +49,7 @@ impl Policies {
         loaded: &Loaded,
         question: &FailureQuestion,
     ) -> Result<Answered<RetryDecision>, PolicyFault> {
-        settle(loaded, "on-failure", self.runtime.on_failure(loaded, question).await)
+        measured(loaded, "on-failure", self.runtime.on_failure(loaded, question)).await
     }
 
     /// What does this text mean?
@@ -61,7 +62,7 @@ impl Policies {
         loaded: &Loaded,
         question: &ReplyQuestion,
     ) -> Result<Answered<ReplyAction>, PolicyFault> {
-        settle(loaded, "on-reply", self.runtime.on_reply(loaded, question).await)
+        measured(loaded, "on-reply", self.runtime.on_reply(loaded, question)).await
     }
 }
 
@@ -138,6 +139,18 @@ fn checked<Wire, T>(
     let answer = convert(asked.answer);
     check(&answer).map_err(|rule| Cause::policy("invalid-answer", rule))?;
     Ok(Asked { answer, log: asked.log, cost: asked.cost })
+}
+
+async fn measured<T>(
+    loaded: &Loaded,
+    question: &'static str,
+    asking: impl Future<Output = Result<Asked<T>, Cause>>,
+) -> Result<Answered<T>, PolicyFault> {
+    let began = tokio::time::Instant::now();
+    let asked = asking.await;
+    let fuel = asked.as_ref().map(|asked| asked.cost.fuel).map_err(|cause| cause.code);
+    measure::policy_asked(&loaded.description.name, question, began.elapsed(), fuel);
+    settle(loaded, question, asked)
 }
 
 pub(super) fn settle<T>(

@@ -40,6 +40,7 @@ mod replies;
 mod retention;
 mod scopes;
 mod settle;
+mod standing;
 mod story;
 mod together;
 mod usage;

@@ -159,6 +159,7 @@ impl Tx {
             .await
             .map(|done| done.rows_affected()))?;
         if added == 1 {
+            self.moved.push(super::moves::measured(message, message, message.created_at));
             self.journal(
                 message.id,
                 message.changes,

@@ -68,6 +68,7 @@ pub use usage::{QUARTER, UsageRow};
 pub use webhook_deliveries::{Settled, WebhookDelivery, WebhookFigures};
 pub use webhook_events::{NewWebhookEvent, NumberedEvent, RawWebhookEvent, Source, ToldConsent};
 
+use crate::measure::{self, Moved};
 use seal::Keyring;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, PgPoolOptions};
@@ -169,6 +170,8 @@ pub struct Tx {
     keys: Keyring,
     /// Written at the commit, each table's rows in one statement.
     staged: staged::Staged,
+    /// Counted once the unit is on the disk.
+    moved: Vec<Moved>,
     /// The keys of the people whom this unit of work has met; `None` for one who was erased.
     met: HashMap<String, Option<seal::SealKey>>,
 }
@@ -401,7 +404,7 @@ impl Store {
 
 impl Tx {
     fn new(inner: Inner, keys: Keyring) -> Self {
-        Self { inner, keys, staged: staged::Staged::default(), met: HashMap::new() }
+        Self { inner, keys, staged: staged::Staged::default(), moved: Vec::new(), met: HashMap::new() }
     }
 
     /// Makes it so.
@@ -418,6 +421,7 @@ impl Tx {
             // Each statement was its own unit.
             Inner::Sqlite(Unit::Look(_)) | Inner::PostgresLook(_) => {}
         }
+        self.moved.iter().for_each(measure::moved);
         Ok(())
     }
 

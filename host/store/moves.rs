@@ -8,6 +8,7 @@ use super::{Result, Sql, StoreError, Tx, on};
 use crate::domain::id::HostId;
 use crate::domain::message::{Cause, Message};
 use crate::domain::phone::PhoneNumber;
+use crate::measure::{Handed, Moved};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
@@ -135,6 +136,7 @@ impl Tx {
             after.changes = before.changes + 1;
             after.updated_at = change.at;
             let from = Some(before.state.name());
+            self.moved.push(measured(before, after, change.at));
             self.journal(after.id, after.changes, from, &after.state, &change.note, change.host, change.at);
         }
         Ok(())
@@ -200,6 +202,25 @@ impl Tx {
             phone: change.phone.map(|phone| seal("messages.phone", phone.e164())).transpose()?,
             phone_hash: change.phone.map(|phone| self.phone_hash(phone)),
         })
+    }
+}
+
+/// What operators are told of a transition.
+pub(super) fn measured(before: &Message, after: &Message, at: DateTime<Utc>) -> Moved {
+    let handed = after.text.as_ref().filter(|_| after.state.name() == "sending").map(|text| Handed {
+        segments: text.segments,
+        cost_micros: text.cost_micros,
+        fallback: text.fallback.as_ref().map(|_| (text.locale_asked.clone(), text.locale_sent.clone())),
+    });
+    Moved {
+        kind: after.kind.to_string(),
+        lane: after.lane.name(),
+        state: after.state.name(),
+        reason: after.state.cause().map(|cause| cause.code.clone()),
+        error_code: after.error_code.filter(|_| before.error_code.is_none()),
+        due_at: before.due_at,
+        at,
+        handed,
     }
 }
 

@@ -35,6 +35,8 @@ struct Place {
     connection: Option<SqliteConnection>,
     /// The open transaction, told to all whose units are in it.
     group: Option<watch::Sender<Outcome>>,
+    /// So many units of the group have ended.
+    units: u32,
     /// A unit is open; one that was dropped is taken back by whoever comes next.
     open: bool,
 }
@@ -48,7 +50,7 @@ pub(super) struct WriteUnit {
 impl Writer {
     pub(super) async fn open(path: &Path, options: &SqliteConnectOptions) -> Result<Arc<Self>> {
         let connection = options.connect().await?;
-        let place = Place { connection: Some(connection), group: None, open: false };
+        let place = Place { connection: Some(connection), group: None, units: 0, open: false };
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
         let shared = Arc::new(Shared {
@@ -171,6 +173,7 @@ impl Place {
         }
         group.send_replace(Some(committed.clone()));
         self.group = None;
+        crate::measure::committed(std::mem::take(&mut self.units));
         committed.map_err(StoreError::NotCommitted)
     }
 
@@ -196,6 +199,7 @@ impl WriteUnit {
         self.connection().execute("RELEASE unit").await?;
         let place = self.place_mut();
         place.open = false;
+        place.units += 1;
         let group = place.group.as_ref().expect("the unit began in it");
         let outcome = group.subscribe();
         drop(self);

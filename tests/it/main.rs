@@ -17,6 +17,7 @@ mod guests;
 mod keys;
 mod links;
 mod messages;
+mod observability;
 mod otp;
 mod our_webhooks;
 mod plugins;

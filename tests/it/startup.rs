@@ -59,7 +59,7 @@ fn sound_home() -> &'static Path {
     })
 }
 
-fn new_home() -> Folder {
+pub(crate) fn new_home() -> Folder {
     let home = Folder::new();
     copy(sound_home(), home.path());
     home
@@ -93,19 +93,24 @@ fn is_refused_with(file: &str, contents: impl AsRef<[u8]>, words: &[&str]) {
 }
 
 /// A running host, killed when the test ends.
-struct Running {
+pub(crate) struct Running {
     child: Child,
-    base: String,
-    key: String,
+    pub(crate) base: String,
+    pub(crate) key: String,
     /// The event of the `curl` line that it prints.
-    event: Value,
-    client: reqwest::Client,
+    pub(crate) event: Value,
+    pub(crate) client: reqwest::Client,
     _stdout: BufReader<ChildStdout>,
 }
 
 impl Running {
     fn start(home: &Path, database: Option<&str>) -> Self {
+        Self::start_with(home, database, &[])
+    }
+
+    pub(crate) fn start_with(home: &Path, database: Option<&str>, variables: &[(&str, &str)]) -> Self {
         let mut command = tidings(home, &SERVE);
+        command.envs(variables.iter().copied());
         if let Some(url) = database {
             command.env("DATABASE_URL", url);
         }
@@ -138,13 +143,13 @@ impl Running {
         self.client.post(format!("{}/api/v1/events", self.base)).bearer_auth(key).json(event)
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub(crate) async fn get(&self, path: &str) -> Value {
         let request = self.client.get(format!("{}{path}", self.base)).bearer_auth(&self.key);
         request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap()
     }
 
     /// Asks it to end, and waits until it has.
-    fn stop(mut self) -> Option<i32> {
+    pub(crate) fn stop(mut self) -> Option<i32> {
         let asked = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
         assert!(asked.success());
         self.child.wait().unwrap().code()

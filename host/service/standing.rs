@@ -1,0 +1,27 @@
+//! How things stand at this moment, for those who watch.
+
+use super::{Host, HostError};
+use crate::domain::message::Lane;
+use crate::measure::Standing;
+
+impl Host {
+    /// What waits, what rests, what is loaded.
+    ///
+    /// # Errors
+    ///
+    /// The database failed.
+    pub async fn standing(&self) -> Result<Standing, HostError> {
+        let now = self.now();
+        let due = match self.modes() {
+            Some(modes) => self.store.read().await?.next_due(modes).await?,
+            None => Default::default(),
+        };
+        let waited = |lane| due.get(&lane).map(|due| (now - *due).to_std().unwrap_or_default());
+        Ok(Standing {
+            oldest_due: Lane::ALL.map(|lane| (lane.name(), waited(lane).unwrap_or_default())).into(),
+            paused: self.paused_until(now).is_some(),
+            policies: self.policies.all().len(),
+            faults: self.renderer.snapshot().faults().len(),
+        })
+    }
+}
