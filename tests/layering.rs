@@ -24,7 +24,7 @@ const PICTURE: &str = "
 const BESIDE: &[(&str, &str, &str, &str)] = &[
     // module    also uses                      outside packages that are kept to rooms            also in its tests
     ("main",     "config",                      "clap rustls tracing_subscriber",                            ""),
-    ("cli",      "config console http sandbox", "axum clap rustls tower_http tracing_subscriber",            ""),
+    ("cli",      "config console http sandbox", "axum clap opentelemetry* rustls tower_http tracing_opentelemetry tracing_subscriber",            ""),
     ("console",  "http",                        "axum minijinja tower_http",                                 ""),
     ("http",     "",                            "axum hyper hyper_util tower tower_http utoipa utoipa_axum", ""),
     ("store",    "",                            "aes_gcm sqlx",                                              ""),

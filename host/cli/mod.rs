@@ -7,6 +7,7 @@ mod backup;
 mod check;
 mod home;
 mod key;
+mod log;
 mod message;
 mod person;
 mod plugin;

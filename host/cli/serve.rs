@@ -42,8 +42,8 @@ impl Serve {
         home: &Path,
         environment: &BTreeMap<String, String>,
     ) -> Result<(), CliError> {
-        start_log(environment);
         let mut home = Home::open(home, environment)?;
+        let traces = super::log::start(environment, home.config.telemetry.otlp_endpoint.as_deref())?;
         let address = self.address.unwrap_or(home.config.server.address);
         let listener = TcpListener::bind(address).await.map_err(|error| {
             CliError::failed(format!("cannot listen on {address}; give another with --address"), error)
@@ -108,6 +108,7 @@ impl Serve {
         host.end().await.map_err(|error| CliError::failed("the host did not end cleanly", error))?;
         sandbox.shut_down().await;
         host.store.clone().close().await;
+        traces.end().await;
         Ok(())
     }
 
@@ -267,18 +268,6 @@ async fn signal() {
     tokio::select! {
         _ = interrupt => {}
         _ = terminate.recv() => {}
-    }
-}
-
-fn start_log(environment: &BTreeMap<String, String>) {
-    use tracing_subscriber::EnvFilter;
-    let filter = environment.get("TIDINGS_LOG").map_or("info", String::as_str);
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if environment.get("TIDINGS_LOG_FORMAT").is_some_and(|format| format == "json") {
-        builder.json().init();
-    } else {
-        builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
     }
 }
 

@@ -12,6 +12,7 @@ mod otp;
 mod retention;
 mod server;
 mod span;
+mod telemetry;
 mod webhooks;
 
 pub use budget::{Budget, BudgetFuse, FusePer};
@@ -22,6 +23,7 @@ pub use links::Links;
 pub use otp::Otp;
 pub use retention::Retention;
 pub use server::{Database, Server};
+pub use telemetry::Telemetry;
 pub use webhooks::Webhooks;
 
 use crate::policy::Limits;
@@ -60,6 +62,8 @@ pub struct Config {
     pub links: Links,
     /// How much may be spent.
     pub budget: Budget,
+    /// Where traces go.
+    pub telemetry: Telemetry,
 }
 
 /// What is wrong with the configuration.
@@ -175,6 +179,8 @@ impl Config {
             })?;
         }
         self.database.master_key = variable("TIDINGS_MASTER_KEY").map(crate::domain::secret::Secret::new);
+        self.telemetry.otlp_endpoint =
+            variable("OTEL_EXPORTER_OTLP_ENDPOINT").or(self.telemetry.otlp_endpoint.take());
         if let Some(url) = variable("DATABASE_URL") {
             self.database.url = Some(crate::domain::secret::Secret::new(url));
         }

@@ -6,6 +6,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tracing::Instrument as _;
 
 /// The figures of this host, in Prometheus' text format
 ///
@@ -32,7 +33,8 @@ pub(super) async fn time(request: Request, next: Next) -> Response {
     let began = tokio::time::Instant::now();
     let method = request.method().as_str().to_owned();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let response = next.run(request).await;
+    let span = tracing::info_span!(target: measure::SPANS, "request", method, route);
+    let response = next.run(request).instrument(span).await;
     if let Some(route) = route {
         measure::answered(&route, &method, response.status().as_u16(), began.elapsed());
     }

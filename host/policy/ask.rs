@@ -11,6 +11,7 @@ use crate::domain::policy::{
     ReplyAction, ReplyQuestion, RetryDecision,
 };
 use crate::measure;
+use tracing::Instrument as _;
 
 impl Policies {
     /// Which messages follow from this event?
@@ -147,7 +148,9 @@ async fn measured<T>(
     asking: impl Future<Output = Result<Asked<T>, Cause>>,
 ) -> Result<Answered<T>, PolicyFault> {
     let began = tokio::time::Instant::now();
-    let asked = asking.await;
+    let span =
+        tracing::info_span!(target: measure::SPANS, "policy", policy = loaded.description.name, question);
+    let asked = asking.instrument(span).await;
     let fuel = asked.as_ref().map(|asked| asked.cost.fuel).map_err(|cause| cause.code);
     measure::policy_asked(&loaded.description.name, question, began.elapsed(), fuel);
     settle(loaded, question, asked)

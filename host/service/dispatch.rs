@@ -9,6 +9,7 @@ use crate::domain::id::{AttemptId, MessageId};
 use crate::domain::message::{Cause, Lane, Lease, Message, State, TextFacts};
 use crate::domain::recipient::Recipient;
 use crate::domain::secret::Secret;
+use crate::measure::SPANS;
 use crate::render::{Links, RenderRequest, Rendered};
 use crate::store::{Claim, StoreError};
 use crate::twilio::Outgoing;
@@ -16,6 +17,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
 use std::future::Future;
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 /// How long a host may hold a message. More than twice the time a call may take, so that a slow
 /// call is not taken for a dead host.
@@ -106,7 +108,8 @@ impl Host {
             let Ok(permit) = self.permits.of(message.lane).clone().try_acquire_owned() else { continue };
             let host = self.clone();
             tasks.spawn(async move {
-                Box::pin(host.process(message)).await;
+                let span = tracing::info_span!(target: SPANS, "message", message_id = %message.id, kind = %message.kind);
+                Box::pin(host.process(message)).instrument(span).await;
                 drop(permit);
                 host.wake.notify_one();
             });
@@ -279,7 +282,8 @@ impl Host {
                 .map(|callbacks| callbacks.url(sending.id, attempt)),
             validity: (expires_at - now).to_std().ok(),
         };
-        let outcome = provider.send(&outgoing).await;
+        let call = tracing::info_span!(target: SPANS, "provider call", attempt_id = %attempt);
+        let outcome = provider.send(&outgoing).instrument(call).await;
         self.settle(&sending, attempt, &outcome).await
     }
 

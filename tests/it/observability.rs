@@ -101,3 +101,40 @@ async fn every_alert_is_about_figures_that_are_measured() {
         assert!(measured.contains(&format!("\"{name}\"")), "{name} is not measured");
     }
 }
+
+/// Takes what a collector takes, and keeps the bytes.
+async fn collector() -> (String, tokio::sync::mpsc::UnboundedReceiver<Vec<u8>>) {
+    let (sender, received) = tokio::sync::mpsc::unbounded_channel();
+    let take = move |body: axum::body::Bytes| {
+        let _ = sender.send(body.to_vec());
+        async {}
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = axum::Router::new().route("/v1/traces", axum::routing::post(take));
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    (format!("http://{address}"), received)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn traces_reach_a_collector_also_the_last_ones_and_name_nobody() {
+    let (endpoint, mut received) = collector().await;
+    let home = new_home();
+    let running = Running::start_with(home.path(), None, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)]);
+    a_day_of_traffic(&running).await;
+    assert_eq!(running.stop(), Some(0));
+    let mut traces = Vec::new();
+    while let Ok(bytes) = received.try_recv() {
+        traces.extend(bytes);
+    }
+    let traces = String::from_utf8_lossy(&traces);
+    for span in
+        ["request", "message", "policy", "provider call", "/api/v1/events", "appointment-confirmation"]
+    {
+        assert!(traces.contains(span), "no {span}");
+    }
+    for planted in PLANTED {
+        assert!(!traces.contains(planted), "`{planted}` is in the traces");
+    }
+    assert!(!std::fs::read_to_string(home.path().join("log")).unwrap().contains("provider call"));
+}
