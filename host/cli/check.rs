@@ -2,7 +2,7 @@
 
 use super::CliError;
 use super::home::Home;
-use crate::policy::LoadReport;
+use crate::policy::{Checked, LoadReport, Mode};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -14,33 +14,35 @@ pub(super) async fn run(home: &Path, environment: &BTreeMap<String, String>) -> 
     let locales: Vec<&str> = catalogue.locales().collect();
     println!("message types  {}", catalogue.kinds().count());
     println!("locales        {}", locales.join(" "));
-    let (_, reports) = home.policies().await?;
-    for report in reports {
-        match report {
-            LoadReport::Live(loaded) => {
-                let types: Vec<&str> = loaded
-                    .description
-                    .message_types
-                    .iter()
-                    .map(crate::domain::kind::TypeName::as_str)
-                    .collect();
+    let mut refused = 0;
+    for Checked { file, result } in home.check_policies().await? {
+        match result {
+            Ok(LoadReport::Live(loaded) | LoadReport::Shadow(loaded)) => {
+                let description = &loaded.description;
+                let types: Vec<&str> =
+                    description.message_types.iter().map(crate::domain::kind::TypeName::as_str).collect();
+                let beside = if loaded.mode == Mode::Shadow { ", as a shadow" } else { "" };
                 println!(
-                    "policy         {} {} for {}",
-                    loaded.description.name,
-                    loaded.description.version,
+                    "policy         {} {} for {}{beside}",
+                    description.name,
+                    description.version,
                     types.join(" ")
                 );
             }
-            LoadReport::Off { file } => println!("policy         {} is off", file.display()),
+            Ok(LoadReport::Off { file }) => println!("policy         {} is off", file.display()),
+            Err(refusal) => {
+                refused += 1;
+                println!("policy         {} is refused ({}): {refusal}", file.display(), refusal.code);
+            }
         }
     }
     let faults = catalogue.faults();
     for fault in faults {
         println!("{fault}");
     }
-    if faults.is_empty() {
+    if faults.is_empty() && refused == 0 {
         Ok(())
     } else {
-        Err(CliError::plain(format!("{} faults in locales", faults.len())))
+        Err(CliError::plain(format!("{} faults in locales, {refused} policies refused", faults.len())))
     }
 }

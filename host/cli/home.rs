@@ -2,7 +2,7 @@
 
 use crate::clock::{Chance, Clock as _, SystemClock};
 use crate::config::{Config, ConfigError};
-use crate::policy::{Cache, LoadReport, Policies, PolicyLoadError};
+use crate::policy::{Archive, Cache, Checked, Policies, PolicyLoadError};
 use crate::render::{RenderLoadError, Renderer};
 use crate::store::seal::Keyring;
 use crate::store::{KeyringError, Store, StoreError};
@@ -73,15 +73,31 @@ impl Home {
         self.folder.join(".tidings/tidings.db")
     }
 
-    /// Loads the clinic's rules.
-    pub(super) async fn policies(&self) -> Result<(Policies, Vec<LoadReport>), HomeError> {
+    /// Loads the clinic's rules, for the host itself.
+    pub(super) async fn policies(&self) -> Result<Policies, HomeError> {
+        let cache = Self::cache(&self.folder, &self.keys).archived_in(self.archive());
+        Ok(Policies::load(&self.folder.join("plugins"), &cache, &self.config.policy).await?.0)
+    }
+
+    /// Looks the clinic's rules over.
+    pub(super) async fn check_policies(&self) -> Result<Vec<Checked>, HomeError> {
         let cache = Self::cache(&self.folder, &self.keys);
-        Ok(Policies::load(&self.folder.join("plugins"), &cache, &self.config.policy).await?)
+        Ok(Policies::check(&self.folder.join("plugins"), &cache, &self.config.policy).await?)
+    }
+
+    /// The policies that were ever at work.
+    pub(super) fn archive(&self) -> Archive {
+        Archive::new(self.folder.join(".tidings/policies"))
     }
 
     /// Where its compiled policies are kept.
     pub(super) fn cache(folder: &Path, keys: &Keyring) -> Cache {
-        Cache::new(folder.join(".tidings/compiled"), keys.derive("compiled policies"))
+        let cache = Cache::new(folder.join(".tidings/compiled"), keys.derive("compiled policies"));
+        // A program that was replaced while it ran has no file to start again: then this process compiles.
+        match std::env::current_exe() {
+            Ok(program) if program.is_file() => cache.compiled_by(program),
+            Ok(_) | Err(_) => cache,
+        }
     }
 
     /// Loads the clinic's words.

@@ -41,7 +41,7 @@ impl Message {
         match self {
             Self::Show { id, text } => {
                 // Which policy a type has is worth a look; a broken plugin must not hide the story.
-                let policies = home.policies().await.ok().map(|(policies, _)| policies);
+                let policies = home.policies().await.ok();
                 let own = |kind: &TypeName| Some(policies.as_ref()?.for_type(kind)?.description.name.clone());
                 let told = Story::read(&store, id, own)
                     .await

@@ -61,6 +61,14 @@ enum Command {
     /// Print all that is known of a person, as JSON.
     #[command(after_help = "Example: tidings export --recipient ana > ana.json")]
     Export(person::Person),
+    /// What the host starts to have a policy compiled: reads it from standard input.
+    #[command(name = crate::policy::CHILD, hide = true)]
+    CompilePolicy {
+        /// Bytes of memory it may use.
+        memory: u64,
+        /// Seconds of processor time it may use.
+        seconds: u64,
+    },
 }
 
 /// Why a command did not do what it was asked.
@@ -95,6 +103,10 @@ impl CliError {
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
+    // Before anything else that costs memory, or holds a secret.
+    if let Some(Command::CompilePolicy { memory, seconds }) = arguments.command {
+        return crate::policy::compile_as_child(memory, seconds);
+    }
     let environment = crate::config::environment();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -132,6 +144,7 @@ async fn dispatch(arguments: Arguments, environment: &BTreeMap<String, String>) 
         }
         Command::Key(key) => key.run(&home, environment).await,
         Command::Message(message) => message.run(&home, environment).await,
+        Command::CompilePolicy { .. } => Ok(()),
         Command::Plugin(plugin) => plugin.run(&home, environment).await,
         Command::Backup(backup) => backup.run(&home, environment).await,
         Command::Audit(audit) => audit.run(&home, environment).await,

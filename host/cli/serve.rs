@@ -6,7 +6,6 @@ use crate::clock::SystemClock;
 use crate::domain::secret::Secret;
 use crate::http::{self, Door, HttpSettings};
 use crate::measure::Figures;
-use crate::policy::LoadReport;
 use crate::sandbox::{Sandbox, SandboxSettings};
 use crate::service::{Host, NewKey, Providers};
 use crate::twilio::signature::Verifier;
@@ -62,8 +61,7 @@ impl Serve {
         for fault in renderer.snapshot().faults() {
             tracing::warn!("left out, its texts go out in the next language:\n{fault}");
         }
-        let (policies, reports) = home.policies().await?;
-        log_policies(&reports);
+        let policies = home.policies().await?;
         let way = self.way_out(&mut home, address).await?;
         let server = &home.config.server;
         let settings = HttpSettings {
@@ -103,8 +101,13 @@ impl Serve {
             let (host, folder) = (host.clone(), home.folder.clone());
             async move { host.watch_words(&folder).await }
         });
+        let rules = tokio::spawn({
+            let policies = host.policies.clone();
+            async move { policies.follow().await }
+        });
         until_stopped(&host, listener, router, door).await;
         words.abort();
+        rules.abort();
         host.end().await.map_err(|error| CliError::failed("the host did not end cleanly", error))?;
         sandbox.shut_down().await;
         host.store.clone().close().await;
@@ -268,18 +271,6 @@ async fn signal() {
     tokio::select! {
         _ = interrupt => {}
         _ = terminate.recv() => {}
-    }
-}
-
-fn log_policies(reports: &[LoadReport]) {
-    for report in reports {
-        match report {
-            LoadReport::Live(loaded) => tracing::info!(
-                policy = %loaded.description.name, version = %loaded.description.version, hash = %loaded.hash,
-                from_cache = loaded.from_cache, load_ms = loaded.load_time.as_millis(), "policy loaded"
-            ),
-            LoadReport::Off { file } => tracing::info!(file = %file.display(), "policy is off"),
-        }
     }
 }
 

@@ -311,7 +311,7 @@ pub struct PolicyFault {
     /// `decide`
     pub question: &'static str,
     /// Stable: `out-of-fuel`, `timeout`, `memory-limit`, `trap`, `panic`, `policy-error`,
-    /// `output-too-large`, `log-flood`, `invalid-answer`, `stack-overflow`, `host`.
+    /// `output-too-large`, `log-flood`, `invalid-answer`, `stack-overflow`, `removed`, `host`.
     pub code: &'static str,
     /// What happened, which limit, what to do.
     pub text: String,

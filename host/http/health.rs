@@ -1,6 +1,6 @@
 //! Whether the host is alive, and whether it can work.
 
-use super::Api;
+use super::{Api, policies};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -16,6 +16,9 @@ pub(crate) struct Readiness {
     database: String,
     /// The loaded policies: name, version and the start of the file's SHA-256.
     policies: Vec<String>,
+    /// Policies that are not at work as they lie in the folder, with the reason; the last good version
+    /// decides, where there is one.
+    refused: Vec<String>,
     /// The languages there are texts in.
     locales: Vec<String>,
     /// Locales, and `templates`, that run on their last good version because of a fault.
@@ -61,6 +64,7 @@ pub(crate) async fn readyz(State(api): State<Api>) -> (StatusCode, Json<Readines
                 format!("{} {} {hash}", p.description.name, p.description.version)
             })
             .collect(),
+        refused: api.policies.statuses().iter().filter_map(policies::not_at_work).collect(),
         locales: catalogue.locales().map(str::to_owned).collect(),
         kept: catalogue.kept().map(str::to_owned).collect(),
         faults: catalogue.faults().iter().map(ToString::to_string).collect(),

@@ -19,6 +19,7 @@ mod openapi;
 mod otp;
 
 mod peer;
+mod policies;
 mod preview;
 mod problem;
 mod recipients;
@@ -130,6 +131,8 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
         .routes(routes!(webhooks::status))
         .routes(routes!(webhooks::status_by_older_name))
         .routes(routes!(webhooks::inbound))
+        .routes(routes!(policies::list))
+        .routes(routes!(policies::differences))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(figures::metrics))

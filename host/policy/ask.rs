@@ -7,8 +7,8 @@ use super::run::{Asked, Runtime, Session};
 use super::wasi::Basis;
 use super::{Policies, answer, convert};
 use crate::domain::policy::{
-    Answered, Answerer, DecideQuestion, Decision, FailureQuestion, Plan, PlanQuestion, PolicyFault,
-    ReplyAction, ReplyQuestion, RetryDecision,
+    Answered, Answerer, Blame, DecideQuestion, Decision, FailureQuestion, Plan, PlanQuestion, PolicyFault,
+    ReplyAction, ReplyQuestion, RetryDecision, UnixMs,
 };
 use crate::measure;
 use tracing::Instrument as _;
@@ -24,7 +24,8 @@ impl Policies {
         loaded: &Loaded,
         question: &PlanQuestion,
     ) -> Result<Answered<Plan>, PolicyFault> {
-        measured(loaded, "plan", self.runtime.plan(loaded, question)).await
+        let answered = measured(loaded, "plan", self.runtime.plan(loaded, question)).await;
+        self.noted(loaded, &question.id, question.now, answered).await
     }
 
     /// Does this message go out now?
@@ -37,7 +38,8 @@ impl Policies {
         loaded: &Loaded,
         question: &DecideQuestion,
     ) -> Result<Answered<Decision>, PolicyFault> {
-        measured(loaded, "decide", self.runtime.decide(loaded, question)).await
+        let answered = measured(loaded, "decide", self.runtime.decide(loaded, question)).await;
+        self.noted(loaded, &question.message.id, question.now, answered).await
     }
 
     /// Does another attempt follow?
@@ -50,7 +52,8 @@ impl Policies {
         loaded: &Loaded,
         question: &FailureQuestion,
     ) -> Result<Answered<RetryDecision>, PolicyFault> {
-        measured(loaded, "on-failure", self.runtime.on_failure(loaded, question)).await
+        let answered = measured(loaded, "on-failure", self.runtime.on_failure(loaded, question)).await;
+        self.noted(loaded, &question.message.id, question.now, answered).await
     }
 
     /// What does this text mean?
@@ -63,7 +66,26 @@ impl Policies {
         loaded: &Loaded,
         question: &ReplyQuestion,
     ) -> Result<Answered<ReplyAction>, PolicyFault> {
-        measured(loaded, "on-reply", self.runtime.on_reply(loaded, question)).await
+        let answered = measured(loaded, "on-reply", self.runtime.on_reply(loaded, question)).await;
+        let about = question.in_reply_to.as_ref().map_or("", |message| message.id.as_str());
+        self.noted(loaded, about, question.now, answered).await
+    }
+
+    /// Counts a fault of the policy's own, and steps back to the version before when they repeat.
+    async fn noted<T>(
+        &self,
+        loaded: &Loaded,
+        about: &str,
+        now: UnixMs,
+        answered: Result<Answered<T>, PolicyFault>,
+    ) -> Result<Answered<T>, PolicyFault> {
+        if let Err(fault) = &answered
+            && fault.blame == Blame::Policy
+            && loaded.health.fault(fault.code, about, now)
+        {
+            self.roll_back(loaded).await;
+        }
+        answered
     }
 }
 
@@ -162,17 +184,9 @@ pub(super) fn settle<T>(
     asked: Result<Asked<T>, Cause>,
 ) -> Result<Answered<T>, PolicyFault> {
     match asked {
-        Ok(Asked { answer, log, cost }) => Ok(Answered {
-            answer,
-            by: Answerer {
-                name: loaded.description.name.clone(),
-                version: loaded.description.version.clone(),
-                hash: loaded.hash.clone(),
-                settings_hash: loaded.settings_hash.clone(),
-                fuel: cost.fuel,
-                log,
-            },
-        }),
+        Ok(Asked { answer, log, cost }) => {
+            Ok(Answered { answer, by: Answerer { fuel: cost.fuel, log, ..loaded.answerer() } })
+        }
         Err(Cause { code, text, blame }) => Err(PolicyFault {
             policy: loaded.description.name.clone(),
             hash: loaded.hash.clone(),

@@ -1,6 +1,7 @@
 //! Compiled policies on disk. Nothing is trusted for lying there: an entry counts only with a MAC
 //! under the host's own key, and one that is missing, stale or touched is compiled again.
 
+use super::archive::Archive;
 use super::{engine, hex};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -16,6 +17,8 @@ use wasmtime::component::Component;
 pub struct Cache {
     folder: PathBuf,
     key: [u8; 32],
+    compiler: Option<PathBuf>,
+    archive: Option<Archive>,
 }
 
 impl fmt::Debug for Cache {
@@ -28,7 +31,34 @@ impl Cache {
     /// The folder is made at the first use, for the host's own user only.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>, key: [u8; 32]) -> Self {
-        Self { folder: folder.into(), key }
+        Self { folder: folder.into(), key, compiler: None, archive: None }
+    }
+
+    /// Has this program, which is our own, compile in a process of its own; see
+    /// [`compile_as_child`](super::compile_as_child). Without it this process compiles.
+    #[must_use]
+    pub fn compiled_by(self, program: impl Into<PathBuf>) -> Self {
+        Self { compiler: Some(program.into()), ..self }
+    }
+
+    /// Keeps what was at work, so that it can be taken up again and asked again.
+    #[must_use]
+    pub fn archived_in(self, archive: Archive) -> Self {
+        Self { archive: Some(archive), ..self }
+    }
+
+    pub(super) fn compiler(&self) -> Option<&Path> {
+        self.compiler.as_deref()
+    }
+
+    pub(super) fn archive(&self) -> Option<&Archive> {
+        self.archive.as_ref()
+    }
+
+    pub(super) fn keep_source(&self, hash: &str, wasm: &[u8]) {
+        if let Some(archive) = &self.archive {
+            archive.keep_wasm(hash, wasm);
+        }
     }
 
     /// The compiled form of the `.wasm` with this hash, if we compiled it for this engine.
@@ -40,22 +70,17 @@ impl Cache {
             tracing::warn!(file = %path.display(), "a compiled policy in the cache was changed; it is compiled again");
             return None;
         }
-        #[expect(unsafe_code, reason = "the bytes are verified to be what this host's own compiler wrote")]
-        // SAFETY: `deserialize` needs bytes that `Component::serialize` gave. The MAC is over these very
-        // bytes and the name that holds the hash and the engine, under a key that only the host has.
-        let component = unsafe { Component::deserialize(engine, &code) };
-        component.ok()
+        revive(engine, &code).ok()
     }
 
     /// Keeps a compiled policy for the next start.
-    pub(super) fn keep(&self, engine: &Engine, hash: &str, component: &Component) -> io::Result<()> {
+    pub(super) fn keep(&self, engine: &Engine, hash: &str, code: &[u8]) -> io::Result<()> {
         make_private(&self.folder)?;
         let path = self.entry(engine, hash);
-        let code = component.serialize().map_err(|error| io::Error::other(format!("{error:#}")))?;
-        let tag = self.mac(&path, &code).finalize().into_bytes();
+        let tag = self.mac(&path, code).finalize().into_bytes();
         // A crash between the two leaves a pair that does not match, which is compiled again.
-        self.write(&path, &code)?;
-        self.write(&path.with_extension("mac"), &tag)
+        write_whole(&path, code)?;
+        write_whole(&path.with_extension("mac"), &tag)
     }
 
     fn entry(&self, engine: &Engine, hash: &str) -> PathBuf {
@@ -74,28 +99,40 @@ impl Cache {
         mac.update(code);
         mac
     }
+}
 
-    /// Readers see the old file or the new one, never half of one.
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let draft = self.folder.join(format!(".{}-{number}.tmp", process::id()));
-        let written = (|| {
-            let mut file = fs::File::create(&draft)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&draft, path)
-        })();
-        if written.is_err() {
-            // The draft is of no use, and why it failed is what the caller must hear.
-            let _ = fs::remove_file(&draft);
-        }
-        written
+/// Code that this host's own compiler wrote, made ready to run.
+pub(super) fn revive(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    #[expect(unsafe_code, reason = "the bytes are verified to be what this host's own compiler wrote")]
+    // SAFETY: `deserialize` needs bytes that wasmtime's own compiler wrote. They come straight from it, in
+    // this process or over a pipe from a child that is this very program, or from the cache, where the MAC
+    // is over these very bytes and the name that holds the hash and the engine, under a key that only the
+    // host has.
+    unsafe {
+        Component::deserialize(engine, code)
     }
 }
 
+/// Writes a file of which readers see the old one or the new one, never half of one.
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let draft = path.with_file_name(format!(".{}-{number}.tmp", process::id()));
+    let written = (|| {
+        let mut file = fs::File::create(&draft)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&draft, path)
+    })();
+    if written.is_err() {
+        // The draft is of no use, and why it failed is what the caller must hear.
+        let _ = fs::remove_file(&draft);
+    }
+    written
+}
+
 /// A folder that nobody else can read or write.
-fn make_private(folder: &Path) -> io::Result<()> {
+pub(super) fn make_private(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     #[cfg(unix)]
     {

@@ -3,14 +3,11 @@
 
 use super::ask::settle;
 use super::plugin_file::PluginFile;
-use super::registry::Registry;
-use super::run::{Asked, Runtime};
+use super::run::Asked;
 use super::{Cache, Limits, Loaded, Policies, PolicyLoadError, Refusal, admission, cache, load};
 use crate::domain::policy::{Answered, PolicyFault};
 use crate::domain::question::{Answer, Question};
-use arc_swap::ArcSwap;
 use std::path::Path;
-use std::sync::Arc;
 
 pub use super::run::Cost;
 
@@ -44,11 +41,7 @@ impl Policies {
     ///
     /// The limits cannot be kept, or the engine does not start.
     pub fn none(limits: &Limits) -> Result<Self, PolicyLoadError> {
-        limits.validate()?;
-        let runtime =
-            Runtime::new(limits).map_err(|error| PolicyLoadError::Engine { source: error.into() })?;
-        let registry = Registry::new(Vec::new())?;
-        Ok(Self { runtime: Arc::new(runtime), registry: Arc::new(ArcSwap::from_pointee(registry)) })
+        Self::of(None, limits)
     }
 
     /// Loads one file with the settings of this `.toml`, or with none; its `mode` does not count.
@@ -85,6 +78,23 @@ impl Policies {
     /// The policy gave no answer, or none that may be given.
     pub async fn ask(&self, loaded: &Loaded, question: &Question) -> Result<Answered<Answer>, PolicyFault> {
         Ok(self.ask_at_cost(loaded, question).await?.0)
+    }
+
+    /// Asks a shadow; `None` of one that has failed too often to go on with, until it is changed.
+    pub async fn ask_shadow(
+        &self,
+        shadow: &Loaded,
+        question: &Question,
+    ) -> Option<Result<Answered<Answer>, PolicyFault>> {
+        let health = &shadow.health;
+        if !health.may_shadow() {
+            return None;
+        }
+        let answered = self.ask(shadow, question).await;
+        if let Err(fault) = &answered {
+            health.fault(fault.code, "", question.now());
+        }
+        Some(answered)
     }
 
     /// Asks any question, and says what the answer cost.

@@ -19,6 +19,11 @@ pub(super) fn engine(limits: &Limits) -> wasmtime::Result<Engine> {
     Ok(engine)
 }
 
+/// An engine that compiles for the one above, and runs nothing: without its address space.
+pub(super) fn compiler() -> wasmtime::Result<Engine> {
+    Engine::new(&code(&Limits::default()))
+}
+
 /// What a policy may call: the contract's imports, and an empty WASI.
 pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
@@ -48,6 +53,13 @@ pub(super) fn compatibility(engine: &Engine) -> u64 {
 }
 
 fn config(limits: &Limits) -> Config {
+    let mut config = code(limits);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits, CEILING.memory.0)));
+    config
+}
+
+/// All that the compiled code depends on.
+fn code(limits: &Limits) -> Config {
     let slot = CEILING.memory.0;
     let mut config = Config::new();
     config
@@ -61,8 +73,7 @@ fn config(limits: &Limits) -> Config {
         .async_stack_size(limits.stack.0 + (512 << 10))
         .concurrency_support(false)
         .memory_reservation(slot as u64)
-        .memory_guard_size(slot as u64)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits, slot)));
+        .memory_guard_size(slot as u64);
     config
 }
 

@@ -36,6 +36,10 @@ pub struct Limits {
     pub planned_messages: u32,
     /// Calls at the same time, the others wait: 16, at most 32.
     pub concurrent_calls: u32,
+    /// Processor time for compiling one `.wasm`: 120 s, at least 1 s, at most 300 s.
+    pub compile_time: Span,
+    /// Memory for compiling one `.wasm`: 1536 MiB, at least 64 MiB, at most 3 GiB.
+    pub compile_memory: Bytes,
 }
 
 impl Default for Limits {
@@ -54,6 +58,8 @@ impl Default for Limits {
             log_calls: 10_000,
             planned_messages: 20,
             concurrent_calls: 16,
+            compile_time: Span(Duration::from_mins(2)),
+            compile_memory: Bytes(1536 << 20),
         }
     }
 }
@@ -73,6 +79,8 @@ pub(super) const CEILING: Limits = Limits {
     log_calls: 100_000,
     planned_messages: 100,
     concurrent_calls: 32,
+    compile_time: Span(Duration::from_mins(5)),
+    compile_memory: Bytes(3 << 30),
 };
 
 /// The least with which a policy can work at all.
@@ -90,6 +98,8 @@ const FLOOR: Limits = Limits {
     log_calls: 1,
     planned_messages: 1,
     concurrent_calls: 1,
+    compile_time: Span(Duration::from_secs(1)),
+    compile_memory: Bytes(64 << 20),
 };
 
 /// A limit is set to what it cannot be.
@@ -132,7 +142,7 @@ impl Limits {
             )*};
         }
         within!(file fuel start_fuel wall memory stack answer log_lines log_bytes log_line log_calls);
-        within!(planned_messages concurrent_calls);
+        within!(planned_messages concurrent_calls compile_time compile_memory);
         Ok(())
     }
 

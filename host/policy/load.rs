@@ -2,32 +2,32 @@
 //! who it is, and given its settings once, before anybody depends on it.
 
 use super::bindings::{MessagePolicyPre, asked};
-use super::cache::{self, Cache};
+use super::cache::Cache;
+use super::compile;
 use super::convert::{self, Inputs};
 use super::fault::Cause;
+use super::health::Health;
 use super::imports::State;
 use super::limits::{CEILING, Limits};
 use super::plugin_file::{Mode, PluginFile};
 use super::run::{Runtime, Session};
 use super::wasi::Basis;
-use super::{admission, answer, imports::one_line};
-use crate::domain::policy::Description;
+use super::{answer, canary, imports::one_line};
+use crate::domain::policy::{Answerer, Description};
 use std::collections::HashSet;
 use std::error::Error;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use std::{fmt, fs};
-use wasmtime::Engine;
-use wasmtime::component::Component;
 
 /// Why a file is not taken as a policy.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
 pub struct Refusal {
     /// Stable: `unreadable`, `file-too-large`, `not-wasm`, `core-module`, `damaged`, `forbidden-import`,
-    /// `wrong-world`, `version-unsupported`, `compile-failed`, `link-failed`, `describe-failed`,
-    /// `config-invalid`.
+    /// `wrong-world`, `version-unsupported`, `compile-failed`, `compile-limit`, `link-failed`,
+    /// `describe-failed`, `config-invalid`, `nondeterministic`, `same-type`, `rolled-back`.
     pub code: &'static str,
     /// What is wrong, and where.
     pub text: String,
@@ -37,6 +37,14 @@ pub struct Refusal {
 impl Refusal {
     pub(super) fn new(code: &'static str, text: impl Into<String>) -> Self {
         Self { code, text: text.into(), source: None }
+    }
+
+    pub(super) fn rolled_back() -> Self {
+        Self::new(
+            "rolled-back",
+            "it failed again and again, and the version before it decides; change the file or its settings to have \
+             it tried again",
+        )
     }
 
     pub(super) fn caused(
@@ -67,9 +75,29 @@ pub struct Loaded {
     pub load_time: Duration,
     /// What it may use: `[policy]` with its own `[limits]`.
     pub limits: Limits,
+    /// What it is used for.
+    pub mode: Mode,
+    /// Its `.toml`, as the clinic wrote it.
+    pub(super) toml: String,
+    pub(super) health: Arc<Health>,
     pub(super) settings: String,
     pub(super) inputs: Inputs,
     pub(super) pre: MessagePolicyPre<State>,
+}
+
+impl Loaded {
+    /// Who answers, where nothing was answered.
+    #[must_use]
+    pub fn answerer(&self) -> Answerer {
+        Answerer {
+            name: self.description.name.clone(),
+            version: self.description.version.clone(),
+            hash: self.hash.clone(),
+            settings_hash: self.settings_hash.clone(),
+            fuel: 0,
+            log: Vec::new(),
+        }
+    }
 }
 
 impl fmt::Debug for Loaded {
@@ -89,6 +117,8 @@ impl fmt::Debug for Loaded {
 pub enum LoadReport {
     /// It decides.
     Live(Arc<Loaded>),
+    /// It is asked beside the one that decides.
+    Shadow(Arc<Loaded>),
     /// Its `.toml` says `mode = "off"`.
     Off {
         /// The `.wasm`.
@@ -96,13 +126,25 @@ pub enum LoadReport {
     },
 }
 
-/// Loads the policy of one `.wasm` and the `.toml` beside it.
+impl LoadReport {
+    pub(super) fn of(loaded: Arc<Loaded>) -> Self {
+        match loaded.mode {
+            Mode::Live => Self::Live(loaded),
+            Mode::Shadow => Self::Shadow(loaded),
+            Mode::Off => Self::Off { file: loaded.file.clone() },
+        }
+    }
+}
+
+/// Loads the policy of one `.wasm` and the `.toml` beside it, and tries it.
 pub(super) async fn load(runtime: &Runtime, cache: &Cache, path: &Path) -> Result<LoadReport, Refusal> {
     let file = PluginFile::read(path)?;
     if file.mode == Mode::Off {
         return Ok(LoadReport::Off { file: path.to_owned() });
     }
-    Ok(LoadReport::Live(Arc::new(open(runtime, cache, path, &file).await?)))
+    let loaded = Arc::new(open(runtime, cache, path, &file).await?);
+    canary::sing(runtime, &loaded).await?;
+    Ok(LoadReport::of(loaded))
 }
 
 /// Loads the policy of one `.wasm` with these settings, whatever they say it is used for.
@@ -116,7 +158,7 @@ pub(super) async fn open(
     let limits =
         runtime.limits.with(file.overrides).map_err(|error| file.refused_limits(&error.to_string()))?;
 
-    let code = code(runtime, cache, path).await?;
+    let code = compile::code(runtime, cache, path).await?;
     let link_failed = |error: wasmtime::Error| {
         let text = format!("it does not fit this host: {}", one_line(&format!("{error:#}"), 500));
         Refusal::new("link-failed", text)
@@ -138,6 +180,9 @@ pub(super) async fn open(
         from_cache: code.from_cache,
         load_time: started.elapsed(),
         limits,
+        mode: file.mode,
+        toml: file.source.clone(),
+        health: Arc::default(),
         settings: file.settings_text.clone(),
         pre,
     })
@@ -160,46 +205,6 @@ pub(super) async fn configure(
         Err(cause) if cause.code == "policy-error" => Err(file.refused_settings(&cause.text)),
         Err(cause) => Err(broken("configure", &cause)),
     }
-}
-
-struct Code {
-    component: Component,
-    hash: String,
-    size: u64,
-    from_cache: bool,
-}
-
-/// Reads, checks and compiles away from the threads that serve.
-async fn code(runtime: &Runtime, cache: &Cache, path: &Path) -> Result<Code, Refusal> {
-    let (engine, cache, path) = (runtime.engine.clone(), cache.clone(), path.to_owned());
-    let limit = runtime.limits.file;
-    let work = move || {
-        let unreadable = |error| Refusal::caused("unreadable", "the file could not be read", error);
-        admission::size(fs::metadata(&path).map_err(unreadable)?.len(), limit)?;
-        let wasm = fs::read(&path).map_err(unreadable)?;
-        admission::check(&wasm, limit)?;
-        let (hash, size) = (cache::hash(&wasm), wasm.len() as u64);
-        if let Some(component) = cache.fetch(&engine, &hash) {
-            return Ok(Code { component, hash, size, from_cache: true });
-        }
-        let component = compile(&engine, &wasm)?;
-        if let Err(error) = cache.keep(&engine, &hash, &component) {
-            let (file, error) = (path.display(), error.to_string());
-            tracing::warn!(%file, error, "a compiled policy could not be kept: the next start compiles it again");
-        }
-        Ok(Code { component, hash, size, from_cache: false })
-    };
-    let stopped = |error| Refusal::caused("compile-failed", "the compilation did not end", error);
-    tokio::task::spawn_blocking(work).await.map_err(stopped)?
-}
-
-/// The one place where WebAssembly becomes machine code: a child process, with limits of its own,
-/// fits in here.
-fn compile(engine: &Engine, wasm: &[u8]) -> Result<Component, Refusal> {
-    Component::new(engine, wasm).map_err(|error| {
-        let text = format!("it cannot be compiled: {}", one_line(&format!("{error:#}"), 500));
-        Refusal::new("compile-failed", text)
-    })
 }
 
 async fn describe(

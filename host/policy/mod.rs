@@ -10,55 +10,73 @@
 //! - It cannot reach beyond its question: an answer about other people, other message types or
 //!   moments that are over is no answer.
 //! - No machine code is run but what this host compiled, from a file that was looked at first.
+//! - A bad file never hurts a good one: what is refused leaves the last good version at work, and so does a
+//!   version that fails again and again.
 //!
 //! ```text
 //! .toml  .wasm --admission--> cache or compile --> describe, settings, configure --> Registry
+//! folder --follow--> changed files, at rest --load, canary--> shelf (last good, before, refused) --swap--> Registry
 //! question --convert--> run (fresh instance) --convert--> answer (checked) --> Answered | PolicyFault
 //! ```
 
 mod admission;
 mod answer;
+mod archive;
 mod ask;
 mod bindings;
 pub mod build;
 mod cache;
+mod canary;
 mod candidate;
+mod compile;
 mod convert;
 mod engine;
 mod fault;
+mod health;
 mod imports;
 mod limits;
 mod load;
 mod plugin_file;
 mod quantity;
 mod registry;
+mod reload;
 mod run;
+mod shelf;
 mod sources;
+mod status;
 #[cfg(test)]
 mod tests;
 mod wasi;
 
+pub use archive::Archive;
 pub use cache::Cache;
 pub use candidate::{Cost, Surface, surface};
+pub use compile::{CHILD, compile_as_child};
 pub use limits::{Limits, LimitsError};
 pub use load::{LoadReport, Loaded, Refusal};
+pub use plugin_file::Mode;
 pub use quantity::{Bytes, Span};
+pub use reload::Checked;
+pub use shelf::{Refused, Removed};
+pub use status::PolicyStatus;
 
 use crate::domain::kind::TypeName;
 use arc_swap::ArcSwap;
 use registry::Registry;
+use reload::Folder;
 use run::Runtime;
 use std::error::Error;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::{fmt, fs, io};
+use std::{fmt, io};
 
 /// The policies of a clinic.
 #[derive(Clone)]
 pub struct Policies {
     runtime: Arc<Runtime>,
     registry: Arc<ArcSwap<Registry>>,
+    folder: Option<Arc<Folder>>,
 }
 
 impl fmt::Debug for Policies {
@@ -111,34 +129,16 @@ pub enum PolicyLoadError {
 }
 
 impl Policies {
-    /// Loads every `<name>.wasm` of a folder, with the `<name>.toml` beside it.
-    ///
-    /// # Errors
-    ///
-    /// Any file that cannot be taken, by name and with the reason: a host does not start with half
-    /// of its rules.
-    pub async fn load(
-        folder: &Path,
-        cache: &Cache,
-        limits: &Limits,
-    ) -> Result<(Self, Vec<LoadReport>), PolicyLoadError> {
+    /// An engine, with or without a folder, and no policy yet.
+    fn of(folder: Option<Folder>, limits: &Limits) -> Result<Self, PolicyLoadError> {
         limits.validate()?;
         let runtime =
             Runtime::new(limits).map_err(|error| PolicyLoadError::Engine { source: error.into() })?;
-        let mut reports = Vec::new();
-        for file in files(folder)? {
-            let report = load::load(&runtime, cache, &file).await;
-            reports.push(report.map_err(|source| PolicyLoadError::Refused { file, source })?);
-        }
-        let live = reports.iter().filter_map(|report| match report {
-            LoadReport::Live(loaded) => Some(loaded.clone()),
-            LoadReport::Off { .. } => None,
-        });
-        let registry = Registry::new(live.collect())?;
-        Ok((
-            Self { runtime: Arc::new(runtime), registry: Arc::new(ArcSwap::from_pointee(registry)) },
-            reports,
-        ))
+        Ok(Self {
+            runtime: Arc::new(runtime),
+            registry: Arc::new(ArcSwap::from_pointee(Registry::default())),
+            folder: folder.map(Arc::new),
+        })
     }
 
     /// The policy that decides for this message type.
@@ -158,21 +158,6 @@ impl Policies {
     pub fn all(&self) -> Vec<Arc<Loaded>> {
         self.registry.load().all.clone()
     }
-}
-
-/// The plugins of a folder, sorted. Names that begin with a dot are drafts.
-fn files(folder: &Path) -> Result<Vec<PathBuf>, PolicyLoadError> {
-    let unreadable = |source| PolicyLoadError::Folder { folder: folder.to_owned(), source };
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let draft = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !draft && path.extension().is_some_and(|extension| extension == "wasm") && path.is_file() {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
 }
 
 /// Bytes in hex.

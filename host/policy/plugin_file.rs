@@ -15,12 +15,26 @@ use toml::de::{DeTable, DeValue};
 /// What a policy is used for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub(super) enum Mode {
+pub enum Mode {
     /// It decides.
     #[default]
     Live,
+    /// It is asked beside the one that decides, and what it would have said differently is written down.
+    Shadow,
     /// It stays in the folder and is not loaded.
     Off,
+}
+
+impl Mode {
+    /// As it is written.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Shadow => "shadow",
+            Self::Off => "off",
+        }
+    }
 }
 
 impl TryFrom<String> for Mode {
@@ -30,10 +44,11 @@ impl TryFrom<String> for Mode {
         match name.as_str() {
             "live" => Ok(Self::Live),
             "off" => Ok(Self::Off),
-            "shadow" => {
-                Err("mode \"shadow\" is not supported by this version; \"live\" and \"off\" are".to_owned())
-            }
-            _ => Err(format!("there is no mode \"{}\"; there are \"live\" and \"off\"", one_line(&name, 40))),
+            "shadow" => Ok(Self::Shadow),
+            _ => Err(format!(
+                "there is no mode \"{}\"; there are \"live\", \"shadow\" and \"off\"",
+                one_line(&name, 40)
+            )),
         }
     }
 }
@@ -59,7 +74,7 @@ pub(super) struct PluginFile {
     /// SHA-256 of that text.
     pub(super) settings_hash: String,
     path: PathBuf,
-    source: String,
+    pub(super) source: String,
     limits_at: Range<usize>,
 }
 
@@ -248,11 +263,12 @@ mod tests {
     }
 
     #[test]
-    fn shadow_is_refused_as_not_supported() {
-        let refusal = parse("mode = 'shadow'").unwrap_err();
-        assert!(refusal.starts_with("plugins/otp.toml:1:8\n"), "{refusal}");
-        assert!(refusal.contains("mode \"shadow\" is not supported by this version"), "{refusal}");
+    fn the_modes_are_live_shadow_and_off() {
+        assert_eq!(parse("mode = 'shadow'").unwrap().mode, Mode::Shadow);
         assert_eq!(parse("mode = 'off'").unwrap().mode, Mode::Off);
+        let refusal = parse("mode = 'canary'").unwrap_err();
+        assert!(refusal.starts_with("plugins/otp.toml:1:8\n"), "{refusal}");
+        assert!(refusal.contains("there is no mode \"canary\""), "{refusal}");
     }
 
     const SCHEMA: &str = r#"{

@@ -2,20 +2,30 @@
 
 use super::PolicyLoadError;
 use super::load::Loaded;
+use super::plugin_file::Mode;
+use super::shelf::Removed;
 use crate::domain::kind::TypeName;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The live policies.
-#[derive(Debug)]
+/// The policies at work.
+#[derive(Debug, Default)]
 pub(super) struct Registry {
+    /// Those that decide.
     pub(super) all: Vec<Arc<Loaded>>,
     pub(super) by_type: BTreeMap<TypeName, Arc<Loaded>>,
     pub(super) by_event: BTreeMap<String, Vec<Arc<Loaded>>>,
+    /// Those that are asked beside them.
+    pub(super) shadows: Vec<Arc<Loaded>>,
+    /// Those whose files are gone.
+    pub(super) removed: Vec<Removed>,
 }
 
 impl Registry {
-    pub(super) fn new(all: Vec<Arc<Loaded>>) -> Result<Self, PolicyLoadError> {
+    /// Of policies in the order of their files.
+    pub(super) fn new(at_work: Vec<Arc<Loaded>>, removed: Vec<Removed>) -> Result<Self, PolicyLoadError> {
+        let (all, others): (Vec<_>, Vec<_>) =
+            at_work.into_iter().partition(|loaded| loaded.mode == Mode::Live);
         let mut by_type: BTreeMap<TypeName, Arc<Loaded>> = BTreeMap::new();
         let mut by_event: BTreeMap<String, Vec<Arc<Loaded>>> = BTreeMap::new();
         for loaded in &all {
@@ -36,6 +46,7 @@ impl Registry {
                 }
             }
         }
-        Ok(Self { all, by_type, by_event })
+        let shadows = others.into_iter().filter(|loaded| loaded.mode == Mode::Shadow).collect();
+        Ok(Self { all, by_type, by_event, shadows, removed })
     }
 }

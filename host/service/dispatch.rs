@@ -194,10 +194,13 @@ impl Host {
         }
         drop(tx);
         let (verdict, record) = self.judge(&message, &facts, now).await?;
+        let beside = self.beside_decision(&message, record.as_ref());
         match verdict {
-            Verdict::Send { why } => self.send(message, facts, why, record, now).await,
-            verdict => self.conclude(message, verdict, record, now).await,
+            Verdict::Send { why } => self.send(message, facts, why, record, now).await?,
+            verdict => self.conclude(message, verdict, record, now).await?,
         }
+        self.ask_shadows(beside, now).await;
+        Ok(())
     }
 
     /// Renders, commits the intent, calls, settles.

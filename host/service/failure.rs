@@ -65,7 +65,8 @@ impl Host {
             Ok(answered) => answered,
             Err(fault) => {
                 tracing::error!(message_id = %message.id, policy = %fault.policy, code = fault.code, "a policy did not answer");
-                return end(cause);
+                let record = Recorded::of_fault("on-failure", &question, policy.answerer(), &fault)?;
+                return Ok(FailureAnswer { verdict: AfterFailure::End { cause }, record: Some(record) });
             }
         };
         let (outcome, why, verdict) = match &answered.answer {

@@ -61,6 +61,10 @@ impl Host {
             return Ok((verdict, None));
         }
         let Some(policy) = self.policies.for_type(&message.kind) else {
+            // Rules that are missing are not the same as none.
+            if let Some(removed) = self.policies.removed_for_type(&message.kind) {
+                return Ok((self.without_policy(message, facts, &removed.fault("decide"), now), None));
+            }
             let why = Cause::new("no-policy", "no policy decides for this type");
             return Ok((self.unless_quiet(message, facts, why, now), None));
         };
@@ -71,7 +75,10 @@ impl Host {
         drop(tx);
         let answered = match self.policies.decide(&policy, &question).await {
             Ok(answered) => answered,
-            Err(fault) => return Ok((self.without_policy(message, facts, &fault, now), None)),
+            Err(fault) => {
+                let record = Recorded::of_fault("decide", &question, policy.answerer(), &fault)?;
+                return Ok((self.without_policy(message, facts, &fault, now), Some(record)));
+            }
         };
         let (outcome, why, verdict) = match &answered.answer {
             Decision::Send { why } => ("send", why, Verdict::Send { why: why.into() }),

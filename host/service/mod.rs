@@ -40,6 +40,7 @@ mod replies;
 mod retention;
 mod scopes;
 mod settle;
+mod shadow;
 mod standing;
 mod story;
 mod together;

@@ -10,7 +10,8 @@ use crate::domain::event::Event;
 use crate::domain::id::{EventId, MessageId};
 use crate::domain::kind::TypeName;
 use crate::domain::message::{Cause, Message};
-use crate::domain::policy::{Fact, FactValue, Plan, PlanQuestion, UnixMs};
+use crate::domain::policy::{Fact, FactValue, Plan, PlanQuestion, PolicyFault, UnixMs};
+use crate::domain::question::Question;
 use crate::domain::recipient::Recipient;
 use crate::store::{EventState, StoredEvent};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -115,6 +116,7 @@ impl Host {
         }
         let question = self.plan_question(&event, &people, now);
         let mut answers = Answers { complete: true, outcome, ..Answers::default() };
+        let mut beside = Vec::new();
         let policies = self.policies.for_event(&event.event_type);
         for policy in policies.iter().filter(|policy| !answered.contains(&policy.description.name)) {
             let own_types = || policy.description.message_types.iter().cloned();
@@ -125,24 +127,29 @@ impl Host {
                         "planned",
                         format!("messages planned: {}", answered.answer.messages.len()),
                     );
-                    answers.records.push(Recorded::new("plan", &question, &answered, "plan", why)?);
+                    let record = Recorded::new("plan", &question, &answered, "plan", why)?;
+                    if !self.policies.shadows_for_event(&event.event_type).is_empty() {
+                        let asked = Question::Plan(question.clone());
+                        beside.extend(self.beside(About::Event(event.id), asked, Some(&record)));
+                    }
+                    answers.records.push(record);
                     sort_in(answered.answer, &people, &mut answers);
                 }
                 // The others' messages are planned all the same; this one is asked again.
-                Err(fault) => {
-                    tracing::error!(event_id = %event.id, policy = %fault.policy, code = fault.code, "planning waits");
-                    answers.complete &= event.received_at + GIVE_UP <= now;
-                    answers.outcome.passed_over.extend(own_types().map(|kind| Passed {
-                        kind,
-                        key: String::new(),
-                        recipient: String::new(),
-                        reason: Cause::new(format!("{FAULT}{}", fault.code), "the policy did not answer"),
-                    }));
-                }
+                Err(fault) => pass_over(&event, &fault, own_types(), now, &mut answers),
+            }
+        }
+        for removed in self.policies.removed_for_event(&event.event_type) {
+            if !answered.contains(&removed.name) {
+                let types = removed.message_types.iter().cloned();
+                pass_over(&event, &removed.fault("plan"), types, now, &mut answers);
             }
         }
         self.commit_plan(&event, answers, now).await?;
         self.wake.notify_one();
+        for beside in beside {
+            self.ask_shadows(Some(beside), now).await;
+        }
         Ok(())
     }
 
@@ -237,6 +244,24 @@ impl Host {
 
 fn reference(index: usize) -> String {
     format!("person-{}", index + 1)
+}
+
+/// A policy's messages wait with the event, for as long as anybody may expect them.
+fn pass_over(
+    event: &Event,
+    fault: &PolicyFault,
+    types: impl Iterator<Item = TypeName>,
+    now: DateTime<Utc>,
+    answers: &mut Answers,
+) {
+    tracing::error!(event_id = %event.id, policy = %fault.policy, code = fault.code, "planning waits");
+    answers.complete &= event.received_at + GIVE_UP <= now;
+    answers.outcome.passed_over.extend(types.map(|kind| Passed {
+        kind,
+        key: String::new(),
+        recipient: String::new(),
+        reason: Cause::new(format!("{FAULT}{}", fault.code), "the policy did not answer"),
+    }));
 }
 
 fn sort_in(plan: Plan, people: &[(Recipient, bool)], answers: &mut Answers) {

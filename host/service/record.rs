@@ -3,10 +3,11 @@
 use super::{Host, HostError};
 use crate::domain::id::{DecisionId, EventId, MessageId};
 use crate::domain::message::Cause;
-use crate::domain::policy::{Answered, Answerer};
+use crate::domain::policy::{Answered, Answerer, PolicyFault};
 use crate::store::{NewDecision, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::json;
 
 /// What a decision is about.
 #[derive(Clone, Copy, Debug)]
@@ -16,13 +17,14 @@ pub(super) enum About {
 }
 
 /// A policy's answer, ready to be kept.
+#[derive(Clone)]
 pub(super) struct Recorded {
-    question: &'static str,
-    input: Vec<u8>,
+    pub(super) question: &'static str,
+    pub(super) input: Vec<u8>,
     pub(super) answer: Vec<u8>,
     pub(super) by: Answerer,
-    outcome: &'static str,
-    why: Cause,
+    pub(super) outcome: &'static str,
+    pub(super) why: Cause,
 }
 
 impl Recorded {
@@ -41,6 +43,25 @@ impl Recorded {
             by: answered.by.clone(),
             outcome,
             why,
+        })
+    }
+
+    /// Takes down a question that was not answered. What the policy said of it may quote the question, and
+    /// is sealed like it.
+    pub(super) fn of_fault(
+        question: &'static str,
+        asked: &impl Serialize,
+        by: Answerer,
+        fault: &PolicyFault,
+    ) -> Result<Self, HostError> {
+        let text = format!("the policy {} did not answer", fault.policy);
+        Ok(Self {
+            question,
+            input: serde_json::to_vec(asked)?,
+            answer: serde_json::to_vec(&json!({"fault": {"code": fault.code, "text": fault.text}}))?,
+            by,
+            outcome: fault.code,
+            why: Cause::new(format!("policy-{}", fault.code), text),
         })
     }
 }

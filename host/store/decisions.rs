@@ -26,7 +26,7 @@ pub struct NewDecision<'a> {
     pub by: &'a Answerer,
     /// JSON, as it was asked.
     pub input: &'a [u8],
-    /// JSON, as it was answered; empty after a fault.
+    /// JSON, as it was answered; after a fault its code and its text.
     pub answer: &'a [u8],
     /// `send`, `defer`, ... or the code of a fault.
     pub outcome: &'a str,

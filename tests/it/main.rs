@@ -12,6 +12,7 @@ mod backtest;
 mod consents;
 mod delivery;
 mod door;
+mod drop_in;
 mod events;
 mod guests;
 mod keys;

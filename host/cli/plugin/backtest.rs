@@ -94,7 +94,7 @@ impl Backtest {
         if let Some(name) = &self.against {
             return Ok(BTreeSet::from([name.clone()]));
         }
-        let (live, _) = home.policies().await?;
+        let live = home.policies().await?;
         let names = described.message_types.iter().filter_map(|kind| live.for_type(kind));
         let mut names: BTreeSet<String> = names.map(|policy| policy.description.name.clone()).collect();
         names.insert(described.name.clone());

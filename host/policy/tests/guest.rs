@@ -81,13 +81,14 @@ const OUTPUT: Wasi = &[
 /// A policy named `sample` for this message type.
 pub(super) struct Guest {
     pub(super) message_type: &'static str,
+    pub(super) version: &'static str,
     pub(super) decides: Decides,
     pub(super) refuses_settings: Option<&'static str>,
 }
 
 impl Guest {
     pub(super) fn new(decides: Decides) -> Self {
-        Self { message_type: "sample", decides, refuses_settings: None }
+        Self { message_type: "sample", version: "1.0.0", decides, refuses_settings: None }
     }
 
     pub(super) fn component(&self) -> Vec<u8> {
@@ -123,7 +124,7 @@ impl Guest {
 
     fn module(&self) -> Vec<u8> {
         let mut memory = Memory::default();
-        let described = memory.description(self.message_type);
+        let described = memory.description(self.message_type, self.version);
         let configured = match self.refuses_settings {
             Some(text) => memory.failure(4, text),
             None => memory.record(&[0, 0, 0]),
@@ -303,8 +304,8 @@ impl Memory {
         pointer
     }
 
-    fn description(&mut self, message_type: &str) -> i32 {
-        let (name, version, summary) = (self.text("sample"), self.text("1.0.0"), self.text("A sample."));
+    fn description(&mut self, message_type: &str, version: &str) -> i32 {
+        let (name, version, summary) = (self.text("sample"), self.text(version), self.text("A sample."));
         let only = self.text(message_type);
         let types = (self.record(&[only.0, only.1]), 1);
         let schema = self.text(r#"{"type": "object", "additionalProperties": false, "properties": {}}"#);

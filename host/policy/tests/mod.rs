@@ -8,6 +8,7 @@ mod calls;
 mod candidates;
 mod guest;
 mod loading;
+mod reloading;
 mod wasi;
 
 use super::{Cache, Limits, LoadReport, Loaded, Policies, PolicyLoadError};

@@ -1,0 +1,269 @@
+//! The folder while the host runs: what is dropped is at work, and what is broken hurts nothing.
+
+use super::guest::{Decides, Guest};
+use super::{Folder, chain, due};
+use crate::domain::kind::TypeName;
+use crate::domain::policy::Decision;
+use crate::policy::{Archive, Cache, Limits, Policies, PolicyStatus};
+use std::fs;
+use std::path::Path;
+
+const NOW: &str = "2026-11-24T14:00:00-05:00";
+
+/// A folder that is served, beside what the host keeps for it.
+struct Served {
+    plugins: Folder,
+    host: Folder,
+    policies: Policies,
+}
+
+fn version(version: &'static str) -> Vec<u8> {
+    Guest { version, ..Guest::new(Decides::Send) }.component()
+}
+
+impl Served {
+    async fn begin(fill: impl FnOnce(&Folder)) -> Self {
+        let (plugins, host) = (Folder::new(), Folder::new());
+        fill(&plugins);
+        let policies = load(&plugins.0, &host).await.unwrap();
+        Self { plugins, host, policies }
+    }
+
+    /// With one good policy, version 1.0.0.
+    async fn with_one() -> Self {
+        Self::begin(|folder| {
+            folder.put("a.wasm", version("1.0.0"));
+        })
+        .await
+    }
+
+    async fn restart(self) -> Result<Self, String> {
+        let Self { plugins, host, policies } = self;
+        drop(policies);
+        let policies = load(&plugins.0, &host).await?;
+        Ok(Self { plugins, host, policies })
+    }
+
+    async fn drop_in(&self, name: &str, contents: impl AsRef<[u8]>) {
+        self.plugins.put(name, contents);
+        self.policies.reload().await;
+    }
+
+    /// The version that decides for a type.
+    fn decides(&self, message_type: &str) -> Option<String> {
+        let policy = self.policies.for_type(&TypeName::from(message_type));
+        policy.map(|policy| policy.description.version.clone())
+    }
+
+    fn status(&self, file: &str) -> PolicyStatus {
+        self.policies.statuses().into_iter().find(|status| status.file == file).unwrap()
+    }
+
+    /// State, and the code of the refusal.
+    fn told(&self, file: &str) -> (&'static str, Option<&'static str>) {
+        let status = self.status(file);
+        (status.state, status.refused.map(|refused| refused.code))
+    }
+}
+
+async fn load(plugins: &Path, host: &Folder) -> Result<Policies, String> {
+    let cache = Cache::new(host.0.join("cache"), [7; 32]).archived_in(Archive::new(host.0.join("archive")));
+    // On a machine that is busy the clock must not come before the limit that a test is about.
+    let limits = toml::from_str("wall = '2s'").unwrap();
+    Policies::load(plugins, &cache, &limits).await.map(|loaded| loaded.0).map_err(|error| chain(&error))
+}
+
+#[tokio::test]
+async fn a_copy_a_rename_and_an_overwrite_are_at_work_after_the_next_look() {
+    let served = Served::with_one().await;
+    served.drop_in("b.wasm", Guest { message_type: "other", ..Guest::new(Decides::Send) }.component()).await;
+    assert_eq!(
+        (served.decides("sample").as_deref(), served.decides("other").as_deref()),
+        (Some("1.0.0"), Some("1.0.0"))
+    );
+
+    let draft = served.plugins.put(".a.wasm.tmp", version("1.1.0"));
+    served.policies.reload().await;
+    assert_eq!(served.decides("sample").as_deref(), Some("1.0.0"));
+    fs::rename(draft, served.plugins.0.join("a.wasm")).unwrap();
+    served.policies.reload().await;
+    assert_eq!(served.decides("sample").as_deref(), Some("1.1.0"));
+
+    served.drop_in("a.wasm", version("1.2.0")).await;
+    assert_eq!(served.decides("sample").as_deref(), Some("1.2.0"));
+    assert_eq!(served.told("a"), ("live", None));
+}
+
+#[tokio::test]
+async fn whatever_is_dropped_in_the_last_good_version_stays_and_the_reason_is_told() {
+    let served = Served::with_one().await;
+    let good = version("1.1.0");
+    let files: [(&str, Vec<u8>); 6] = [
+        ("not-wasm", b"Dear colleague".to_vec()),
+        ("not-wasm", Vec::new()),
+        ("damaged", good[..good.len() / 2].to_vec()),
+        ("core-module", Guest::new(Decides::Send).core()),
+        ("describe-failed", Guest { version: "", ..Guest::new(Decides::Send) }.component()),
+        ("file-too-large", vec![0; 30 << 20]),
+    ];
+    for (code, contents) in files {
+        served.drop_in("a.wasm", contents).await;
+        assert_eq!(served.told("a"), ("live", Some(code)));
+        assert_eq!(served.decides("sample").as_deref(), Some("1.0.0"), "{code}");
+        let at_work = served.policies.for_type(&TypeName::from("sample")).unwrap();
+        served.policies.decide(&at_work, &due("sample", NOW)).await.unwrap();
+    }
+    served.drop_in("a.wasm", good).await;
+    assert_eq!((served.told("a"), served.decides("sample").as_deref()), (("live", None), Some("1.1.0")));
+}
+
+#[tokio::test]
+async fn settings_that_break_the_schema_leave_the_ones_before_them() {
+    let served = Served::with_one().await;
+    served.drop_in("a.toml", "[limits]\nfuel = 1000000\n").await;
+    let fuel = |served: &Served| served.policies.for_type(&TypeName::from("sample")).unwrap().limits.fuel;
+    assert_eq!(fuel(&served), 1_000_000);
+    served.drop_in("a.toml", "[limits]\nfuel = 2000000\n[settings]\nhours = 3\n").await;
+    assert_eq!((served.told("a"), fuel(&served)), (("live", Some("config-invalid")), 1_000_000));
+    let text = served.status("a").refused.unwrap().text;
+    assert!(text.contains("a.toml:4:1"), "{text}");
+    fs::remove_file(served.plugins.0.join("a.toml")).unwrap();
+    served.policies.reload().await;
+    assert_eq!((served.told("a"), fuel(&served)), (("live", None), Limits::default().fuel));
+}
+
+#[tokio::test]
+async fn a_policy_whose_file_is_gone_is_missed_until_somebody_says_that_it_is_off() {
+    let served = Served::with_one().await;
+    let sample = TypeName::from("sample");
+    fs::remove_file(served.plugins.0.join("a.wasm")).unwrap();
+    served.policies.reload().await;
+    assert_eq!((served.told("a"), served.decides("sample")), (("removed", None), None));
+    let removed = served.policies.removed_for_type(&sample).unwrap();
+    assert_eq!(removed.name, "sample");
+
+    let served = served.restart().await.unwrap();
+    assert_eq!(served.policies.removed_for_type(&sample), Some(removed), "a restart does not forget it");
+    served.drop_in("a.toml", "mode = 'off'").await;
+    assert_eq!((served.told("a"), served.policies.removed_for_type(&sample)), (("off", None), None));
+    let served = served.restart().await.unwrap();
+    assert_eq!(served.policies.removed_for_type(&sample), None);
+    fs::remove_file(served.plugins.0.join("a.toml")).unwrap();
+    served.drop_in("a.wasm", version("1.1.0")).await;
+    assert_eq!(served.decides("sample").as_deref(), Some("1.1.0"));
+}
+
+#[tokio::test]
+async fn one_that_takes_the_place_of_a_removed_policy_ends_its_absence() {
+    let served = Served::with_one().await;
+    fs::rename(served.plugins.0.join("a.wasm"), served.plugins.0.join("b.wasm")).unwrap();
+    served.policies.reload().await;
+    assert_eq!(served.decides("sample").as_deref(), Some("1.0.0"));
+    assert_eq!(served.policies.removed_for_type(&TypeName::from("sample")), None);
+}
+
+#[tokio::test]
+async fn of_two_that_decide_for_one_type_the_one_that_was_there_stays() {
+    let served = Served::with_one().await;
+    served.drop_in("b.wasm", version("2.0.0")).await;
+    assert_eq!(served.told("b"), ("refused", Some("same-type")));
+    assert_eq!(served.decides("sample").as_deref(), Some("1.0.0"));
+    served.drop_in("a.toml", "mode = 'off'").await;
+    assert_eq!((served.told("a"), served.told("b")), (("off", None), ("live", None)));
+    assert_eq!(served.decides("sample").as_deref(), Some("2.0.0"));
+}
+
+#[tokio::test]
+async fn a_shadow_decides_nothing_and_is_promoted_by_its_mode() {
+    let served = Served::with_one().await;
+    served.plugins.put("b.toml", "mode = 'shadow'");
+    served.drop_in("b.wasm", version("2.0.0")).await;
+    let sample = TypeName::from("sample");
+    assert_eq!((served.told("b"), served.decides("sample").as_deref()), (("shadow", None), Some("1.0.0")));
+    assert_eq!(served.policies.shadows_for_type(&sample).len(), 1);
+
+    served.drop_in("b.toml", "mode = 'live'").await;
+    assert_eq!(served.told("b"), ("shadow", Some("same-type")), "until the other one steps back");
+    served.drop_in("a.toml", "mode = 'off'").await;
+    assert_eq!((served.told("b"), served.decides("sample").as_deref()), (("live", None), Some("2.0.0")));
+    assert!(served.policies.shadows_for_type(&sample).is_empty());
+}
+
+#[tokio::test]
+async fn a_call_that_runs_finishes_with_what_it_began_with() {
+    let served = Served::with_one().await;
+    let at_work = served.policies.for_type(&TypeName::from("sample")).unwrap();
+    served.drop_in("a.wasm", version("1.1.0")).await;
+    let answered = served.policies.decide(&at_work, &due("sample", NOW)).await.unwrap();
+    assert_eq!(answered.by.version, "1.0.0");
+    assert_eq!(served.decides("sample").as_deref(), Some("1.1.0"));
+}
+
+#[tokio::test]
+async fn a_host_whose_folder_was_damaged_while_it_was_down_begins_with_the_last_good_version() {
+    let served = Served::with_one().await;
+    served.plugins.put("a.wasm", "half a f");
+    let served = served.restart().await.unwrap();
+    assert_eq!(
+        (served.told("a"), served.decides("sample").as_deref()),
+        (("live", Some("not-wasm")), Some("1.0.0"))
+    );
+
+    // One that was never good is a question to the clinic.
+    served.plugins.put("b.wasm", "not a policy");
+    let error = served.restart().await.err().unwrap();
+    assert!(error.contains("b.wasm is refused (not-wasm)"), "{error}");
+}
+
+#[tokio::test]
+async fn a_version_that_fails_again_and_again_gives_way_to_the_one_before() {
+    let served = Served::with_one().await;
+    let faulty = Guest { version: "1.1.0", ..Guest::new(Decides::DivideByZero) };
+    served.drop_in("a.wasm", faulty.component()).await;
+    assert_eq!(served.decides("sample").as_deref(), Some("1.1.0"));
+    let ask = async |id: &str| {
+        let at_work = served.policies.for_type(&TypeName::from("sample")).unwrap();
+        let mut question = due("sample", NOW);
+        question.message.id = id.to_owned();
+        served.policies.decide(&at_work, &question).await
+    };
+    for id in ["one", "one", "one", "two"] {
+        assert_eq!(ask(id).await.unwrap_err().code, "trap");
+    }
+    assert_eq!((served.status("a").faults, served.status("a").last_fault), (4, Some("trap")));
+    assert_eq!(ask("three").await.unwrap_err().code, "trap");
+    assert!(matches!(ask("three").await.unwrap().answer, Decision::Send { .. }));
+    assert_eq!(
+        (served.told("a"), served.decides("sample").as_deref()),
+        (("live", Some("rolled-back")), Some("1.0.0"))
+    );
+
+    // Neither another look nor a restart tries it again; another file does.
+    let modified = fs::metadata(served.plugins.0.join("a.wasm")).unwrap().modified().unwrap();
+    fs::File::options()
+        .append(true)
+        .open(served.plugins.0.join("a.wasm"))
+        .unwrap()
+        .set_modified(modified + std::time::Duration::from_secs(1))
+        .unwrap();
+    served.policies.reload().await;
+    assert_eq!(served.told("a"), ("live", Some("rolled-back")));
+    let served = served.restart().await.unwrap();
+    assert_eq!(
+        (served.told("a"), served.decides("sample").as_deref()),
+        (("live", Some("rolled-back")), Some("1.0.0"))
+    );
+    served.drop_in("a.wasm", version("1.2.0")).await;
+    assert_eq!((served.told("a"), served.decides("sample").as_deref()), (("live", None), Some("1.2.0")));
+}
+
+#[tokio::test]
+async fn what_was_at_work_is_kept_under_its_hash_with_its_settings() {
+    let served = Served::with_one().await;
+    let loaded = served.policies.for_type(&TypeName::from("sample")).unwrap();
+    served.drop_in("a.wasm", version("1.1.0")).await;
+    let archive = Archive::new(served.host.0.join("archive"));
+    assert_eq!(fs::read(archive.wasm(&loaded.hash).unwrap()).unwrap(), version("1.0.0"));
+    assert_eq!(archive.settings(&loaded.settings_hash).as_deref(), Some("{}"));
+    assert_eq!(archive.wasm("../cache"), None);
+}

@@ -1,0 +1,27 @@
+-- What policies in shadow mode would have said differently from the one at work, on live traffic: words
+-- that are counted, no texts and no people. Rows are dropped after 90 days.
+CREATE TABLE policy_differences (
+    id BLOB PRIMARY KEY CHECK (length(id) = 16),
+    -- One of the two; no foreign keys, because a difference may outlive what it was about.
+    message_id BLOB,
+    event_id BLOB,
+    question TEXT NOT NULL CHECK (question IN ('plan', 'decide', 'on-failure', 'on-reply')),
+    -- answer: another answer. reason: the same for another reason. fault: none.
+    difference TEXT NOT NULL CHECK (difference IN ('answer', 'reason', 'fault')),
+    -- The policy at work, and what it said.
+    policy TEXT NOT NULL,
+    policy_hash TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    reason_code TEXT NOT NULL,
+    -- The shadow, and what it would have said; of a fault, its code.
+    shadow TEXT NOT NULL,
+    shadow_version TEXT NOT NULL,
+    shadow_hash TEXT NOT NULL,
+    shadow_settings_hash TEXT NOT NULL,
+    shadow_outcome TEXT NOT NULL,
+    shadow_reason_code TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    CHECK ((message_id IS NULL) <> (event_id IS NULL))
+) STRICT;
+
+CREATE INDEX policy_differences_by_age ON policy_differences (at, id);

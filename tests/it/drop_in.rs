@@ -1,0 +1,192 @@
+//! Policies that are dropped into the folder of a running host.
+
+use crate::for_each_database;
+use crate::support::{Folder, Start, TestHost, repository};
+use chrono::TimeDelta;
+use serde_json::json;
+use std::path::Path;
+use std::process::Command;
+use tidings::policy::{Cache, Limits, LoadReport, Policies, PolicyLoadError};
+
+/// A folder with one of the bundled policies.
+fn with_policy(name: &str) -> Folder {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path().join("plugins")).unwrap();
+    for extension in ["wasm", "toml"] {
+        let file = format!("plugins/{name}.{extension}");
+        std::fs::copy(repository().join(&file), folder.path().join(&file)).unwrap();
+    }
+    folder
+}
+
+async fn load_in_child(folder: &Path, program: &str, limits: &Limits) -> Result<LoadReport, PolicyLoadError> {
+    let cache = Cache::new(folder.join("compiled"), [3; 32]).compiled_by(program);
+    let (_, reports) = Policies::load(&folder.join("plugins"), &cache, limits).await?;
+    Ok(reports.into_iter().next().unwrap())
+}
+
+fn from_cache(report: LoadReport) -> bool {
+    match report {
+        LoadReport::Live(loaded) => loaded.from_cache,
+        other => panic!("expected a live policy, not {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_policy_is_compiled_by_a_child_of_the_host_and_its_code_is_kept() {
+    let folder = with_policy("otp");
+    let limits = Limits::default();
+    let load = || load_in_child(folder.path(), env!("CARGO_BIN_EXE_tidings"), &limits);
+    assert!(!from_cache(load().await.unwrap()));
+    assert!(from_cache(load().await.unwrap()));
+}
+
+#[tokio::test]
+async fn a_compilation_that_wants_more_memory_than_it_may_have_is_refused_and_the_host_goes_on() {
+    let folder = with_policy("otp");
+    let limits = Limits { compile_memory: tidings::policy::Bytes(64 << 20), ..Limits::default() };
+    let program = env!("CARGO_BIN_EXE_tidings");
+    let Err(PolicyLoadError::Refused { source, .. }) = load_in_child(folder.path(), program, &limits).await
+    else {
+        panic!("it was compiled in 64 MiB");
+    };
+    assert_eq!(source.code, "compile-limit");
+    assert!(source.text.contains("it may use 64 MiB of memory"), "{}", source.text);
+}
+
+/// A home with the bundled files, which a test may change.
+fn home() -> Folder {
+    let home = Folder::new();
+    for part in ["plugins", "templates", "locales"] {
+        let copied =
+            Command::new("cp").arg("-r").arg(repository().join(part)).arg(home.path()).status().unwrap();
+        assert!(copied.success());
+    }
+    home
+}
+
+async fn begin(start: Start, home: &Folder) -> TestHost {
+    let mut start = start;
+    start.home = home.path().to_owned();
+    start.host().await
+}
+
+/// Ana's prescription is ready: one text, at once.
+async fn is_ready(host: &TestHost) -> String {
+    let answer = host
+        .event(json!({
+            "type": "prescription.ready",
+            "subject": {"type": "prescription", "id": "7", "version": 1},
+            "people": [{"id": "ana", "phone": crate::support::ANA, "time_zone": "America/New_York"}],
+        }))
+        .await;
+    answer["messages"][0]["id"].as_str().unwrap().to_owned()
+}
+
+for_each_database! {
+    async fn a_policy_that_was_removed_is_not_taken_for_none_and_one_that_is_back_decides(start: Start) {
+        let home = home();
+        let host = begin(start, &home).await;
+        let id = is_ready(&host).await;
+        let (file, aside) =
+            (home.path().join("plugins/prescription-ready.wasm"), home.path().join("prescription-ready.wasm"));
+        std::fs::rename(&file, &aside).unwrap();
+        host.host.policies.reload().await;
+        host.run().await;
+        let story = host.story(&id).await;
+        assert_eq!((&story["state"], &story["reason"]["code"]), (&json!("held"), &json!("policy-removed")), "{story}");
+        let ready = host.get("/readyz").await;
+        assert!(ready["refused"][0].as_str().unwrap().starts_with("prescription-ready (removed)"), "{ready}");
+
+        std::fs::rename(&aside, &file).unwrap();
+        host.host.policies.reload().await;
+        host.run_after(TimeDelta::seconds(59)).await;
+        assert_eq!(host.story(&id).await["state"], "held");
+        host.run_after(TimeDelta::seconds(1)).await;
+        assert_eq!(host.story(&id).await["state"], "delivered");
+        assert_eq!(host.get("/readyz").await["refused"], json!([]));
+    }
+
+    async fn a_policy_that_does_not_answer_is_asked_after_1_5_and_15_minutes_and_then_a_person_must_look(start: Start) {
+        let home = home();
+        let host = begin(start, &home).await;
+        let id = is_ready(&host).await;
+        let toml = home.path().join("plugins/prescription-ready.toml");
+        let settings = std::fs::read_to_string(&toml).unwrap();
+        std::fs::write(&toml, format!("{settings}\n[limits]\nfuel = 1000\n")).unwrap();
+        host.host.policies.reload().await;
+        host.run().await;
+        for minutes in [1, 5, 15] {
+            host.run_after(TimeDelta::minutes(minutes)).await;
+        }
+        host.run_after(TimeDelta::minutes(20)).await;
+        let story = host.story(&id).await;
+        assert_eq!((&story["state"], &story["reason"]["code"]), (&json!("held"), &json!("policy-out-of-fuel")), "{story}");
+        let faults: Vec<_> = story["decisions"].as_array().unwrap().iter().filter(|d| d["question"] == "decide").collect();
+        assert_eq!(faults.len(), 4, "at once and three times more: {story}");
+        assert_eq!(faults[0]["outcome"], "out-of-fuel");
+        assert_eq!(faults[0]["input"]["message"]["id"], json!(id));
+        let text = faults[0]["answer"]["fault"]["text"].as_str().unwrap();
+        assert!(text.starts_with("it used up its 1000 units of fuel"), "{text}");
+        let policies = host.get("/api/v1/policies").await;
+        let items = policies["items"].as_array().unwrap();
+        let of = |file: &str| items.iter().find(|item| item["file"] == file).unwrap();
+        assert_eq!((&of("prescription-ready")["faults"], &of("otp")["faults"]), (&json!(4), &json!(0)), "{policies}");
+
+        // Mended, and released by somebody who looked.
+        std::fs::write(&toml, settings).unwrap();
+        host.host.policies.reload().await;
+        let (status, _) = host.post(&format!("/api/v1/messages/{id}/retry"), json!({})).await;
+        assert_eq!(status, 200);
+        host.run().await;
+        assert_eq!(host.story(&id).await["state"], "delivered");
+    }
+
+    async fn a_shadow_is_asked_beside_the_policy_at_work_and_what_it_says_differently_is_shown(start: Start) {
+        let home = home();
+        let plugins = home.path().join("plugins");
+        // The same rules, but for one that never has fuel enough.
+        for (name, limits) in [("same", ""), ("slow", "[limits]\nfuel = 1000\n")] {
+            std::fs::copy(plugins.join("prescription-ready.wasm"), plugins.join(format!("{name}.wasm"))).unwrap();
+            let settings = std::fs::read_to_string(plugins.join("prescription-ready.toml")).unwrap();
+            let settings = settings.replace("mode = \"live\"", "mode = \"shadow\"");
+            std::fs::write(plugins.join(format!("{name}.toml")), format!("{settings}\n{limits}")).unwrap();
+        }
+        let host = begin(start, &home).await;
+        let id = is_ready(&host).await;
+        host.run().await;
+        assert_eq!(host.story(&id).await["state"], "delivered");
+        let policies = host.get("/api/v1/policies").await;
+        let items = policies["items"].as_array().unwrap();
+        let of = |file: &str| items.iter().find(|item| item["file"] == file).unwrap();
+        assert_eq!((&of("same")["state"], &of("same")["shadowed"]), (&json!("shadow"), &json!(2)), "{policies}");
+        let differences = host.get("/api/v1/policies/differences").await;
+        let mut told: Vec<_> = differences["items"].as_array().unwrap().iter()
+            .map(|it| (it["question"].as_str().unwrap(), it["difference"].as_str().unwrap(), it["shadow"]["outcome"].as_str().unwrap()))
+            .collect();
+        // Both of one moment.
+        told.sort_unstable();
+        assert_eq!(told, [("decide", "fault", "out-of-fuel"), ("plan", "fault", "out-of-fuel")], "{differences}");
+        let items = differences["items"].as_array().unwrap();
+        let decided = items.iter().find(|it| it["question"] == "decide").unwrap();
+        assert_eq!((&decided["about"], &decided["live"]["outcome"]), (&json!(id), &json!("send")));
+    }
+}
+
+#[tokio::test]
+async fn guests_built_for_every_released_version_of_the_contract_load_and_answer() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path().join("plugins")).unwrap();
+    let frozen =
+        std::fs::read_dir(repository().join("tests/frozen")).unwrap().map(|entry| entry.unwrap().path());
+    let frozen: Vec<_> =
+        frozen.filter(|path| path.extension().is_some_and(|extension| extension == "wasm")).collect();
+    assert!(!frozen.is_empty());
+    for file in frozen {
+        std::fs::copy(&file, folder.path().join("plugins/frozen.wasm")).unwrap();
+        let cache = Cache::new(folder.path().join("compiled"), [3; 32]);
+        let loaded = Policies::load(&folder.path().join("plugins"), &cache, &Limits::default()).await;
+        // Loading asks it a question, twice.
+        assert_eq!(loaded.unwrap().1.len(), 1, "{}", file.display());
+    }
+}
