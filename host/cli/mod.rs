@@ -5,7 +5,9 @@
 mod audit;
 mod backup;
 mod check;
+mod doctor;
 mod home;
+mod init;
 mod key;
 mod log;
 mod message;
@@ -14,6 +16,7 @@ mod plugin;
 mod progress;
 mod rotate;
 mod serve;
+mod shell;
 
 use clap::{Parser, Subcommand};
 use std::collections::BTreeMap;
@@ -23,7 +26,8 @@ use std::process::ExitCode;
 
 /// A self-hosted SMS host for clinics.
 #[derive(Parser)]
-#[command(name = "tidings", version, about, long_about = None, after_help = "Without a command: `tidings serve --sandbox`.")]
+#[command(name = "tidings", version, about, long_about = None, after_help = "Without a command: `tidings serve --sandbox`.
+Example: tidings init clinic && tidings serve --sandbox --home clinic")]
 struct Arguments {
     /// The folder with tidings.toml, plugins/, templates/ and locales/.
     #[arg(long, global = true, env = "TIDINGS_HOME", default_value = ".")]
@@ -35,11 +39,28 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Run the host.
+    #[command(after_help = "Example: tidings serve --home /var/lib/tidings")]
     Serve(serve::Serve),
     /// Look over configuration, templates, locales and policies, and say what is wrong.
+    #[command(after_help = "Example: tidings check --home clinic")]
     Check,
+    /// Try everything that a host needs in order to work; each line says what is wrong and what to do.
+    #[command(after_help = "Example: tidings doctor --json")]
+    Doctor(doctor::Doctor),
+    /// Make a home: plugins, templates, locales and a commented tidings.toml.
+    #[command(after_help = "Examples:
+  tidings init clinic
+  tidings init --systemd /var/lib/tidings > /etc/systemd/system/tidings.service")]
+    Init(init::Init),
     /// Bring the database up to date.
+    #[command(after_help = "Example: tidings migrate")]
     Migrate,
+    /// Print completions for a shell.
+    #[command(after_help = "Example: tidings completions bash > /etc/bash_completion.d/tidings")]
+    Completions(shell::Completions),
+    /// Print the manual page.
+    #[command(after_help = "Example: tidings man > /usr/local/share/man/man1/tidings.1")]
+    Man,
     /// API keys.
     #[command(subcommand)]
     Key(key::Key),
@@ -131,6 +152,10 @@ async fn dispatch(arguments: Arguments, environment: &BTreeMap<String, String>) 
     let home = arguments.home;
     match arguments.command.unwrap_or(Command::Serve(serve::Serve::SANDBOX)) {
         Command::Serve(serve) => serve.run(&home, environment).await,
+        Command::Doctor(doctor) => doctor.run(&home, environment).await,
+        Command::Init(init) => init.run(),
+        Command::Completions(completions) => completions.run(),
+        Command::Man => shell::man(),
         Command::Check => check::run(&home, environment).await,
         Command::Migrate => {
             let opened = home::Home::open(&home, environment)?;

@@ -15,6 +15,8 @@ const WITH_KEY: [(&str, &str, &str); 3] = [
     ("403", "The API key lacks the scope", "forbidden"),
     ("429", "Too many requests", "too-many-requests"),
 ];
+/// What a request about one thing can be answered with.
+const WITH_ID: [(&str, &str, &str); 1] = [("404", "There is nothing of this id", "not-found")];
 /// What a request with a body can be answered with.
 const WITH_BODY: [(&str, &str, &str); 5] = [
     ("400", "The body is not JSON", "malformed-body"),
@@ -26,6 +28,15 @@ const WITH_BODY: [(&str, &str, &str); 5] = [
 
 /// Makes the document whole.
 pub(super) fn complete(mut document: Value) -> Value {
+    // What is generic loses that it may be absent.
+    for schema in
+        document.pointer_mut("/components/schemas").and_then(Value::as_object_mut).into_iter().flatten()
+    {
+        if let (true, Some(data)) = (schema.0.starts_with("Answer"), schema.1.pointer_mut("/properties/data"))
+        {
+            *data = json!({"oneOf": [{"type": "null"}, data.take()]});
+        }
+    }
     let schemas = document.pointer("/components/schemas").cloned().unwrap_or_default();
     let Some(paths) = document["paths"].as_object_mut() else { return document };
     for (path, methods) in paths.iter_mut() {
@@ -75,8 +86,9 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
     let Some(responses) = responses.as_object_mut() else { return };
     let key = if has_key { &WITH_KEY[..] } else { &[] };
     let body = if has_json { &WITH_BODY[..] } else { &[] };
+    let id = if path.contains('{') { &WITH_ID[..] } else { &[] };
     let fields = if has_fields { &WITH_BODY[4..] } else { &[] };
-    for (status, description, _) in ALWAYS.iter().chain(key).chain(body).chain(fields) {
+    for (status, description, _) in ALWAYS.iter().chain(key).chain(body).chain(fields).chain(id) {
         let problem = json!({"description": description,
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}});
         responses.entry(*status).or_insert(problem);

@@ -145,7 +145,8 @@ impl Host {
             // What a stale event says of people is stale too: it only makes known who was not.
             let nothing = PersonUpdate::default();
             let is_known = tx.recipient(id).await?.is_some();
-            let update = if is_stale && is_known { &nothing } else { update };
+            let update =
+                if is_known && (is_stale || self.is_beside_live(caller)) { &nothing } else { update };
             match upsert(&mut tx, id, update, now).await? {
                 Some(person) => people_of_event.push((id.clone(), update.role.unwrap_or(person.role))),
                 None => wrong.push(FieldError::new(format!("/people/{index}/id"), ERASED)),
@@ -206,7 +207,10 @@ impl Host {
         }
         let draft = self.read_draft(posted, now)?;
         let mut tx = self.store.begin().await?;
-        let Some(recipient) = upsert(&mut tx, &draft.person, &draft.update, now).await? else {
+        let is_known = tx.recipient(&draft.person).await?.is_some();
+        let nothing = PersonUpdate::default();
+        let update = if is_known && self.is_beside_live(caller) { &nothing } else { &draft.update };
+        let Some(recipient) = upsert(&mut tx, &draft.person, update, now).await? else {
             return Err(IntakeError::Fields(vec![FieldError::new("/to/id", ERASED)]));
         };
         let (message, payload) = self.message_of(draft, &recipient, caller.test, now)?;

@@ -1,6 +1,6 @@
 //! Running processes, and the work of those that died.
 
-use super::{Result, Tx, on};
+use super::{Result, Sql, Store, Tx, moment, on};
 use crate::domain::id::HostId;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -13,6 +13,25 @@ const SEEN: &str = "INSERT INTO hosts (id, started_at, seen_at) VALUES ($1, $2, 
 const GONE: &str = "DELETE FROM hosts WHERE id = $1";
 
 const SWEEP: &str = "DELETE FROM hosts WHERE seen_at < $1";
+
+const CLOCK: Sql = Sql {
+    sqlite: "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+    postgres: "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+};
+
+impl Store {
+    /// What the database's own clock says.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn clock(&self) -> Result<DateTime<Utc>> {
+        let mut tx = self.read().await?;
+        let sql = CLOCK.on(&tx);
+        let millis: i64 = on!(tx, |db| sqlx::query_scalar(sql).fetch_one(db).await)?;
+        moment(millis, "hosts", "the clock")
+    }
+}
 
 impl Tx {
     /// This process is alive.

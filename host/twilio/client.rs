@@ -82,11 +82,23 @@ impl TwilioClient {
         })
     }
 
-    fn request(&self, method: Method, url: &str) -> RequestBuilder {
-        self.http
-            .request(method, url)
+    pub(super) fn request(&self, method: Method, url: &str) -> RequestBuilder {
+        self.unsigned(method, url)
             .basic_auth(&self.user, Some(self.password.expose()))
             .header(ACCEPT, "application/json")
+    }
+
+    /// A call without our credentials: they are for Twilio alone.
+    pub(super) fn unsigned(&self, method: Method, url: &str) -> RequestBuilder {
+        self.http.request(method, url)
+    }
+
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    pub(super) fn account_url(&self) -> String {
+        format!("{}/2010-04-01/Accounts/{}", self.base, self.account_sid)
     }
 
     fn messages(&self) -> String {
@@ -119,7 +131,7 @@ impl TwilioClient {
     }
 
     /// Asks about a text or a page; `None` when there is none.
-    async fn ask(&self, request: RequestBuilder) -> Result<Option<Vec<u8>>, LookUpError> {
+    pub(super) async fn ask(&self, request: RequestBuilder) -> Result<Option<Vec<u8>>, LookUpError> {
         let unanswered = |error: reqwest::Error| LookUpError::NoAnswer(error.without_url());
         let response = request.send().await.map_err(unanswered)?;
         let status = response.status();

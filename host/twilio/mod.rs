@@ -19,6 +19,7 @@
 //! webhook ── signature, callback               what Twilio tells, and why we believe it
 //! ```
 
+mod account;
 pub mod callback;
 mod client;
 pub mod errors;
@@ -29,6 +30,7 @@ mod tests;
 pub mod webhook;
 mod wire;
 
+pub use account::{Account, Balance};
 pub use client::TwilioClient;
 pub use settings::{SettingsError, TwilioSettings};
 pub use wire::millionths;

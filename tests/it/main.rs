@@ -28,6 +28,7 @@ mod recipients;
 mod replies;
 mod startup;
 mod store;
+mod tools;
 mod usage;
 mod webhooks;
 mod words;

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 const FOLDERS: [&str; 3] = ["plugins", "templates", "locales"];
 const SERVE: [&str; 4] = ["serve", "--sandbox", "--address", "127.0.0.1:0"];
 
-fn tidings(home: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn tidings(home: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidings"));
     // Nothing of the machine's own settings reaches the program.
     command.env_clear().arg("--home").arg(home).args(arguments).stdin(Stdio::null());
@@ -24,7 +24,7 @@ fn tidings(home: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Exit status, what was printed and what was complained of.
-fn run(home: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+pub(crate) fn run(home: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = tidings(home, arguments).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
@@ -163,7 +163,7 @@ impl Running {
 }
 
 /// A program that does not outlive its test.
-struct Killed(Child);
+pub(crate) struct Killed(pub(crate) Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {

@@ -76,7 +76,8 @@ pub(super) enum Plugin {
     },
     /// Make a recorded decision again.
     #[command(after_help = "Exit status: 0 it is the same to the byte, 1 it differs or was erased.\n\
-        The ids stand in GET /api/v1/messages/{id}.")]
+        The ids stand in GET /api/v1/messages/{id}.\n\
+        Example: tidings plugin replay 019ab000-0000-7000-8000-000000000000")]
     Replay {
         /// The decision's id.
         decision: DecisionId,
