@@ -18,11 +18,76 @@ async fn message_of(host: &support::TestHost, kind: &str, key: &str) -> Value {
     host.story(&id).await
 }
 
+/// The story of the newest message of this type.
+async fn message_of_type(host: &support::TestHost, kind: &str) -> Value {
+    let list = host.get(&format!("/api/v1/messages?type={kind}")).await;
+    host.story(list["items"][0]["id"].as_str().unwrap()).await
+}
+
 fn statuses(story: &Value) -> Vec<&str> {
     story["provider_events"].as_array().unwrap().iter().map(|e| e["status"].as_str().unwrap()).collect()
 }
 
+/// Asks for a code, and answers the path of its checks and what the phone got.
+async fn code(host: &support::TestHost) -> (String, String) {
+    let (status, answer) = host.post("/api/v1/otp", json!({"phone": ANA, "purpose": "LOGIN"})).await;
+    assert_eq!(status, 202, "{answer}");
+    host.run().await;
+    let text = host.texts_to(ANA).pop().unwrap();
+    let code = text.split(|c: char| !c.is_ascii_digit()).find(|digits| digits.len() == 6).unwrap().to_owned();
+    (format!("/api/v1/otp/{}/check", answer["id"].as_str().unwrap()), code)
+}
+
+/// A code that is not this one.
+fn another(code: &str) -> String {
+    code.chars().rev().chain("x".chars()).collect()
+}
+
 for_each_database! {
+    async fn row_01_a_one_time_code_is_sent(start: Start) {
+        let host = start.host().await;
+        let (_, code) = code(&host).await;
+        let text = host.texts_to(ANA).pop().unwrap();
+        assert!(text.starts_with("Lakeside Clinic: ") && text.contains(&code), "{text}");
+        assert_eq!(message_of_type(&host, "otp").await["status"], "DELIVERED");
+    }
+
+    async fn row_07_a_code_validates(start: Start) {
+        let host = start.host().await;
+        let (path, code) = code(&host).await;
+        assert_eq!(host.post(&path, json!({"code": code})).await.1["status"], "approved");
+    }
+
+    async fn row_08_an_expired_code_is_rejected(start: Start) {
+        let host = start.host().await;
+        let (path, code) = code(&host).await;
+        host.clock.advance(TimeDelta::minutes(5));
+        assert_eq!(host.post(&path, json!({"code": code})).await.1["status"], "expired");
+    }
+
+    async fn row_09_an_invalid_code_is_rejected(start: Start) {
+        let host = start.host().await;
+        let (path, code) = code(&host).await;
+        let (_, answer) = host.post(&path, json!({"code": another(&code)})).await;
+        assert_eq!((&answer["status"], &answer["attempts_left"]), (&json!("pending"), &json!(2)));
+    }
+
+    async fn row_10_the_limit_of_attempts_is_enforced(start: Start) {
+        let host = start.host().await;
+        let (path, code) = code(&host).await;
+        for _ in 0..3 {
+            host.post(&path, json!({"code": another(&code)})).await;
+        }
+        assert_eq!(host.post(&path, json!({"code": code})).await.1["status"], "exhausted");
+    }
+
+    async fn row_11_a_code_is_used_after_verification(start: Start) {
+        let host = start.host().await;
+        let (path, code) = code(&host).await;
+        assert_eq!(host.post(&path, json!({"code": code})).await.1["status"], "approved");
+        assert_eq!(host.post(&path, json!({"code": code})).await.1["status"], "expired");
+    }
+
     async fn row_02_an_appointment_reminder_is_sent(start: Start) {
         let host = start.host().await;
         host.event(booked(1, VISIT)).await;

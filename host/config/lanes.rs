@@ -7,6 +7,7 @@ use serde::Deserialize;
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "the lanes")]
 pub struct Lanes {
+    pub otp: usize,
     pub urgent: usize,
     pub normal: usize,
     pub bulk: usize,
@@ -14,6 +15,6 @@ pub struct Lanes {
 
 impl Default for Lanes {
     fn default() -> Self {
-        Self { urgent: 16, normal: 16, bulk: 16 }
+        Self { otp: 16, urgent: 16, normal: 16, bulk: 16 }
     }
 }

@@ -236,13 +236,13 @@ impl Config {
                 "lets nobody in: `connections` and `requests_per_minute` need at least 1",
             );
         }
-        if self.lanes.urgent == 0 || self.lanes.normal == 0 || self.lanes.bulk == 0 {
+        if self.lanes.otp == 0 || self.lanes.urgent == 0 || self.lanes.normal == 0 || self.lanes.bulk == 0 {
             return wrong("lanes", "closes a lane; each needs at least 1");
         }
         if self.twilio.timeout > std::time::Duration::from_secs(30) {
             return wrong("twilio.timeout", "is longer than 30s; a slow call would be taken for a dead host");
         }
-        if let Err((key, problem)) = self.otp.check(self.twilio.verify_service_sid.as_deref()) {
+        if let Err((key, problem)) = self.otp.check() {
             return wrong(key, problem);
         }
         if let Some(url) = &self.database.url
@@ -291,6 +291,7 @@ impl Config {
             opt_out_answers: self.twilio.opt_out_answers,
             cancel_is_opt_out: self.twilio.cancel_is_opt_out,
             permits: service::Permits {
+                otp: self.lanes.otp,
                 urgent: self.lanes.urgent,
                 normal: self.lanes.normal,
                 bulk: self.lanes.bulk,

@@ -4,6 +4,7 @@ use super::span::Span;
 use crate::domain::otp::rate::Rate;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::secret::Secret;
+use crate::domain::value::is_domain;
 use crate::service::{Brakes, OtpSettings, PumpBreaker};
 use chrono::TimeDelta;
 use serde::Deserialize;
@@ -26,8 +27,6 @@ pub struct Otp {
     pub resend_after: Vec<Span>,
     /// Whether `POST /api/v1/sms/send-otp` and `verify-otp` work without an API key.
     pub public: bool,
-    /// Who makes and checks the codes: `host`, or Twilio's `verify` (needs `TWILIO_VERIFY_SERVICE_SID`).
-    pub backend: Backend,
     /// The last line of a text binds the code to this domain: `@clinic.example #482913`.
     pub domain: Option<String>,
     /// The 11 characters that name the clinic's app to Android's SMS Retriever.
@@ -42,17 +41,6 @@ pub struct Otp {
     pub test_numbers: BTreeMap<String, Secret>,
     /// Whether the words of a code's text are taken out at Twilio, once it has arrived.
     pub redact: bool,
-}
-
-/// Who makes and checks codes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Backend {
-    /// This host.
-    #[default]
-    Host,
-    /// Twilio Verify.
-    Verify,
 }
 
 /// What is done about pumping.
@@ -114,7 +102,6 @@ impl Default for Otp {
             attempts: 3,
             resend_after: [30, 60, 120].map(|seconds| Span(TimeDelta::seconds(seconds))).into(),
             public: false,
-            backend: Backend::Host,
             domain: None,
             app_hash: None,
             countries: BTreeSet::new(),
@@ -128,7 +115,7 @@ impl Default for Otp {
 
 impl Otp {
     /// What is wrong with it: the key, and the end of the sentence.
-    pub(super) fn check(&self, verify_service: Option<&str>) -> Result<(), (&'static str, &'static str)> {
+    pub(super) fn check(&self) -> Result<(), (&'static str, &'static str)> {
         if !(4..=10).contains(&self.digits) {
             return Err(("otp.digits", "is not 4 to 10"));
         }
@@ -174,12 +161,6 @@ impl Otp {
                 ));
             }
         }
-        if self.backend == Backend::Verify && verify_service.is_none() {
-            return Err((
-                "otp.backend",
-                "is `verify`, and no service is named; set TWILIO_VERIFY_SERVICE_SID",
-            ));
-        }
         Ok(())
     }
 
@@ -196,7 +177,6 @@ impl Otp {
             max_checks: self.attempts,
             resend_after: self.resend_after.iter().map(|span| span.0).collect(),
             public: self.public,
-            by_verify: self.backend == Backend::Verify,
             domain: self.domain.clone(),
             app_hash: self.app_hash.clone(),
             countries,
@@ -221,15 +201,6 @@ impl Otp {
     }
 }
 
-/// A host name as browsers compare it: small letters, digits, hyphens, at least one dot.
-fn is_domain(text: &str) -> bool {
-    let label = |label: &str| {
-        let sound = label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        !label.is_empty() && label.len() <= 63 && sound && !label.starts_with('-') && !label.ends_with('-')
-    };
-    text.len() <= 100 && text.contains('.') && text.split('.').all(label)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,7 +215,7 @@ mod tests {
             "life = \"3m\"\nresend_after = [\"20s\", \"40s\"]\npump = \"deny\"\n[limits]\nphone = [\"3/1h\"]\n\
              countries = {FR = [\"10/1h\"]}\n[test_numbers]\n\"+12025550100\" = \"123456\"\n",
         );
-        otp.check(None).unwrap();
+        otp.check().unwrap();
         let settings = otp.settings(Some("US"), &["FR".to_owned()].into());
         assert_eq!((settings.life, settings.resend_after.len()), (TimeDelta::minutes(3), 2));
         assert_eq!(settings.brakes.countries["FR"][0].max, 10);
@@ -258,7 +229,7 @@ mod tests {
 
     #[test]
     fn what_would_be_unsafe_or_unusable_is_refused_by_its_key() {
-        Otp::default().check(None).unwrap();
+        Otp::default().check().unwrap();
         for (text, key) in [
             ("digits = 3", "otp.digits"),
             ("life = \"11m\"", "otp.life"),
@@ -269,9 +240,8 @@ mod tests {
             ("countries = [\"usa\"]", "otp.countries"),
             ("test_numbers = {\"202-555-0143\" = \"123456\"}", "otp.test_numbers"),
             ("test_numbers = {\"+12025550143\" = \"abc\"}", "otp.test_numbers"),
-            ("backend = \"verify\"", "otp.backend"),
         ] {
-            assert_eq!(parse(text).check(None).unwrap_err().0, key, "{text}");
+            assert_eq!(parse(text).check().unwrap_err().0, key, "{text}");
         }
         assert!(
             toml::from_str::<Otp>("[limits]\nphone = [\"8 per hour\"]")

@@ -22,7 +22,9 @@ pub enum Priority {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lane {
-    /// One-time codes, urgent alerts, cancellations.
+    /// One-time codes: urgent, with permits of their own.
+    Otp,
+    /// Urgent alerts, cancellations.
     Urgent,
     /// Single and event-planned messages.
     Normal,
@@ -32,12 +34,13 @@ pub enum Lane {
 
 impl Lane {
     /// In the order in which they are served.
-    pub const ALL: [Self; 3] = [Self::Urgent, Self::Normal, Self::Bulk];
+    pub const ALL: [Self; 4] = [Self::Otp, Self::Urgent, Self::Normal, Self::Bulk];
 
     /// The word in columns, logs and JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Otp => "otp",
             Self::Urgent => "urgent",
             Self::Normal => "normal",
             Self::Bulk => "bulk",

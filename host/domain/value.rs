@@ -17,6 +17,8 @@ pub enum ValueType {
     Number,
     /// A web address.
     Url,
+    /// A bare domain, printed as it is: a text of its own, in no sentence.
+    Domain,
 }
 
 impl ValueType {
@@ -29,6 +31,7 @@ impl ValueType {
             Self::Money => "an amount, such as {\"amount\": \"25.50\", \"currency\": \"USD\"}",
             Self::Number => "a whole number",
             Self::Url => "an http or https address",
+            Self::Domain => "a domain such as clinic.example",
         }
     }
 }
@@ -89,12 +92,25 @@ impl Value {
                 serde_json::from_value::<Money>(json.clone()).ok().filter(Money::is_sound).map(Self::Money)
             }
             ValueType::Number => json.as_i64().map(Self::Number),
+            ValueType::Domain => {
+                json.as_str().filter(|text| is_domain(text)).map(|text| Self::Text(text.to_owned()))
+            }
             ValueType::Url => {
                 json.as_str().filter(|text| is_web_address(text)).map(|text| Self::Url(text.to_owned()))
             }
         };
         value.ok_or(declared.expected())
     }
+}
+
+/// A host name as browsers compare it: small letters, digits, hyphens, at least one dot.
+#[must_use]
+pub fn is_domain(text: &str) -> bool {
+    let label = |label: &str| {
+        let sound = label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        !label.is_empty() && label.len() <= 63 && sound && !label.starts_with('-') && !label.ends_with('-')
+    };
+    text.len() <= 100 && text.contains('.') && text.split('.').all(label)
 }
 
 /// An absolute http or https address without spaces, controls or credentials.
@@ -123,6 +139,8 @@ mod tests {
             (ValueType::Number, json!(1.5)),
             (ValueType::Url, json!("javascript:alert(1)")),
             (ValueType::Url, json!("https://user:pass@clinic.example/")),
+            (ValueType::Domain, json!("https://clinic.example")),
+            (ValueType::Domain, json!("clinic")),
         ] {
             assert_eq!(Value::from_json(declared, &json), Err(declared.expected()), "{json}");
         }

@@ -60,6 +60,8 @@ fn written(variable: &Variable, given: &Given, request: &RenderRequest<'_>) -> O
     }
     let hidden = request.redact_secrets && variable.secret;
     Some(match given {
+        // A telephone compares it letter by letter, and shows no link.
+        Given::Text(text) if variable.value_type == ValueType::Domain => text.clone().into(),
         Given::Text(text) => {
             let text = clean::clean(text, variable.max);
             match (hidden, text.is_empty()) {
@@ -87,6 +89,7 @@ pub(super) fn specimen(variable: &Variable) -> Given {
         ValueType::Time => Given::Time(chrono::DateTime::UNIX_EPOCH),
         ValueType::Money => Given::Money(Money { amount: "25.50".to_owned(), currency: "USD".to_owned() }),
         ValueType::Number => Given::Number(5),
+        ValueType::Domain => Given::Text("clinic.example".to_owned()),
         ValueType::Url => Given::Url("https://clinic.example/l/7".to_owned()),
     })
 }

@@ -114,6 +114,7 @@ fn found(
 fn checked(variable: &Variable, json: &serde_json::Value) -> Result<Value, &'static str> {
     let value = Value::from_json(variable.value_type, json)?;
     match &value {
+        Value::Text(_) if variable.value_type == ValueType::Domain => Ok(value),
         Value::Text(text) if clean::holds_address(text) => {
             Err("a text without a web address; links have variables of type `url`")
         }
@@ -136,7 +137,7 @@ impl ValueType {
     pub(super) const fn admits(self, value: &Value) -> bool {
         matches!(
             (self, value),
-            (Self::Text, Value::Text(_))
+            (Self::Text | Self::Domain, Value::Text(_))
                 | (Self::Time, Value::Time(_))
                 | (Self::Money, Value::Money(_))
                 | (Self::Number, Value::Number(_))

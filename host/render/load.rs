@@ -3,6 +3,7 @@
 //! and the templates as the set that they are.
 
 use super::arguments;
+use super::bound_line;
 use super::catalogue::Catalogue;
 use super::fault::{Fault, Faults, Severity};
 use super::files::{Files, Read};
@@ -211,7 +212,10 @@ impl Catalogue {
                     links: Links::StandIn,
                 };
                 let flaw = match arguments::prepare(kind, &request) {
-                    Ok(prepared) => self.write(kind, reference, discretion, &prepared, false).err(),
+                    Ok(prepared) => match self.write(kind, reference, discretion, &prepared, false) {
+                        Ok((draft, _)) => bound_line::check(kind, &variables, &draft.text),
+                        Err(flaw) => Some(flaw),
+                    },
                     Err(error) => Some(Flaw::new("bad-variable", error.to_string())),
                 };
                 if let Some(flaw) = flaw {

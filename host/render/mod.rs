@@ -16,6 +16,7 @@
 
 mod arguments;
 mod bind;
+mod bound_line;
 mod catalogue;
 mod clean;
 mod fault;

@@ -122,6 +122,7 @@ pub struct Guard {
 #[derive(Clone, Copy, Debug)]
 #[expect(missing_docs, reason = "the lanes")]
 pub struct Permits {
+    pub otp: usize,
     pub urgent: usize,
     pub normal: usize,
     pub bulk: usize,
@@ -232,6 +233,7 @@ pub struct Inner {
 }
 
 struct LanePermits {
+    otp: Arc<Semaphore>,
     urgent: Arc<Semaphore>,
     normal: Arc<Semaphore>,
     bulk: Arc<Semaphore>,
@@ -240,6 +242,7 @@ struct LanePermits {
 impl LanePermits {
     fn of(&self, lane: Lane) -> &Arc<Semaphore> {
         match lane {
+            Lane::Otp => &self.otp,
             Lane::Urgent => &self.urgent,
             Lane::Normal => &self.normal,
             Lane::Bulk => &self.bulk,
@@ -273,6 +276,7 @@ impl Host {
         let callbacks = at(settings.public_url.as_deref());
         let test_callbacks = at(settings.test_url.as_deref().or(settings.public_url.as_deref()));
         let permits = LanePermits {
+            otp: Arc::new(Semaphore::new(settings.permits.otp)),
             urgent: Arc::new(Semaphore::new(settings.permits.urgent)),
             normal: Arc::new(Semaphore::new(settings.permits.normal)),
             bulk: Arc::new(Semaphore::new(settings.permits.bulk)),

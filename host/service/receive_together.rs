@@ -135,7 +135,7 @@ impl Host {
             }
         };
         follow(before, &mut after, now);
-        if self.has_secret(before) && after.state.is_final() {
+        if self.has_secret(before) && (after.state.is_final() || before.sid.is_none()) {
             return None;
         }
         if is_conflict(&statuses) {

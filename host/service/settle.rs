@@ -204,11 +204,11 @@ impl Host {
 
     /// A code has no use once its message has ended: what it was made of goes.
     pub(super) async fn forget_secrets(&self, tx: &mut Tx, message: &Message) -> Result<(), StoreError> {
-        if self.has_secret(message) && message.state.is_final() {
-            tx.forget_payload(message.id).await
-        } else {
-            Ok(())
+        if !self.has_secret(message) {
+            return Ok(());
         }
+        self.redact_code(tx, message).await?;
+        if message.state.is_final() { tx.forget_payload(message.id).await } else { Ok(()) }
     }
 
     /// A phone that has said stop to the provider has said stop to us: at the latest when the text was

@@ -29,7 +29,6 @@ struct ChallengeRow {
     max_checks: i64,
     sends: i64,
     next_send_at: i64,
-    verify_sid: Option<String>,
     created_at: i64,
     expires_at: i64,
 }
@@ -37,14 +36,14 @@ struct ChallengeRow {
 macro_rules! columns {
     () => {
         "id, maker, key_id, nonce, digits, purpose, phone_hash, country, from_hash, recipient_id, named, language, test,
-         ended, checks, max_checks, sends, next_send_at, verify_sid, created_at, expires_at"
+         ended, checks, max_checks, sends, next_send_at, created_at, expires_at"
     };
 }
 
 const INSERT: &str = concat!(
     "INSERT INTO challenges (",
     columns!(),
-    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
     ON CONFLICT DO NOTHING"
 );
 
@@ -72,8 +71,6 @@ const APPROVE: &str =
 
 const COUNT_SEND: &str = "UPDATE challenges SET sends = sends + 1, next_send_at = $3
     WHERE id = $1 AND sends = $2 AND ended IS NULL";
-
-const SET_VERIFY: &str = "UPDATE challenges SET verify_sid = $2 WHERE id = $1 AND maker = 'verify'";
 
 const OPEN_UNDER: &str =
     "SELECT COUNT(*) FROM challenges WHERE key_id = $1 AND ended IS NULL AND expires_at > $2";
@@ -105,7 +102,6 @@ impl TryFrom<ChallengeRow> for Challenge {
             maker: match row.maker.as_str() {
                 "host" => Maker::Host,
                 "settings" => Maker::Settings,
-                "verify" => Maker::Verify(row.verify_sid),
                 _ => return Err(wrong("a maker that is none")),
             },
             key_id: row.key_id,
@@ -142,10 +138,9 @@ impl Tx {
     ///
     /// Fails when the database does.
     pub async fn insert_challenge(&mut self, challenge: &Challenge) -> Result<bool> {
-        let (maker, verify_sid) = match &challenge.maker {
-            Maker::Host => ("host", None),
-            Maker::Settings => ("settings", None),
-            Maker::Verify(sid) => ("verify", sid.as_deref()),
+        let maker = match challenge.maker {
+            Maker::Host => "host",
+            Maker::Settings => "settings",
         };
         let added = on!(self, |db| sqlx::query(INSERT)
             .bind(challenge.id.0)
@@ -166,7 +161,6 @@ impl Tx {
             .bind(i64::from(challenge.max_checks))
             .bind(i64::from(challenge.sends))
             .bind(challenge.next_send_at.timestamp_millis())
-            .bind(verify_sid)
             .bind(challenge.created_at.timestamp_millis())
             .bind(challenge.expires_at.timestamp_millis())
             .execute(db)
@@ -279,16 +273,6 @@ impl Tx {
             .await
             .map(|done| done.rows_affected()))?;
         Ok(changed == 1)
-    }
-
-    /// Keeps Twilio Verify's identifier.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the database does.
-    pub async fn set_verify_sid(&mut self, id: ChallengeId, sid: &str) -> Result<()> {
-        on!(self, |db| sqlx::query(SET_VERIFY).bind(id.0).bind(sid).execute(db).await.map(drop))?;
-        Ok(())
     }
 
     /// Whether a key is still needed.

@@ -82,8 +82,15 @@ macro_rules! next_due {
         )
     };
 }
-const NEXT_DUE: &str =
-    concat!(next_due!("urgent"), " UNION ALL ", next_due!("normal"), " UNION ALL ", next_due!("bulk"));
+const NEXT_DUE: &str = concat!(
+    next_due!("otp"),
+    " UNION ALL ",
+    next_due!("urgent"),
+    " UNION ALL ",
+    next_due!("normal"),
+    " UNION ALL ",
+    next_due!("bulk")
+);
 
 impl Tx {
     /// Takes what is due in one lane, the oldest first.

@@ -148,6 +148,7 @@ impl TryFrom<MessageRow> for Message {
             id: MessageId(row.id),
             kind: TypeName(row.kind),
             lane: match row.lane.as_str() {
+                "otp" => Lane::Otp,
                 "urgent" => Lane::Urgent,
                 "normal" => Lane::Normal,
                 "bulk" => Lane::Bulk,

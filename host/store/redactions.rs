@@ -3,8 +3,8 @@
 use super::{Result, Tx, on};
 use chrono::{DateTime, Utc};
 
-const QUEUE: &str =
-    "INSERT INTO redactions (sid, test, due_at, tries) VALUES ($1, $2, $3, 0) ON CONFLICT DO NOTHING";
+const QUEUE: &str = "INSERT INTO redactions (sid, test, due_at, tries) VALUES ($1, $2, $3, 0)
+    ON CONFLICT (sid) DO UPDATE SET due_at = excluded.due_at WHERE redactions.due_at > excluded.due_at";
 
 const DUE: &str = "SELECT sid, test, tries FROM redactions
     WHERE due_at IS NOT NULL AND due_at <= $1 ORDER BY due_at LIMIT $2";

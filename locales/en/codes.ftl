@@ -17,6 +17,16 @@ otp-lifetime =
        *[other] It works for { $minutes } minutes.
     }
 
+# The same, shorter.
+# Variables:
+#   $minutes (Number) - e.g. 5
+# Example: Valid 5 min.
+otp-lifetime-short = Valid { $minutes } min.
+
 # Against people who ask for codes on the telephone.
 # Example: Do not share it with anyone.
 otp-keep-secret = Do not share it with anyone.
+
+# The same, shorter.
+# Example: Do not share it.
+otp-keep-secret-short = Do not share it.

@@ -9,4 +9,8 @@ otp-lifetime =
        *[other] Vale por { $minutes } minutos.
     }
 
+otp-lifetime-short = Vale { $minutes } min.
+
 otp-keep-secret = No la comparta con nadie.
+
+otp-keep-secret-short = No la comparta.

@@ -91,7 +91,7 @@ CREATE INDEX events_to_plan ON events (received_at) WHERE state = 'accepted';
 CREATE TABLE messages (
     id BLOB PRIMARY KEY CHECK (length(id) = 16),
     kind TEXT NOT NULL,
-    lane TEXT NOT NULL CHECK (lane IN ('urgent', 'normal', 'bulk')),
+    lane TEXT NOT NULL CHECK (lane IN ('otp', 'urgent', 'normal', 'bulk')),
     priority TEXT NOT NULL CHECK (priority IN ('high', 'medium', 'low')),
     recipient_id TEXT NOT NULL REFERENCES recipients (id),
     -- NULL, like the subject, when the message was posted directly.

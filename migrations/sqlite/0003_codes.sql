@@ -3,8 +3,7 @@
 CREATE TABLE challenges (
     id BLOB PRIMARY KEY CHECK (length(id) = 16),
     -- host: derived here. settings: a number for tests, with the code that the settings name.
-    -- verify: Twilio Verify makes it and checks it.
-    maker TEXT NOT NULL CHECK (maker IN ('host', 'settings', 'verify')),
+    maker TEXT NOT NULL CHECK (maker IN ('host', 'settings')),
     -- Which of the keys outside the database the code is derived with.
     key_id TEXT NOT NULL,
     nonce BLOB NOT NULL CHECK (length(nonce) = 16),
@@ -29,12 +28,9 @@ CREATE TABLE challenges (
     max_checks INTEGER NOT NULL CHECK (max_checks > 0),
     sends INTEGER NOT NULL CHECK (sends > 0),
     next_send_at INTEGER NOT NULL,
-    -- Twilio Verify's identifier.
-    verify_sid TEXT,
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL CHECK (expires_at > created_at),
-    CHECK ((ended IS NULL) = (ended_at IS NULL)),
-    CHECK (verify_sid IS NULL OR maker = 'verify')
+    CHECK ((ended IS NULL) = (ended_at IS NULL))
 ) STRICT;
 
 -- One open challenge for each phone and purpose: a new one ends the older in the same unit of work.

@@ -20,6 +20,7 @@ mod links;
 mod messages;
 mod observability;
 mod otp;
+mod otp_brakes;
 mod our_webhooks;
 mod plugins;
 mod privacy;

@@ -306,6 +306,25 @@ impl TestHost {
         }
     }
 
+    pub(crate) fn clock_now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// Does something to the database that no host would.
+    pub(crate) async fn sql(&self, statement: &'static str) {
+        match &self.start.database_url {
+            Some(url) => {
+                let pool = sqlx::PgPool::connect(url).await.unwrap();
+                sqlx::query(statement).execute(&pool).await.unwrap();
+            }
+            None => {
+                let path = self.start.folder.path().join("tidings.db");
+                let pool = sqlx::SqlitePool::connect(path.to_str().unwrap()).await.unwrap();
+                sqlx::query(statement).execute(&pool).await.unwrap();
+            }
+        }
+    }
+
     /// Moves the time and does what is due then.
     pub(crate) async fn run_after(&self, span: TimeDelta) {
         self.clock.advance(span);

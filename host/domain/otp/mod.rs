@@ -48,15 +48,13 @@ impl fmt::Display for Purpose {
     }
 }
 
-/// Who makes the code and checks it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Who makes the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Maker {
     /// This host; the code is derived.
     Host,
     /// Nobody: a number for other teams' tests has the code that the settings name.
     Settings,
-    /// Twilio Verify, which knows the challenge by this identifier once it has answered.
-    Verify(Option<String>),
 }
 
 /// One code that is waited for.

@@ -128,7 +128,7 @@ fn types_are_as_urgent_and_as_careful_as_they_must_be() {
     use crate::domain::message::Lane;
     let catalogue = bundled();
     let otp = catalogue.kind(&TypeName::from("otp")).unwrap();
-    assert_eq!((otp.lane, otp.on_policy_failure), (Lane::Urgent, OnPolicyFailure::Send));
+    assert_eq!((otp.lane, otp.on_policy_failure), (Lane::Otp, OnPolicyFailure::Send));
     assert_eq!((otp.on_unknown, otp.expires_after.as_secs()), (OnUnknown::NeverResend, 300));
     assert!(otp.variables["code"].secret);
     let reminder = catalogue.kind(&TypeName::from("appointment-reminder")).unwrap();

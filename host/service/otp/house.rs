@@ -1,6 +1,8 @@
 //! Keeping house: what codes leave behind goes when nothing needs it any more.
 
 use super::{Host, HostError};
+use crate::domain::message::Message;
+use crate::store::{StoreError, Tx};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::PoisonError;
 
@@ -10,7 +12,25 @@ const KEPT: TimeDelta = TimeDelta::days(30);
 /// How often what is old is cleared away.
 const CLEARING: TimeDelta = TimeDelta::minutes(10);
 
+/// Where no carrier tells the end of a text, its use was over so long ago that its words may go.
+const TOLD_NOTHING: TimeDelta = TimeDelta::hours(1);
+
 impl Host {
+    /// The words of a text with a code are taken out at the provider, once its end is known or its use is
+    /// long over. Where the account does not allow it, the log says so.
+    pub(in crate::service) async fn redact_code(
+        &self,
+        tx: &mut Tx,
+        message: &Message,
+    ) -> Result<(), StoreError> {
+        let Some(sid) = message.sid.as_deref().filter(|_| self.settings.otp.redact_at_provider) else {
+            return Ok(());
+        };
+        let due = message.expires_at + TOLD_NOTHING;
+        let due = if message.state.is_final() { self.now().min(due) } else { due };
+        tx.queue_redaction(sid, message.test, due).await
+    }
+
     /// One round: retired keys without open challenges are destroyed, counters and old challenges go.
     pub(in crate::service) async fn keep_codes(&self) -> Result<(), HostError> {
         let now = self.now();

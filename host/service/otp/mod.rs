@@ -131,7 +131,6 @@ impl Host {
                 let own = |e164: &&String| self.store.keys().hash("phone", e164) == challenge.phone_hash;
                 numbers.keys().find(own).and_then(|e164| numbers.get(e164)).cloned()
             }
-            Maker::Verify(_) => None,
         }
     }
 

@@ -18,8 +18,6 @@ pub struct OtpSettings {
     pub resend_after: Vec<TimeDelta>,
     /// Whether the older routes work without an API key.
     pub public: bool,
-    /// Twilio Verify makes and checks the codes.
-    pub by_verify: bool,
     /// The last line of a text binds the code to this domain.
     pub domain: Option<String>,
     /// Names the clinic's app to Android's SMS Retriever.
