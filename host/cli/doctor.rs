@@ -127,8 +127,11 @@ async fn look_at_home(home: &Home, found: &mut Findings) {
         },
         Err(error) => found.wrong("database", super::chain(&error)),
     }
-    match home.policies().await {
-        Ok((_, reports)) => found.ok("plugins", format!("{} loaded", reports.len())),
+    match home.check_policies().await {
+        Ok(checked) => match checked.iter().filter(|policy| policy.result.is_err()).count() {
+            0 => found.ok("plugins", format!("{} loaded", checked.len())),
+            refused => found.wrong("plugins", format!("{refused} refused: `tidings check` shows them")),
+        },
         Err(error) => found.wrong("plugins", super::chain(&error)),
     }
     match home.renderer() {
