@@ -18,6 +18,8 @@ fn ordinary() -> BTreeMap<String, Value> {
         ("location".to_owned(), text("12 Main St")),
         ("amount".to_owned(), dollars("1250.50")),
         ("due_at".to_owned(), saturday()),
+        ("first".to_owned(), saturday()),
+        ("second".to_owned(), saturday()),
         ("url".to_owned(), Value::Url("https://lakeside.example/l/7Kq2".to_owned())),
         ("phone".to_owned(), text("+1 206 555 0100")),
         ("pharmacy".to_owned(), text("Main St Pharmacy")),
@@ -133,7 +135,7 @@ fn types_are_as_urgent_and_as_careful_as_they_must_be() {
     assert!(otp.variables["code"].secret);
     let reminder = catalogue.kind(&TypeName::from("appointment-reminder")).unwrap();
     assert_eq!((reminder.lane, reminder.on_policy_failure), (Lane::Normal, OnPolicyFailure::Hold));
-    assert_eq!(catalogue.kinds().count(), 11);
+    assert_eq!(catalogue.kinds().count(), 12);
 }
 
 #[test]
