@@ -1,3 +1,4 @@
+#![allow(dead_code, clippy::allow_attributes, reason = "each program uses its own part")]
 //! A PostgreSQL server of our own: started by the first test that asks, gone with the process.
 //!
 //! The server belongs to a shell that reads from a pipe whose other end only this process holds. However the
@@ -14,16 +15,16 @@ use std::process::{self, Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Run as `sh -c WATCH sh <folder> <folder of the binaries>`. Says `ready`, or why not. It outlives signals
+/// Run as `sh -c WATCH sh <folder> <folder of the binaries> <settings>`. Says `ready`, or why not. It outlives signals
 /// meant for the tests, and starts nothing it would not stop, because it looks for the end of the pipe last.
 const WATCH: &str = r#"
 trap '' HUP INT TERM PIPE
-folder=$1 bin=$2
+folder=$1 bin=$2 settings=$3
 start() {
     "$bin/initdb" --pgdata="$folder/data" --username=tidings --auth=trust --encoding=UTF8 --no-locale --no-sync ||
         return 1
     "$bin/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c port=5432 -c max_connections=200 \
-        -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off &
+        $settings &
     server=$!
     for try in $(seq 600); do
         "$bin/psql" -Xqw -h "$folder" -p 5432 -U tidings -d postgres -c '' && return 0
@@ -39,10 +40,26 @@ cat >/dev/null
 rm -rf "$folder" || { sleep 1 && rm -rf "$folder"; }
 "#;
 
+/// For tests: nobody misses their data after a power cut.
+const FAST: &str = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off";
+
+/// As an operator runs it.
+const DURABLE: &str = "-c shared_buffers=256MB -c max_wal_size=2GB";
+
+/// The address of a database on a server that flushes to the disk, or `None` where PostgreSQL is not
+/// installed.
+pub(crate) fn url_for_new_durable_database(name_hint: &str) -> Option<String> {
+    static SERVER: OnceLock<Result<Option<Server>, String>> = OnceLock::new();
+    match SERVER.get_or_init(|| Server::start(DURABLE)) {
+        Ok(server) => server.as_ref().map(|server| server.new_database(name_hint)),
+        Err(problem) => panic!("PostgreSQL is installed and does not start: {problem}"),
+    }
+}
+
 /// The address of a database that nobody has used, or `None` where PostgreSQL is not installed.
 pub(crate) fn url_for_new_database(name_hint: &str) -> Option<String> {
     static SERVER: OnceLock<Result<Option<Server>, String>> = OnceLock::new();
-    match SERVER.get_or_init(Server::start) {
+    match SERVER.get_or_init(|| Server::start(FAST)) {
         Ok(Some(server)) => Some(server.new_database(name_hint)),
         Ok(None) => {
             assert_not_required("a database");
@@ -90,11 +107,11 @@ struct Server {
 }
 
 impl Server {
-    fn start() -> Result<Option<Self>, String> {
+    fn start(settings: &str) -> Result<Option<Self>, String> {
         let Some(binaries) = binaries() else { return Ok(None) };
         let folder = new_folder().map_err(|error| format!("no folder for it: {error}"))?;
         let mut shell = command(Path::new("sh"));
-        shell.arg("-c").arg(WATCH).arg("sh").arg(&folder).arg(&binaries);
+        shell.arg("-c").arg(WATCH).arg("sh").arg(&folder).arg(&binaries).arg(settings);
         // Ctrl-C and a runner's time-out go to the tests' group of processes: the watch has its own.
         shell.current_dir("/").process_group(0);
         if let Some((user, group)) = other_user(&folder).map_err(|error| error.to_string())? {

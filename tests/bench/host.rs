@@ -1,0 +1,144 @@
+//! The real program as a process of its own, in a home of its own.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// The account's token: the stand-in signs its callbacks with it.
+pub(crate) const TOKEN: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+/// A zone in which it is daytime, so that nothing waits for the morning.
+pub(crate) fn daytime_zone() -> &'static str {
+    use chrono::Timelike as _;
+    use tidings::clock::{Clock as _, SystemClock};
+    let hour = SystemClock.now().hour();
+    match hour {
+        14..=23 => "America/New_York",
+        0..=6 => "Asia/Tokyo",
+        _ => "Europe/Madrid",
+    }
+}
+
+/// A home with the bundled files, gone at the end.
+pub(crate) struct Home {
+    folder: PathBuf,
+    database: Option<String>,
+}
+
+/// A running host.
+pub(crate) struct Serving {
+    child: Child,
+    pub(crate) address: String,
+    pub(crate) start: Duration,
+}
+
+impl Home {
+    /// On SQLite, or on the PostgreSQL database at this address.
+    pub(crate) fn new(database: Option<String>) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("tidings-bench-{}-{number}", std::process::id()));
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for part in ["plugins", "templates", "locales"] {
+            copy(&repository.join(part), &folder.join(part));
+        }
+        let settings = "[server]\nrequests_per_minute = 100000000\n";
+        std::fs::write(folder.join("tidings.toml"), settings).expect("the temporary folder can be written");
+        Self { folder, database }
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str], provider: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidings"));
+        command
+            .arg("--home")
+            .arg(&self.folder)
+            .args(arguments)
+            .env("TWILIO_ACCOUNT_SID", format!("AC{}", "a".repeat(32)))
+            .env("TWILIO_AUTH_TOKEN", TOKEN)
+            .env("TWILIO_PHONE_NUMBER", "+15005550006")
+            .env("TWILIO_BASE_URL", provider)
+            .env("TIDINGS_LOG", "warn")
+            .stdout(Stdio::piped());
+        if let Some(url) = &self.database {
+            command.env("DATABASE_URL", url);
+        }
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str], provider: &str) -> String {
+        let output = self.command(arguments, provider).output().expect("the program runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("it prints text")
+    }
+
+    pub(crate) fn serve(&self, provider: &str) -> Serving {
+        let began = Instant::now();
+        // Callbacks need an address that is known before the host listens.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
+        let address = listener.local_addr().expect("it has an address").to_string();
+        drop(listener);
+        let mut command = self.command(&["serve", "--address", &address], provider);
+        command.env("TIDINGS_PUBLIC_URL", format!("http://{address}"));
+        let mut child = command.spawn().expect("the program runs");
+        let mut line = String::new();
+        let output = child.stdout.take().expect("it is piped");
+        BufReader::new(output).read_line(&mut line).expect("it prints where it listens");
+        let start = began.elapsed();
+        let address = line.split_whitespace().find(|word| word.starts_with("http://")).expect("an address");
+        Serving { child, address: address.trim_end_matches(';').to_owned(), start }
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Serving {
+    pub(crate) fn resident_mb(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+        let kb: f64 =
+            line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(f64::NAN);
+        kb / 1024.0
+    }
+
+    /// Of the host's own processor time, user and system.
+    pub(crate) fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        let after_name = stat.rsplit(')').next().unwrap_or_default();
+        let ticks = |place: usize| -> u64 {
+            after_name.split_whitespace().nth(place).and_then(|number| number.parse().ok()).unwrap_or(0)
+        };
+        Duration::from_millis((ticks(11) + ticks(12)) * 10)
+    }
+
+    pub(crate) fn stop(self) {
+        self.end("-TERM");
+    }
+
+    pub(crate) fn kill(self) {
+        self.end("-KILL");
+    }
+
+    fn end(mut self, signal: &str) {
+        let _ = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        let _ = self.child.wait();
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("the temporary folder can be written");
+    for entry in std::fs::read_dir(from).expect("the repository can be read").flatten() {
+        let path = entry.path();
+        let target = to.join(entry.file_name());
+        if path.is_dir() && !path.join("Cargo.toml").is_file() {
+            copy(&path, &target);
+        } else if path.is_file() {
+            std::fs::copy(&path, &target).expect("the temporary folder can be written");
+        }
+    }
+}

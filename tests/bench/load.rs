@@ -1,0 +1,113 @@
+//! Under load: how many texts a host takes in, and how many it sees through to `delivered`.
+
+use crate::host::{Home, Serving, daytime_zone};
+use crate::stand_in::StandIn;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+const CLIENTS: u32 = 50;
+
+/// Everybody posts until so many requests are answered; answers how long each took.
+async fn post_all(
+    host: &Serving,
+    key: &str,
+    path: &str,
+    count: u32,
+    body: impl Fn(u32) -> Value + Send + Sync + 'static,
+) -> (Duration, Vec<Duration>) {
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client for loopback");
+    let (next, body) = (Arc::new(AtomicU32::new(0)), Arc::new(body));
+    let began = Instant::now();
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let (client, next, body) = (client.clone(), next.clone(), body.clone());
+            let (url, key) = (format!("{}{path}", host.address), key.to_owned());
+            tokio::spawn(async move {
+                let mut waits = Vec::new();
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= count {
+                        return waits;
+                    }
+                    let asked = Instant::now();
+                    let answer = client.post(&url).bearer_auth(&key).json(&body(number)).send().await;
+                    let status = answer.map(|answer| answer.status());
+                    assert!(matches!(status, Ok(StatusCode::ACCEPTED)), "{status:?}");
+                    waits.push(asked.elapsed());
+                }
+            })
+        })
+        .collect();
+    let mut waits = Vec::new();
+    for client in clients {
+        waits.extend(client.await.expect("a client goes on"));
+    }
+    waits.sort();
+    (began.elapsed(), waits)
+}
+
+fn print(what: &str, count: u32, took: Duration, waits: &[Duration]) {
+    let at = |share: usize| waits[(waits.len() - 1) * share / 100].as_secs_f64() * 1000.0;
+    println!(
+        "{what:<44} {:>8.0} /s   p50 {:>6.1} ms   p99 {:>6.1} ms",
+        f64::from(count) / took.as_secs_f64(),
+        at(50),
+        at(99)
+    );
+}
+
+/// Texts for later, each answered once it is on the disk.
+pub(crate) async fn accepts(database: Option<String>) {
+    const TEXTS: u32 = 20_000;
+    let stand_in = StandIn::start();
+    let home = Home::new(database);
+    let key = home.run(&["key", "create", "--name", "bench"], &stand_in.address);
+    let host = home.serve(&stand_in.address);
+    let text = |number: u32| {
+        json!({
+            "type": "prescription-ready",
+            "to": {"id": (number % 5000).to_string(), "phone": format!("+1202555{:04}", number % 5000)},
+            "send_at": "2030-01-01T12:00:00Z",
+            "expires_at": "2030-01-02T12:00:00Z",
+        })
+    };
+    let (took, waits) = post_all(&host, key.trim(), "/api/v1/messages", TEXTS, text).await;
+    print("texts taken in, 50 clients, one a request", TEXTS, took, &waits);
+    host.stop();
+}
+
+/// Event, policy, render, provider, two callbacks: all on the disk.
+pub(crate) async fn end_to_end(database: Option<String>) {
+    const EVENTS: u32 = 6_000;
+    let stand_in = StandIn::start();
+    let home = Home::new(database);
+    let key = home.run(&["key", "create", "--name", "bench"], &stand_in.address);
+    let host = home.serve(&stand_in.address);
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client for loopback");
+    let before = host.processor_time();
+    let began = Instant::now();
+    let event = |number: u32| {
+        json!({
+            "type": "prescription.ready",
+            "subject": {"type": "prescription", "id": number.to_string(), "version": 1},
+            "people": [{"id": number.to_string(), "phone": format!("+1202{:07}", 2_000_000 + number),
+                "time_zone": daytime_zone()}],
+        })
+    };
+    let (took, waits) = post_all(&host, key.trim(), "/api/v1/events", EVENTS, event).await;
+    print("events taken in and planned, 50 clients", EVENTS, took, &waits);
+    let ended = stand_in.until_delivered(&client, u64::from(EVENTS)).await;
+    let took = ended.duration_since(began);
+    let own = host.processor_time() - before;
+    println!(
+        "{:<44} {:>8.0} /s   host {:.0} us of processor time a text, {:.1} MB",
+        "event -> delivered, end to end",
+        f64::from(EVENTS) / took.as_secs_f64(),
+        own.as_secs_f64() * 1e6 / f64::from(EVENTS),
+        host.resident_mb()
+    );
+    host.stop();
+}
