@@ -8,6 +8,7 @@ mod support;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use support::{ANA, VISIT, booked};
+use tidings::sandbox::Fault;
 
 /// `state` and the provider's words, in order, of the message with this type and key.
 async fn message_of(host: &support::TestHost, kind: &str, key: &str) -> Value {
@@ -191,6 +192,41 @@ for_each_database! {
         let story = message_of(&host, "prescription-ready", "").await;
         assert_eq!((&story["status"], &story["error_code"]), (&json!("UNDELIVERED"), &json!(30007)));
         assert!(story["error_text"].is_string());
+    }
+
+    async fn row_15_what_fails_is_sent_again_at_most_three_times(start: Start) {
+        let host = start.host().await;
+        // The handset is off: the reminder is tried again, later and later, while it is of use.
+        host.sandbox.script(ANA, [Fault::Undelivered(30003); 8]);
+        host.event(booked(1, VISIT)).await;
+        for _ in 0..12 {
+            host.run_after(TimeDelta::hours(6)).await;
+        }
+        let story = message_of(&host, "appointment-confirmation", "confirmation").await;
+        let attempts = story["attempts"].as_array().unwrap().len();
+        assert!((2..=4).contains(&attempts), "{attempts} attempts: {story}");
+        assert_eq!((&story["status"], &story["error_code"]), (&json!("UNDELIVERED"), &json!(30003)), "{story}");
+        // A 429 and a call that reached nobody are no attempts: the text goes out when it can.
+        let bo = json!({"type": "prescription-ready", "to": {"id": "bo", "phone": "+12025550144", "language": "en"}});
+        host.sandbox.script("+12025550144", [Fault::TooManyRequests(Some(1)); 6]);
+        let id = host.message(bo).await;
+        for _ in 0..8 {
+            host.run_after(TimeDelta::minutes(15)).await;
+        }
+        assert_eq!((host.story(&id).await["status"].clone(), host.texts_to("+12025550144").len()), (json!("DELIVERED"), 1));
+    }
+
+    async fn row_18_bulk_texts_are_queued_and_each_is_sent_once(start: Start) {
+        let host = start.host().await;
+        let messages: Vec<Value> = (0..200)
+            .map(|number| json!({"type": "prescription-ready", "to": {"id": number.to_string(), "phone": format!("+12025550{}", 100 + number), "language": "en"}}))
+            .collect();
+        let (status, answer) = host.post("/api/v1/messages/batch", json!({"messages": messages})).await;
+        assert_eq!((status, &answer["accepted"]), (202, &json!(200)), "{answer}");
+        host.run().await;
+        assert_eq!((host.sandbox.texts().len(), host.sandbox.calls()), (200, 200));
+        let delivered = host.get("/api/v1/messages?state=delivered&limit=200").await;
+        assert_eq!(delivered["items"].as_array().unwrap().len(), 200);
     }
 
     async fn row_16_reminders_are_scheduled_24_hours_and_1_hour_before(start: Start) {

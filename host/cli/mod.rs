@@ -7,6 +7,7 @@ mod backup;
 mod check;
 mod doctor;
 mod home;
+mod import;
 mod init;
 mod key;
 mod log;
@@ -61,6 +62,8 @@ enum Command {
     /// Print the manual page.
     #[command(after_help = "Example: tidings man > /usr/local/share/man/man1/tidings.1")]
     Man,
+    /// Take in the texts of a file.
+    Import(import::Import),
     /// API keys.
     #[command(subcommand)]
     Key(key::Key),
@@ -167,6 +170,7 @@ async fn dispatch(arguments: Arguments, environment: &BTreeMap<String, String>) 
             println!("the {} database is up to date", store.engine());
             Ok(())
         }
+        Command::Import(import) => import.run(&home, environment).await,
         Command::Key(key) => key.run(&home, environment).await,
         Command::Message(message) => message.run(&home, environment).await,
         Command::CompilePolicy { .. } => Ok(()),

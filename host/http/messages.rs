@@ -57,6 +57,21 @@ impl From<NewMessage> for PostedMessage {
     }
 }
 
+/// Reads one text as `POST /api/v1/messages` takes it.
+///
+/// # Errors
+///
+/// It is not one; the text says where and what was expected.
+pub fn read_message(json: &str) -> Result<PostedMessage, String> {
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let new: NewMessage = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let (path, error) = (error.path().to_string(), error.inner());
+        if path == "." { error.to_string() } else { format!("{path}: {error}") }
+    })?;
+    deserializer.end().map_err(|error| error.to_string())?;
+    Ok(new.into())
+}
+
 /// A page of messages.
 #[derive(Serialize, ToSchema)]
 pub(super) struct MessageList {
@@ -87,8 +102,9 @@ pub(super) async fn post(
     let new = body.value;
     allow(&caller, "messages:write", &TypeName(new.kind.clone()))?;
     let accepted = api.accept_message(&caller, idempotency.as_deref(), &body.bytes, new.into()).await?;
-    let story = story(&api, accepted.id, caller.test).await?;
-    Ok((StatusCode::ACCEPTED, axum::Json(MessageView::new(&story.message, &api.settings.currency, None))))
+    let message = api.messages(&[accepted.id]).await?.pop();
+    let message = message.ok_or_else(|| Problem::not_found("there is no message of this id"))?;
+    Ok((StatusCode::ACCEPTED, axum::Json(MessageView::new(&message, &api.settings.currency, None))))
 }
 
 /// What to look for; what is left out does not matter.

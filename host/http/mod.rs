@@ -3,6 +3,7 @@
 
 mod audit;
 mod auth;
+mod batch;
 mod body;
 mod consents;
 mod cursor;
@@ -31,6 +32,8 @@ mod webhook_endpoints;
 mod webhooks;
 
 pub use listen::{Door, serve};
+
+pub use messages::read_message;
 
 use crate::measure::Figures;
 use crate::service::Host;
@@ -107,6 +110,7 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
         .routes(routes!(events::post))
         .routes(routes!(events::get))
         .routes(routes!(messages::post, messages::list))
+        .routes(routes!(batch::post))
         .routes(routes!(messages::get))
         .routes(routes!(messages::cancel))
         .routes(routes!(messages::retry))

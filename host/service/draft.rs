@@ -22,6 +22,7 @@ pub struct PostedMessage {
 }
 
 /// A posted text, checked as far as it can be without the database.
+#[derive(Clone)]
 pub(super) struct Draft {
     pub(super) kind: Kind,
     /// Whom it is to, and what is said of them.

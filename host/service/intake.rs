@@ -2,10 +2,9 @@
 //! request, by its idempotency key or by the version of its subject, is the same event.
 
 use super::checks::{FieldError, PostedPerson, check_id, check_subject};
-use super::draft::PostedMessage;
 use super::{Caller, Host, HostError};
 use crate::domain::event::{Event, Subject};
-use crate::domain::id::{EventId, MessageId};
+use crate::domain::id::EventId;
 use crate::domain::recipient::{PersonUpdate, Recipient, Role};
 use crate::store::{EventState, NewEvent, Tx};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -66,7 +65,7 @@ struct Remembered<'a> {
 }
 
 /// A row that was refused as a duplicate, and of which there is no other.
-fn vanished(table: &'static str) -> IntakeError {
+pub(super) fn vanished(table: &'static str) -> IntakeError {
     let problem = "refused as a duplicate, and there is no other".to_owned();
     crate::store::StoreError::Inconsistent { table, id: "a new row".to_owned(), problem }.into()
 }
@@ -188,47 +187,6 @@ impl Host {
         Ok(Accepted { id: event.id, repeated: false })
     }
 
-    /// Commits one text.
-    ///
-    /// # Errors
-    ///
-    /// Fields are wrong, the idempotency key belongs to another request, or the database failed.
-    pub async fn accept_message(
-        &self,
-        caller: &Caller,
-        idempotency_key: Option<&str>,
-        request: &[u8],
-        posted: PostedMessage,
-    ) -> Result<Accepted<MessageId>, IntakeError> {
-        let now = self.now();
-        let request_hash = hash_request("messages", request);
-        if let Some(id) = self.repeated(caller, idempotency_key, &request_hash).await? {
-            return Ok(Accepted { id: MessageId(id), repeated: true });
-        }
-        let draft = self.read_draft(posted, now)?;
-        let mut tx = self.store.begin().await?;
-        let is_known = tx.recipient(&draft.person).await?.is_some();
-        let nothing = PersonUpdate::default();
-        let update = if is_known && self.is_beside_live(caller) { &nothing } else { &draft.update };
-        let Some(recipient) = upsert(&mut tx, &draft.person, update, now).await? else {
-            return Err(IntakeError::Fields(vec![FieldError::new("/to/id", ERASED)]));
-        };
-        let (message, payload) = self.message_of(draft, &recipient, caller.test, now)?;
-        tx.insert_message(&message, &payload).await?;
-        if !self.remember(&mut tx, caller, idempotency_key, &request_hash, message.id.0).await? {
-            drop(tx);
-            self.store.settled().await?;
-            let id = self.repeated(caller, idempotency_key, &request_hash).await?;
-            return Ok(Accepted {
-                id: MessageId(id.ok_or_else(|| vanished("idempotency_keys"))?),
-                repeated: true,
-            });
-        }
-        tx.commit().await?;
-        self.wake.notify_one();
-        Ok(Accepted { id: message.id, repeated: false })
-    }
-
     /// The event that brought this version of a subject already, which then answers this request too.
     async fn same_version(
         &self,
@@ -252,7 +210,7 @@ impl Host {
     }
 
     /// What came of the request that was made under this key before.
-    async fn repeated(
+    pub(super) async fn repeated(
         &self,
         caller: &Caller,
         key: Option<&str>,
@@ -268,7 +226,7 @@ impl Host {
     }
 
     /// `false` when the same key came with another request meanwhile: this one must not be committed.
-    async fn remember(
+    pub(super) async fn remember(
         &self,
         tx: &mut Tx,
         caller: &Caller,
@@ -333,6 +291,6 @@ fn merged(
     serde_json::Value::Object(data)
 }
 
-fn hash_request(route: &str, body: &[u8]) -> Vec<u8> {
+pub(super) fn hash_request(route: &str, body: &[u8]) -> Vec<u8> {
     Sha256::new().chain_update(route).chain_update([0]).chain_update(body).finalize().to_vec()
 }

@@ -113,6 +113,11 @@ impl NewKey {
 }
 
 impl PreparedKey {
+    /// Its id.
+    pub(super) const fn id(&self) -> KeyId {
+        self.key.id
+    }
+
     /// Keeps the key's hash. The answer is the only time that the key is seen.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 //! goes out now, renders it, commits the intent and calls the provider; [`receipts`](Host::receive)
 //! and [`reconcile`](Host::sweep) bring it to its end.
 
+mod accept;
 mod allowance;
 mod audit;
 mod catalogue;
@@ -18,6 +19,7 @@ mod erase;
 mod export;
 mod failure;
 mod fuses;
+mod import;
 mod intake;
 mod intend;
 mod judge;
@@ -57,6 +59,7 @@ pub use draft::PostedMessage;
 pub use erase::erase;
 pub use export::export;
 pub use fuses::Budget;
+pub use import::Estimate;
 pub use intake::{Accepted, IntakeError, PostedEvent};
 pub use keys::{Caller, KeyRefused, NewKey, PreparedKey};
 pub use links::{Followed, LinkSettings};
@@ -74,7 +77,7 @@ pub use usage::{By, FuseState, TrialState, Usage, UsageLine};
 pub use webhooks::{EndpointError, EndpointStory, NewEndpoint, WebhookSettings};
 
 use crate::clock::{Chance, Clock};
-use crate::domain::id::HostId;
+use crate::domain::id::{HostId, MessageId};
 use crate::domain::keyword::OptOutAnswers;
 use crate::domain::message::{Lane, Message};
 use crate::domain::window::DailyWindow;
@@ -221,6 +224,8 @@ pub struct Inner {
     /// Something is due.
     wake: Notify,
     permits: LanePermits,
+    /// Texts that are posted at the same time are committed together.
+    accepting: Together<Arc<accept::Posting>, Option<MessageId>>,
     /// Intents that are ready at the same time are committed together.
     intending: Together<Arc<intend::Intent>, Option<Message>>,
     /// Receipts that come at the same time are taken in together.
@@ -299,6 +304,7 @@ impl Host {
             uses: allowance::Uses::default(),
             wake: Notify::new(),
             permits,
+            accepting: Together::default(),
             intending: Together::default(),
             receiving: Together::default(),
             paused: std::sync::Mutex::new(None),

@@ -7,7 +7,7 @@ use super::{Host, HostError};
 use crate::domain::id::{AttemptId, MessageId};
 use crate::domain::message::Message;
 use crate::domain::receipt::is_conflict;
-use crate::store::{AttemptOutcome, Change, Move, OpenAttempt, ProviderEvent};
+use crate::store::{AttemptOutcome, Change, Move, OpenAttempt, ProviderEvent, StoreError};
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 
@@ -164,8 +164,7 @@ impl Host {
         let mut tx = self.store.begin().await?;
         if u64::try_from(events.len()) != Ok(tx.insert_provider_events(&events).await?) {
             // Told twice at once: whoever comes second must see what the first has written.
-            let id = news.first().map_or_else(|| MessageId(uuid::Uuid::nil()), |one| one.before.id);
-            return Err(crate::store::StoreError::LeaseLost { id }.into());
+            return Err(StoreError::Collision.into());
         }
         tx.settle_accepted(&accepted, now).await?;
         let mut moves: Vec<Move<'_>> = news

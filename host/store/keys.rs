@@ -1,8 +1,10 @@
 //! API keys, and the requests that were made under an idempotency key.
 
-use super::{Result, Tx, inconsistent, moment, on};
+use super::rows::{self, both, rows, value};
+use super::{Result, Sql, Tx, inconsistent, moment, on};
 use crate::domain::id::KeyId;
 use chrono::{DateTime, Utc};
+use serde_json::json;
 use uuid::Uuid;
 
 /// What a key may reach.
@@ -54,6 +56,19 @@ impl ApiKey {
     pub fn is_valid(&self, now: DateTime<Utc>) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|at| at > now)
     }
+}
+
+/// A request that was made under an idempotency key, and what came of it.
+#[derive(Clone, Copy, Debug)]
+pub struct RememberedRequest<'a> {
+    /// Whose key it is.
+    pub api_key: KeyId,
+    /// Chosen by the caller.
+    pub key: &'a str,
+    /// Of the route and the body.
+    pub hash: &'a [u8],
+    /// The event or message.
+    pub resource: Uuid,
 }
 
 #[derive(sqlx::FromRow)]
@@ -112,8 +127,26 @@ const REVOKE: &str = "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revo
 const USED: &str = "UPDATE api_keys SET last_used_at = $2
     WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)";
 
-const REMEMBER: &str = "INSERT INTO idempotency_keys (api_key_id, key, request_hash, resource_id, created_at)
-    VALUES ($1, $2, $3, $4, $5) ON CONFLICT (api_key_id, key) DO NOTHING";
+macro_rules! remember {
+    ($db:ident) => {
+        concat!(
+            "INSERT INTO idempotency_keys (api_key_id, key, request_hash, resource_id, created_at) SELECT ",
+            value!($db, id, 0),
+            ", ",
+            value!($db, text, 1),
+            ", ",
+            value!($db, bytes, 2),
+            ", ",
+            value!($db, id, 3),
+            ", ",
+            value!($db, number, 4),
+            " FROM ",
+            rows!($db),
+            " WHERE true ON CONFLICT (api_key_id, key) DO NOTHING"
+        )
+    };
+}
+const REMEMBER: Sql = both!(remember);
 
 const REMEMBERED: &str =
     "SELECT request_hash, resource_id FROM idempotency_keys WHERE api_key_id = $1 AND key = $2";
@@ -199,16 +232,31 @@ impl Tx {
         resource: Uuid,
         now: DateTime<Utc>,
     ) -> Result<bool> {
-        let added = on!(self, |db| sqlx::query(REMEMBER)
-            .bind(api_key.0)
-            .bind(key)
-            .bind(request_hash)
-            .bind(resource)
-            .bind(now.timestamp_millis())
-            .execute(db)
-            .await
-            .map(|done| done.rows_affected()))?;
-        Ok(added == 1)
+        let request = RememberedRequest { api_key, key, hash: request_hash, resource };
+        Ok(self.remember_requests(&[request], now).await? == 1)
+    }
+
+    /// Keeps which requests were made under their keys, and answers how many of the keys were free.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn remember_requests(
+        &mut self,
+        requests: &[RememberedRequest<'_>],
+        now: DateTime<Utc>,
+    ) -> Result<u64> {
+        if requests.is_empty() {
+            return Ok(0);
+        }
+        let at = now.timestamp_millis();
+        let row = |request: &RememberedRequest<'_>| {
+            let hash = rows::bytes(request.hash);
+            json!([rows::id(request.api_key.0), request.key, hash, rows::id(request.resource), at])
+        };
+        let rows: Vec<_> = requests.iter().map(row).collect();
+        let (sql, rows) = (REMEMBER.on(self), rows::parameter("idempotency_keys", &rows)?);
+        Ok(on!(self, |db| sqlx::query(sql).bind(rows).execute(db).await.map(|done| done.rows_affected()))?)
     }
 
     /// What came of the request that was made under this key: the hash of its body, and the event

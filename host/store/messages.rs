@@ -1,7 +1,7 @@
 //! Messages: planned, looked up. The row is the job.
 
 use super::message_row::{MessageRow, columns, millis};
-use super::rows::{self, both, ids};
+use super::rows::{self, both, ids, rows, value};
 use super::seal::SealKey;
 use super::{Result, Sql, StoreError, Tx, inconsistent, on};
 use crate::domain::event::Subject;
@@ -10,6 +10,7 @@ use crate::domain::message::Message;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::value::Value;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// What is sealed of a message until it has been sent: what its text is made of, and what a policy
@@ -41,12 +42,27 @@ const OF_SUBJECT: &str = concat!(
       ORDER BY created_at, id"
 );
 
-const INSERT: &str = "INSERT INTO messages (id, kind, lane, priority, recipient_id, event_id, subject_type, subject_id,
-        subject_version, key, occurrence, test, state, planned_for, due_at, expires_at, attempts, deferrals, why_code,
-        why_text, cause_code, cause_text, language, payload_sealed, superseded, created_at, updated_at, changes)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-        $24, $25, $26, $27, $28)
-    ON CONFLICT DO NOTHING";
+macro_rules! insert {
+    ($db:ident) => {
+        concat!(
+            "INSERT INTO messages (id, kind, lane, priority, recipient_id, event_id, subject_type, subject_id,
+                subject_version, key, occurrence, test, state, planned_for, due_at, expires_at, attempts, deferrals,
+                why_code, why_text, cause_code, cause_text, language, payload_sealed, superseded, created_at,
+                updated_at, changes) SELECT ",
+            value!($db, id, 0), ", ", value!($db, text, 1), ", ", value!($db, text, 2), ", ",
+            value!($db, text, 3), ", ", value!($db, text, 4), ", ", value!($db, id, 5), ", ",
+            value!($db, text, 6), ", ", value!($db, text, 7), ", ", value!($db, number, 8), ", ",
+            value!($db, text, 9), ", ", value!($db, number, 10), ", ", value!($db, flag, 11), ", ",
+            value!($db, text, 12), ", ", value!($db, number, 13), ", ", value!($db, number, 14), ", ",
+            value!($db, number, 15), ", ", value!($db, number, 16), ", ", value!($db, number, 17), ", ",
+            value!($db, text, 18), ", ", value!($db, text, 19), ", ", value!($db, text, 20), ", ",
+            value!($db, text, 21), ", ", value!($db, text, 22), ", ", value!($db, bytes, 23), ", ",
+            value!($db, flag, 24), ", ", value!($db, number, 25), ", ", value!($db, number, 26), ", ",
+            value!($db, number, 27), " FROM ", rows!($db), " WHERE true ON CONFLICT DO NOTHING"
+        )
+    };
+}
+const INSERT: Sql = both!(insert);
 
 const SEALED: &str =
     "SELECT recipient_id, payload_sealed, text_sealed, phone_sealed FROM messages WHERE id = $1";
@@ -122,55 +138,64 @@ impl Tx {
     ///
     /// Fails when the database does.
     pub async fn insert_message(&mut self, message: &Message, payload: &Payload) -> Result<bool> {
-        let key = self.recipient_key(&message.recipient).await?.ok_or(StoreError::Unsealable)?;
-        let sealed = self.seal_payload(&key, message.id, payload)?;
-        let cause = message.state.cause();
-        let subject = message.subject.as_ref();
-        let added = on!(self, |db| sqlx::query(INSERT)
-            .bind(message.id.0)
-            .bind(message.kind.as_str())
-            .bind(message.lane.name())
-            .bind(message.priority.name())
-            .bind(&message.recipient)
-            .bind(message.event.map(|id| id.0))
-            .bind(subject.map(|s| s.subject_type.as_str()))
-            .bind(subject.map(|s| s.id.as_str()))
-            .bind(subject.map(|s| s.version))
-            .bind(&message.key)
-            .bind(message.occurrence.map(millis))
-            .bind(message.test)
-            .bind(message.state.name())
-            .bind(millis(message.planned_for))
-            .bind(millis(message.due_at))
-            .bind(millis(message.expires_at))
-            .bind(i64::from(message.attempts))
-            .bind(i64::from(message.deferrals))
-            .bind(&message.why.code)
-            .bind(&message.why.text)
-            .bind(cause.map(|c| c.code.as_str()))
-            .bind(cause.map(|c| c.text.as_str()))
-            .bind(&message.language)
-            .bind(sealed)
-            .bind(message.superseded)
-            .bind(millis(message.created_at))
-            .bind(millis(message.updated_at))
-            .bind(message.changes)
-            .execute(db)
-            .await
-            .map(|done| done.rows_affected()))?;
-        if added == 1 {
-            self.moved.push(super::moves::measured(message, message, message.created_at));
-            self.journal(
-                message.id,
-                message.changes,
-                None,
-                &message.state,
-                &message.why,
-                None,
-                message.created_at,
-            );
+        Ok(self.insert_messages(&[(message, payload)]).await? == 1)
+    }
+
+    /// Adds many, and answers how many of them are new. When that is not all of them, the unit of work
+    /// must not be committed: they have no lines in the journal.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn insert_messages(&mut self, messages: &[(&Message, &Payload)]) -> Result<u64> {
+        let mut rows = Vec::with_capacity(messages.len());
+        for (message, payload) in messages {
+            let key = self.recipient_key(&message.recipient).await?.ok_or(StoreError::Unsealable)?;
+            let sealed = self.seal_payload(&key, message.id, payload)?;
+            let cause = message.state.cause();
+            let subject = message.subject.as_ref();
+            rows.push(json!([
+                rows::id(message.id.0),
+                message.kind.as_str(),
+                message.lane.name(),
+                message.priority.name(),
+                message.recipient,
+                message.event.map(|id| rows::id(id.0)),
+                subject.map(|s| s.subject_type.as_str()),
+                subject.map(|s| s.id.as_str()),
+                subject.map(|s| s.version),
+                message.key,
+                message.occurrence.map(millis),
+                message.test,
+                message.state.name(),
+                millis(message.planned_for),
+                millis(message.due_at),
+                millis(message.expires_at),
+                message.attempts,
+                message.deferrals,
+                message.why.code,
+                message.why.text,
+                cause.map(|c| c.code.as_str()),
+                cause.map(|c| c.text.as_str()),
+                message.language,
+                rows::bytes(&sealed),
+                message.superseded,
+                millis(message.created_at),
+                millis(message.updated_at),
+                message.changes
+            ]));
         }
-        Ok(added == 1)
+        let (sql, rows) = (INSERT.on(self), rows::parameter("messages", &rows)?);
+        let added =
+            on!(self, |db| sqlx::query(sql).bind(rows).execute(db).await.map(|done| done.rows_affected()))?;
+        if u64::try_from(messages.len()) == Ok(added) {
+            for (message, _) in messages {
+                let (note, at) = (&message.why, message.created_at);
+                self.moved.push(super::moves::measured(message, message, at));
+                self.journal(message.id, message.changes, None, &message.state, note, None, at);
+            }
+        }
+        Ok(added)
     }
 
     /// What is sealed of a message.

@@ -54,7 +54,7 @@ pub use erasures::Erasure;
 pub use events::{EventState, NewEvent, StoredEvent};
 pub use journal::JournalLine;
 pub use key_files::KeyringError;
-pub use keys::{ApiKey, KeyMode};
+pub use keys::{ApiKey, KeyMode, RememberedRequest};
 pub use limits::{Counted, Refusal, TrafficScope};
 pub use links::{Link, NewLink};
 pub use messages::{Opened, Payload};
@@ -103,6 +103,9 @@ pub enum StoreError {
         /// Which.
         id: crate::domain::id::MessageId,
     },
+    /// Of many rows at once, one was there already: nothing was written.
+    #[error("a row of many was there already")]
+    Collision,
     /// A row that makes no sense.
     #[error("{table} {id} is inconsistent: {problem}")]
     Inconsistent {

@@ -1,6 +1,6 @@
 //! People, with names and numbers sealed under their own keys.
 
-use super::rows::{self, both};
+use super::rows::{self, both, rows, value};
 use super::seal::SealKey;
 use super::{Result, Sql, StoreError, Tx, inconsistent, moment, on};
 use crate::domain::phone::PhoneNumber;
@@ -33,6 +33,20 @@ macro_rules! columns {
 
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM recipients WHERE id = $1");
 
+macro_rules! by_ids {
+    (sqlite) => {
+        concat!("SELECT ", columns!(), " FROM recipients WHERE id IN (SELECT value FROM json_each($1))")
+    };
+    (postgres) => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM recipients WHERE id IN (SELECT value FROM json_array_elements_text(CAST($1 AS JSON)) AS rows(value))"
+        )
+    };
+}
+const BY_IDS: Sql = both!(by_ids);
+
 macro_rules! versions {
     (sqlite) => {
         "SELECT id, version, key_id, wrapped_key FROM recipients WHERE id IN (SELECT value FROM json_each($1))"
@@ -49,10 +63,21 @@ const BY_PHONE: &str =
 
 const KEY: &str = "SELECT key_id, wrapped_key FROM recipients WHERE id = $1";
 
-const INSERT: &str =
-    "INSERT INTO recipients (id, role, name_sealed, phone_sealed, phone_hash, phone_country, language,
-        time_zone, preferences, key_id, wrapped_key, version, created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (id) DO NOTHING";
+macro_rules! insert {
+    ($db:ident) => {
+        concat!(
+            "INSERT INTO recipients (id, role, name_sealed, phone_sealed, phone_hash, phone_country, language,
+                time_zone, preferences, key_id, wrapped_key, version, created_at, updated_at) SELECT ",
+            value!($db, text, 0), ", ", value!($db, text, 1), ", ", value!($db, bytes, 2), ", ",
+            value!($db, bytes, 3), ", ", value!($db, bytes, 4), ", ", value!($db, text, 5), ", ",
+            value!($db, text, 6), ", ", value!($db, text, 7), ", ", value!($db, text, 8), ", ",
+            value!($db, text, 9), ", ", value!($db, bytes, 10), ", ", value!($db, number, 11), ", ",
+            value!($db, number, 12), ", ", value!($db, number, 13), " FROM ", rows!($db),
+            " WHERE true ON CONFLICT (id) DO NOTHING"
+        )
+    };
+}
+const INSERT: Sql = both!(insert);
 
 const UPDATE: &str = "UPDATE recipients SET role = $2, name_sealed = $3, phone_sealed = $4, phone_hash = $5,
         phone_country = $6, language = $7, time_zone = $8, preferences = $9, version = version + 1, updated_at = $10
@@ -82,6 +107,18 @@ impl Tx {
         let row: Option<RecipientRow> =
             on!(self, |db| sqlx::query_as(BY_ID).bind(id).fetch_optional(db).await)?;
         row.map(|row| self.recipient_from(row)).transpose()
+    }
+
+    /// People by the clinic's ids, in no particular order.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does, or a sealed value does not open.
+    pub async fn recipients(&mut self, ids: &[&str]) -> Result<Vec<Recipient>> {
+        let ids: Vec<_> = ids.iter().map(|id| json!(id)).collect();
+        let (sql, ids) = (BY_IDS.on(self), rows::parameter("recipients", &ids)?);
+        let rows: Vec<RecipientRow> = on!(self, |db| sqlx::query_as(sql).bind(ids).fetch_all(db).await)?;
+        rows.into_iter().map(|row| self.recipient_from(row)).collect()
     }
 
     /// The versions of many people as they are now; one who was never here has none.
@@ -121,30 +158,49 @@ impl Tx {
     ///
     /// Fails when the database does.
     pub async fn insert_recipient(&mut self, recipient: &Recipient) -> Result<bool> {
-        let (key, wrapped) = self.keys.new_recipient_key(&recipient.id)?;
-        let sealed = self.seal_person(&key, recipient)?;
-        let added = on!(self, |db| sqlx::query(INSERT)
-            .bind(&recipient.id)
-            .bind(recipient.role.name())
-            .bind(sealed.name)
-            .bind(sealed.phone)
-            .bind(sealed.phone_hash)
-            .bind(recipient.phone.as_ref().and_then(PhoneNumber::country))
-            .bind(&recipient.language)
-            .bind(recipient.time_zone.map(chrono_tz::Tz::name))
-            .bind(sealed.preferences)
-            .bind(wrapped.key_id)
-            .bind(wrapped.bytes)
-            .bind(recipient.version)
-            .bind(recipient.created_at.timestamp_millis())
-            .bind(recipient.updated_at.timestamp_millis())
-            .execute(db)
-            .await
-            .map(|done| done.rows_affected()))?;
-        if added == 1 {
-            self.met.insert(recipient.id.clone(), Some(key));
+        Ok(self.insert_recipients(&[recipient]).await? == 1)
+    }
+
+    /// Adds many, each with a new key of their own, and answers how many of the ids were free. When not
+    /// all were, the unit of work must not go on with those keys.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn insert_recipients(&mut self, recipients: &[&Recipient]) -> Result<u64> {
+        if recipients.is_empty() {
+            return Ok(0);
         }
-        Ok(added == 1)
+        let (mut rows, mut keys) = (Vec::with_capacity(recipients.len()), Vec::new());
+        for recipient in recipients {
+            let (key, wrapped) = self.keys.new_recipient_key(&recipient.id)?;
+            let sealed = self.seal_person(&key, recipient)?;
+            let bytes = |sealed: Option<Vec<u8>>| sealed.as_deref().map(rows::bytes);
+            rows.push(json!([
+                recipient.id,
+                recipient.role.name(),
+                bytes(sealed.name),
+                bytes(sealed.phone),
+                bytes(sealed.phone_hash),
+                recipient.phone.as_ref().and_then(PhoneNumber::country),
+                recipient.language,
+                recipient.time_zone.map(chrono_tz::Tz::name),
+                sealed.preferences,
+                wrapped.key_id,
+                rows::bytes(&wrapped.bytes),
+                recipient.version,
+                recipient.created_at.timestamp_millis(),
+                recipient.updated_at.timestamp_millis()
+            ]));
+            keys.push((recipient.id.clone(), Some(key)));
+        }
+        let (sql, rows) = (INSERT.on(self), rows::parameter("recipients", &rows)?);
+        let added =
+            on!(self, |db| sqlx::query(sql).bind(rows).execute(db).await.map(|done| done.rows_affected()))?;
+        if u64::try_from(recipients.len()) == Ok(added) {
+            self.met.extend(keys);
+        }
+        Ok(added)
     }
 
     /// Writes a person's new state over the version that `recipient` carries; `false` when somebody

@@ -49,6 +49,10 @@ impl Home {
         Self { folder, database }
     }
 
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub(crate) fn command(&self, arguments: &[&str], provider: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tidings"));
         command
@@ -91,6 +95,14 @@ impl Home {
     }
 }
 
+/// What a process holds in memory.
+pub(crate) fn resident_mb(process: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    let kb: f64 = line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(f64::NAN);
+    kb / 1024.0
+}
+
 impl Drop for Home {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
@@ -99,11 +111,7 @@ impl Drop for Home {
 
 impl Serving {
     pub(crate) fn resident_mb(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-        let kb: f64 =
-            line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(f64::NAN);
-        kb / 1024.0
+        resident_mb(self.child.id())
     }
 
     /// Of the host's own processor time, user and system.

@@ -101,13 +101,49 @@ pub(crate) async fn end_to_end(database: Option<String>) {
     print("events taken in and planned, 50 clients", EVENTS, took, &waits);
     let ended = stand_in.until_delivered(&client, u64::from(EVENTS)).await;
     let took = ended.duration_since(began);
-    let own = host.processor_time() - before;
+    let own = host.processor_time().saturating_sub(before);
     println!(
         "{:<44} {:>8.0} /s   host {:.0} us of processor time a text, {:.1} MB",
         "event -> delivered, end to end",
         f64::from(EVENTS) / took.as_secs_f64(),
         own.as_secs_f64() * 1e6 / f64::from(EVENTS),
         host.resident_mb()
+    );
+    restart(host, &home, &stand_in, &client, u64::from(EVENTS), &key).await;
+}
+
+/// From a kill to the first text of the next process.
+async fn restart(
+    host: Serving,
+    home: &Home,
+    stand_in: &StandIn,
+    client: &reqwest::Client,
+    seen: u64,
+    key: &str,
+) {
+    let later = json!({
+        "type": "prescription-ready",
+        "to": {"id": "1", "phone": "+12025550100", "time_zone": daytime_zone()},
+    });
+    // Taken in, and killed before or after it was claimed.
+    let url = format!("{}/api/v1/messages", host.address);
+    let answer = client.post(url).bearer_auth(key.trim()).json(&later).send().await.expect("it answers");
+    assert_eq!(answer.status(), StatusCode::ACCEPTED);
+    host.kill();
+    let began = Instant::now();
+    let host = home.serve(&stand_in.address);
+    let listening = began.elapsed();
+    let url = format!("{}/api/v1/messages", host.address);
+    let answer = client.post(url).bearer_auth(key.trim()).json(&later).send().await.expect("it answers");
+    assert_eq!(answer.status(), StatusCode::ACCEPTED);
+    while stand_in.seen(client).await.taken <= seen + 1 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    println!(
+        "{:<44} {:>8} ms   first text after {} ms",
+        "SIGKILL -> listening again",
+        listening.as_millis(),
+        began.elapsed().as_millis()
     );
     host.stop();
 }

@@ -1,5 +1,6 @@
 //! What the host costs and how fast it is: prints figures, judges nothing. `cargo bench`, or one part by
-//! its name: `cargo bench -- at-rest`, `end-to-end`, `accepts`.
+//! its name: `cargo bench -- policies`, `at-rest`,
+//! `accepts`, `end-to-end`.
 //!
 //! The real program runs as a process of its own, against a stand-in for Twilio that takes every text at
 //! once. Machines differ: quote ratios of figures from one run. With PostgreSQL's programs installed
@@ -23,7 +24,7 @@ async fn main() {
     }
     let wanted = |name: &str| words.is_empty() || words.iter().any(|word| word == name);
     if wanted("policies") {
-        policies::run(&home.0).await;
+        policies::run(host::Home::new(None).folder()).await;
     }
     for engine in ["sqlite", "postgres"] {
         let other = if engine == "sqlite" { "postgres" } else { "sqlite" };
@@ -31,7 +32,7 @@ async fn main() {
             continue;
         }
         let database = || match engine {
-            "postgres" => Some(postgres::url_for_new_durable_database("bench")),
+            "postgres" => postgres::url_for_new_durable_database("bench").map(Some),
             _ => Some(None),
         };
         println!("\n{engine}");

@@ -1,7 +1,7 @@
 //! What a policy costs: a decision in a fresh instance, many of them on one core and on two, a load from
 //! the cache, and memory.
 
-use crate::resident_mb;
+use crate::host::resident_mb;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::path::Path;
 use std::time::{Duration, Instant};

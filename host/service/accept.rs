@@ -1,0 +1,214 @@
+//! Accepting texts: one a request, or many in a batch or an import. Those that come at the same time
+//! share a unit of work of a few statements; one that needs more (a person who changes, a request that
+//! is repeated) is accepted alone. Each is answered when it is on the disk.
+
+use super::checks::FieldError;
+use super::draft::{Draft, PostedMessage};
+use super::intake::{Accepted, ERASED, IntakeError, hash_request, upsert, vanished};
+use super::{Caller, Host, HostError};
+use crate::domain::id::MessageId;
+use crate::domain::kind::Kind;
+use crate::domain::message::{Lane, Message};
+use crate::domain::recipient::{PersonUpdate, Recipient, Role};
+use crate::store::{Payload, RememberedRequest, StoreError};
+use chrono::{DateTime, Utc};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A text that was posted, and checked as far as that needs no database.
+pub(super) struct Posting {
+    caller: Caller,
+    /// Its idempotency key.
+    key: Option<String>,
+    request_hash: Vec<u8>,
+    lane: Lane,
+    draft: Draft,
+}
+
+impl Host {
+    /// Commits one text.
+    ///
+    /// # Errors
+    ///
+    /// Fields are wrong, the idempotency key belongs to another request, or the database failed.
+    pub async fn accept_message(
+        &self,
+        caller: &Caller,
+        idempotency_key: Option<&str>,
+        request: &[u8],
+        posted: PostedMessage,
+    ) -> Result<Accepted<MessageId>, IntakeError> {
+        self.accept(caller, idempotency_key, request, posted, |kind| kind.lane).await
+    }
+
+    /// Commits one text of many: it waits behind what is posted singly, but for what is urgent by its
+    /// type.
+    ///
+    /// # Errors
+    ///
+    /// As [`Host::accept_message`].
+    pub async fn accept_bulk(
+        &self,
+        caller: &Caller,
+        idempotency_key: Option<&str>,
+        request: &[u8],
+        posted: PostedMessage,
+    ) -> Result<Accepted<MessageId>, IntakeError> {
+        let lane = |kind: &Kind| if kind.lane == Lane::Urgent { Lane::Urgent } else { Lane::Bulk };
+        self.accept(caller, idempotency_key, request, posted, lane).await
+    }
+
+    async fn accept(
+        &self,
+        caller: &Caller,
+        idempotency_key: Option<&str>,
+        request: &[u8],
+        posted: PostedMessage,
+        lane: impl Fn(&Kind) -> Lane,
+    ) -> Result<Accepted<MessageId>, IntakeError> {
+        let request_hash = hash_request("messages", request);
+        // A repeated request is answered as it was, whatever has become of its moments since.
+        if let Some(id) = self.repeated(caller, idempotency_key, &request_hash).await? {
+            return Ok(Accepted { id: MessageId(id), repeated: true });
+        }
+        let draft = self.read_draft(posted, self.now())?;
+        let posting = Arc::new(Posting {
+            caller: caller.clone(),
+            key: idempotency_key.map(str::to_owned),
+            request_hash,
+            lane: lane(&draft.kind),
+            draft,
+        });
+        let work = |postings| {
+            let host = self.clone();
+            async move { host.accept_together(postings).await }
+        };
+        match Box::pin(self.accepting.ask(posting.clone(), work)).await {
+            Some(id) => Ok(Accepted { id, repeated: false }),
+            None => self.accept_alone(&posting).await,
+        }
+    }
+
+    /// Messages by their ids, as they are now, in no particular order.
+    ///
+    /// # Errors
+    ///
+    /// The database failed.
+    pub async fn messages(&self, ids: &[MessageId]) -> Result<Vec<Message>, HostError> {
+        Ok(self.store.look().await?.messages(ids).await?)
+    }
+
+    /// Answers each posting in its place; `None`: it must be accepted alone.
+    async fn accept_together(&self, postings: Vec<Arc<Posting>>) -> Vec<Option<MessageId>> {
+        match self.try_accept_together(&postings).await {
+            Ok(ids) => ids,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::debug!(error, postings = postings.len(), "accepted one by one");
+                postings.iter().map(|_| None).collect()
+            }
+        }
+    }
+
+    async fn try_accept_together(
+        &self,
+        postings: &[Arc<Posting>],
+    ) -> Result<Vec<Option<MessageId>>, HostError> {
+        let now = self.now();
+        let ids: Vec<&str> = postings.iter().map(|posting| posting.draft.person.as_str()).collect();
+        let mut tx = self.store.begin().await?;
+        let mut people: HashMap<String, Recipient> =
+            tx.recipients(&ids).await?.into_iter().map(|person| (person.id.clone(), person)).collect();
+        let (mut newcomers, mut accepted) = (Vec::new(), Vec::new());
+        for (place, posting) in postings.iter().enumerate() {
+            let person = match people.get(&posting.draft.person) {
+                // One who changes is written with care, and so is one who was erased.
+                Some(known) if known.phone.is_none() || known.clone().apply(&posting.draft.update) => {
+                    continue;
+                }
+                Some(known) => known.clone(),
+                None => {
+                    let role = posting.draft.update.role.unwrap_or(Role::Patient);
+                    let mut person = Recipient::new(posting.draft.person.clone(), role, now);
+                    person.apply(&posting.draft.update);
+                    if person.phone.is_none() {
+                        continue;
+                    }
+                    person
+                }
+            };
+            if let Ok((message, payload)) = self.posted_message(posting, &person, now) {
+                accepted.push((place, message, payload));
+                if !people.contains_key(&person.id) {
+                    newcomers.push(person.id.clone());
+                    people.insert(person.id.clone(), person);
+                }
+            }
+        }
+        newcomers.sort_unstable();
+        let newcomers: Vec<&Recipient> = newcomers.iter().filter_map(|id| people.get(id)).collect();
+        let messages: Vec<(&Message, &Payload)> =
+            accepted.iter().map(|(_, message, payload)| (message, payload)).collect();
+        let requests: Vec<RememberedRequest<'_>> = accepted
+            .iter()
+            .filter_map(|(place, message, _)| {
+                let Posting { caller, key, request_hash, .. } = &*postings[*place];
+                let (key, hash) = (key.as_deref()?, request_hash.as_slice());
+                Some(RememberedRequest { api_key: caller.key, key, hash, resource: message.id.0 })
+            })
+            .collect();
+        let is_all = |count: usize, written: u64| u64::try_from(count) == Ok(written);
+        let added = is_all(newcomers.len(), tx.insert_recipients(&newcomers).await?)
+            && (messages.is_empty() || is_all(messages.len(), tx.insert_messages(&messages).await?))
+            && is_all(requests.len(), tx.remember_requests(&requests, now).await?);
+        if !added {
+            // Somebody else was faster with one of them.
+            return Err(StoreError::Collision.into());
+        }
+        tx.commit().await?;
+        if accepted.iter().any(|(_, message, _)| message.due_at <= now) {
+            self.wake.notify_one();
+        }
+        let mut ids = vec![None; postings.len()];
+        for (place, message, _) in accepted {
+            ids[place] = Some(message.id);
+        }
+        Ok(ids)
+    }
+
+    async fn accept_alone(&self, posting: &Posting) -> Result<Accepted<MessageId>, IntakeError> {
+        let now = self.now();
+        let Posting { caller, key, request_hash, .. } = posting;
+        let mut tx = self.store.begin().await?;
+        // A test beside live traffic leaves the people of the clinic as they are.
+        let is_known = tx.recipient(&posting.draft.person).await?.is_some();
+        let nothing = PersonUpdate::default();
+        let update = if is_known && self.is_beside_live(caller) { &nothing } else { &posting.draft.update };
+        let Some(recipient) = upsert(&mut tx, &posting.draft.person, update, now).await? else {
+            return Err(IntakeError::Fields(vec![FieldError::new("/to/id", ERASED)]));
+        };
+        let (message, payload) = self.posted_message(posting, &recipient, now)?;
+        tx.insert_message(&message, &payload).await?;
+        if !self.remember(&mut tx, caller, key.as_deref(), request_hash, message.id.0).await? {
+            drop(tx);
+            self.store.settled().await?;
+            let id = self.repeated(caller, key.as_deref(), request_hash).await?;
+            let id = MessageId(id.ok_or_else(|| vanished("idempotency_keys"))?);
+            return Ok(Accepted { id, repeated: true });
+        }
+        tx.commit().await?;
+        self.wake.notify_one();
+        Ok(Accepted { id: message.id, repeated: false })
+    }
+
+    fn posted_message(
+        &self,
+        posting: &Posting,
+        recipient: &Recipient,
+        now: DateTime<Utc>,
+    ) -> Result<(Message, Payload), IntakeError> {
+        let is_test = posting.caller.test;
+        let (message, payload) = self.message_of(posting.draft.clone(), recipient, is_test, now)?;
+        Ok((Message { lane: posting.lane, ..message }, payload))
+    }
+}
