@@ -1,8 +1,8 @@
 //! `tidings check`: one gate over everything that a clinic edits.
 
 use super::CliError;
-use super::home::Home;
-use crate::policy::{Checked, LoadReport, Mode};
+use super::home::{Home, HomeError};
+use crate::policy::{Checked, LoadReport, Mode, PolicyLoadError};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -14,7 +14,7 @@ pub(super) async fn run(home: &Path, environment: &BTreeMap<String, String>) -> 
     let locales: Vec<&str> = catalogue.locales().collect();
     println!("message types  {}", catalogue.kinds().count());
     println!("locales        {}", locales.join(" "));
-    let mut refused = 0;
+    let mut refused = None;
     for Checked { file, result } in home.check_policies().await? {
         match result {
             Ok(LoadReport::Live(loaded) | LoadReport::Shadow(loaded)) => {
@@ -31,8 +31,8 @@ pub(super) async fn run(home: &Path, environment: &BTreeMap<String, String>) -> 
             }
             Ok(LoadReport::Off { file }) => println!("policy         {} is off", file.display()),
             Err(refusal) => {
-                refused += 1;
                 println!("policy         {} is refused ({}): {refusal}", file.display(), refusal.code);
+                refused.get_or_insert(PolicyLoadError::Refused { file, source: refusal });
             }
         }
     }
@@ -40,9 +40,9 @@ pub(super) async fn run(home: &Path, environment: &BTreeMap<String, String>) -> 
     for fault in faults {
         println!("{fault}");
     }
-    if faults.is_empty() && refused == 0 {
-        Ok(())
-    } else {
-        Err(CliError::plain(format!("{} faults in locales, {refused} policies refused", faults.len())))
+    match refused {
+        Some(error) => Err(HomeError::Policies(error).into()),
+        None if faults.is_empty() => Ok(()),
+        None => Err(CliError::plain(format!("{} faults in locales", faults.len()))),
     }
 }
