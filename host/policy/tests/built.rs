@@ -33,7 +33,12 @@ version = 4
 [[package]]
 name = "otp"
 version = "0.1.0"
-dependencies = ["serde", "syn 2.0.119"]
+dependencies = ["serde", "syn 2.0.119", "tidings-policy", "wasmtime"]
+
+[[package]]
+name = "tidings-policy"
+version = "0.1.0"
+dependencies = ["serde", "wasmtime"]
 
 [[package]]
 name = "serde"
@@ -57,10 +62,22 @@ version = "48.0.8"
 checksum = "dd"
 "#;
 
+/// What only native builds need is locked for the crate too, and is not in the guest.
+const MANIFEST: &str = r#"
+[package]
+name = "otp"
+[dependencies]
+serde = "1"
+syn = "2"
+tidings-policy = { path = "../sdk" }
+[dev-dependencies]
+wasmtime = "48"
+"#;
+
 fn workspace() -> Folder {
     let folder = Folder::new();
     folder.put("Cargo.lock", LOCK);
-    folder.put("plugins/otp/Cargo.toml", "[package]\nname = \"otp\"\n");
+    folder.put("plugins/otp/Cargo.toml", MANIFEST);
     folder.put("plugins/otp/src/lib.rs", "//! One.\nfn a() {}\n");
     folder.put("plugins/sdk/Cargo.toml", "[package]\nname = \"tidings-policy\"\n");
     folder.put("plugins/sdk/src/lib.rs", "");
@@ -80,7 +97,7 @@ fn the_hash_changes_with_everything_a_policy_is_built_from() {
     for (file, contents) in [
         ("plugins/otp/src/lib.rs", "//! Two.\n".to_owned()),
         ("plugins/otp/src/more.rs", String::new()),
-        ("plugins/otp/Cargo.toml", "[package]\nname = \"otp\"\nedition = \"2024\"\n".to_owned()),
+        ("plugins/otp/Cargo.toml", MANIFEST.replace("[dependencies]", "edition = \"2024\"\n[dependencies]")),
         ("plugins/sdk/src/rules/quiet.rs", String::new()),
         ("plugins/wit/tidings-policy.wit", "package a:c;\n".to_owned()),
         ("Cargo.lock", LOCK.replace("\"bb\"", "\"b2\"")),
