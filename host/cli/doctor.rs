@@ -102,7 +102,7 @@ async fn look_at_home(home: &Home, found: &mut Findings) {
                 found.ok("database", format!("{}, up to date", store.engine()));
                 match store.clock().await {
                     Ok(theirs) if (theirs - now()).abs() <= APART => {
-                        found.ok("clock", "agrees with the database")
+                        found.ok("clock", "agrees with the database");
                     }
                     Ok(theirs) => found.wrong(
                         "clock",
@@ -142,7 +142,7 @@ async fn look_at_home(home: &Home, found: &mut Findings) {
             match catalogue.faults().len() {
                 0 => found.ok("texts", text),
                 faults => {
-                    found.wrong("texts", format!("{text}; {faults} faults: `tidings check` shows them"))
+                    found.wrong("texts", format!("{text}; {faults} faults: `tidings check` shows them"));
                 }
             }
         }

@@ -53,7 +53,9 @@ mod tests {
         if !command.has_subcommands() && !has_example {
             lacking.push(path.clone());
         }
-        for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
+        for inner in
+            command.get_subcommands().filter(|inner| inner.get_name() != "help" && !inner.is_hide_set())
+        {
             walk(inner, &path, lacking);
         }
     }

@@ -29,12 +29,11 @@ impl Host {
                     }
                 };
                 let mut tx = self.store.begin().await?;
-                match price {
-                    Some(micros) => tx.set_price(attempt, micros).await?,
-                    None => {
-                        let again = Some(now + AGAIN).filter(|_| now < made_at + FOR);
-                        tx.ask_price_again(attempt, again).await?;
-                    }
+                if let Some(micros) = price {
+                    tx.set_price(attempt, micros).await?;
+                } else {
+                    let again = Some(now + AGAIN).filter(|_| now < made_at + FOR);
+                    tx.ask_price_again(attempt, again).await?;
                 }
                 tx.commit().await?;
             }

@@ -3,6 +3,7 @@
 use super::{Host, HostError};
 use crate::domain::message::Lane;
 use crate::measure::Standing;
+use std::collections::HashMap;
 
 impl Host {
     /// What waits, what rests, what is loaded.
@@ -14,7 +15,7 @@ impl Host {
         let now = self.now();
         let due = match self.modes() {
             Some(modes) => self.store.read().await?.next_due(modes).await?,
-            None => Default::default(),
+            None => HashMap::default(),
         };
         let waited = |lane| due.get(&lane).map(|due| (now - *due).to_std().unwrap_or_default());
         Ok(Standing {

@@ -155,7 +155,9 @@ impl Host {
         let always = (DateTime::UNIX_EPOCH, self.now() + TimeDelta::days(1));
         let rows = tx.usage(test, always.0, always.1).await?;
         let mut used = UsageLine::default();
-        rows.iter().for_each(|row| used.add(row));
+        for row in &rows {
+            used.add(row);
+        }
         let spent_micros = used.best_micros();
         let left = (credit_micros - spent_micros).max(0);
         let price = self.settings.price_per_segment_micros.max(1);

@@ -90,9 +90,12 @@ impl TwilioClient {
         }
         let base = self.base().replacen("//api.", "//messaging.", 1);
         let service: Option<Service> = self.read_one(&format!("{base}/v1/Services/{sid}")).await?;
-        Ok(service.map(|service| match service.use_inbound_webhook_on_number {
-            true => String::new(),
-            false => service.inbound_request_url.unwrap_or_default(),
+        Ok(service.map(|service| {
+            if service.use_inbound_webhook_on_number {
+                String::new()
+            } else {
+                service.inbound_request_url.unwrap_or_default()
+            }
         }))
     }
 

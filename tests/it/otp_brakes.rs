@@ -60,6 +60,9 @@ async fn ask(host: &Host, origin: &Origin, phone: &str) -> &'static str {
     }
 }
 
+/// A number, an address and a key, four times.
+type Four = [(&'static str, &'static str, u128); 4];
+
 async fn post(host: &TestHost, body: Value) -> (u16, Option<String>, Value) {
     let request = host.client.post(format!("{}/api/v1/otp", host.base)).bearer_auth(&host.key).json(&body);
     let answer = request.send().await.unwrap();
@@ -71,7 +74,7 @@ for_each_database! {
     async fn each_brake_holds_for_its_own_and_nobody_else(start: Start) {
         let host = start.host().await;
         // Two of a kind pass, the third does not, and one of another kind does.
-        let cases: [(&str, Set, [(&str, &str, u128); 4]); 6] = [
+        let cases: [(&str, Set, Four); 6] = [
             ("otp.limits.phone", |c| c.otp.limits.phone = rates(TWO),
                 [(ANA, "192.0.2.1", 1), (ANA, "198.51.100.1", 2), (ANA, "203.0.113.1", 3), ("+12025550144", "192.0.2.1", 1)]),
             ("otp.limits.prefix", |c| c.otp.limits.prefix = rates(TWO),

@@ -312,16 +312,13 @@ impl TestHost {
 
     /// Does something to the database that no host would.
     pub(crate) async fn sql(&self, statement: &'static str) {
-        match &self.start.database_url {
-            Some(url) => {
-                let pool = sqlx::PgPool::connect(url).await.unwrap();
-                sqlx::query(statement).execute(&pool).await.unwrap();
-            }
-            None => {
-                let path = self.start.folder.path().join("tidings.db");
-                let pool = sqlx::SqlitePool::connect(path.to_str().unwrap()).await.unwrap();
-                sqlx::query(statement).execute(&pool).await.unwrap();
-            }
+        if let Some(url) = &self.start.database_url {
+            let pool = sqlx::PgPool::connect(url).await.unwrap();
+            sqlx::query(statement).execute(&pool).await.unwrap();
+        } else {
+            let path = self.start.folder.path().join("tidings.db");
+            let pool = sqlx::SqlitePool::connect(path.to_str().unwrap()).await.unwrap();
+            sqlx::query(statement).execute(&pool).await.unwrap();
         }
     }
 
