@@ -23,6 +23,7 @@ const PICTURE: &str = "
 #[rustfmt::skip]
 const BESIDE: &[(&str, &str, &str, &str)] = &[
     // module    also uses                      outside packages that are kept to rooms            also in its tests
+    ("build",    "",                            "",                                                          ""),
     ("main",     "config",                      "clap rustls tracing_subscriber",                            ""),
     ("cli",      "config console http sandbox", "axum clap opentelemetry* rustls tower_http tracing_opentelemetry tracing_subscriber",            ""),
     ("console",  "http",                        "axum minijinja tower_http",                                 ""),
