@@ -70,7 +70,7 @@ impl Fuse {
     /// Whether so much more would be too much, for a text of this lane.
     #[must_use]
     pub fn blows(&self, lane: Lane, segments: i64, micros: i64) -> bool {
-        let kept = if lane == Lane::Urgent || self.kind.is_some() { 0 } else { self.reserve };
+        let kept = if lane.is_urgent() || self.kind.is_some() { 0 } else { self.reserve };
         let over = |most: Option<i64>, used: i64| most.is_some_and(|most| used > most * (100 - kept) / 100);
         over(self.segments, segments) || over(self.micros, micros)
     }

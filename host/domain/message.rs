@@ -36,6 +36,15 @@ impl Lane {
     /// In the order in which they are served.
     pub const ALL: [Self; 4] = [Self::Otp, Self::Urgent, Self::Normal, Self::Bulk];
 
+    /// Codes and alerts: nothing of the clinic's own choosing stands before them.
+    #[must_use]
+    pub const fn is_urgent(self) -> bool {
+        match self {
+            Self::Otp | Self::Urgent => true,
+            Self::Normal | Self::Bulk => false,
+        }
+    }
+
     /// The word in columns, logs and JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -54,7 +54,7 @@ impl Host {
         request: &[u8],
         posted: PostedMessage,
     ) -> Result<Accepted<MessageId>, IntakeError> {
-        let lane = |kind: &Kind| if kind.lane == Lane::Urgent { Lane::Urgent } else { Lane::Bulk };
+        let lane = |kind: &Kind| if kind.lane.is_urgent() { kind.lane } else { Lane::Bulk };
         self.accept(caller, idempotency_key, request, posted, lane).await
     }
 

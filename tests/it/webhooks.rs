@@ -6,6 +6,7 @@ use crate::for_each_database;
 use crate::support::{ANA, TestHost};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use tidings::domain::keyword::OptOutAnswers;
 use tidings::domain::secret::Secret;
 use tidings::sandbox::Fault;
 use tidings::twilio::signature::{HEADER, sign};
@@ -331,6 +332,8 @@ for_each_database! {
     }
 
     async fn a_reply_that_is_delivered_again_is_counted_once(start: Start) {
+        let mut start = start;
+        start.config.twilio.opt_out_answers = OptOutAnswers::Tidings;
         let host = start.host().await;
         let id = host.message(notice(ANA)).await;
         host.run().await;
