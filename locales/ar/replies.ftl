@@ -1,0 +1,13 @@
+### No native speaker has reviewed this translation yet. Corrections are welcome.
+
+reply-help = من { $clinic }: رسائل عن مواعيدكم ومدفوعاتكم.
+
+rates = قد تُطبق رسوم الرسائل والبيانات.
+
+reply-stopped = من { $clinic }: لن تصلكم رسائل أخرى منا.
+
+reply-stopped-undo = أرسلوا START لاستلامها مجددًا.
+
+reply-started = من { $clinic }: ستصلكم رسائلنا مجددًا.
+
+reply-for-help = أرسلوا HELP للمساعدة.

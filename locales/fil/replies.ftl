@@ -1,0 +1,13 @@
+### No native speaker has reviewed this translation yet. Corrections are welcome.
+
+reply-help = { $clinic }: mga text tungkol sa appointment at bayad ninyo.
+
+rates = Maaaring may singil sa text at data.
+
+reply-stopped = { $clinic }: hindi na po kayo makatatanggap ng text mula sa amin.
+
+reply-stopped-undo = I-reply ang START para tumanggap muli.
+
+reply-started = { $clinic }: makatatanggap na po kayo muli ng text mula sa amin.
+
+reply-for-help = I-reply ang HELP para sa tulong.

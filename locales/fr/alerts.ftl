@@ -1,0 +1,3 @@
+### No native speaker has reviewed this translation yet. Corrections are welcome.
+
+urgent-alert = Message urgent de { $clinic } : { $text }

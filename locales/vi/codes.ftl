@@ -1,0 +1,7 @@
+### No native speaker has reviewed this translation yet. Corrections are welcome.
+
+otp = { $brand }: mã của quý vị là { $code }.
+
+otp-lifetime = Mã dùng được trong { $minutes } phút.
+
+otp-keep-secret = Xin đừng cho ai biết mã này.
