@@ -10,6 +10,7 @@ mod home;
 mod import;
 mod init;
 mod key;
+mod locale;
 mod log;
 mod message;
 mod person;
@@ -67,6 +68,9 @@ enum Command {
     /// API keys.
     #[command(subcommand)]
     Key(key::Key),
+    /// The languages of texts.
+    #[command(subcommand)]
+    Locale(locale::Locale),
     /// Messages: the story of one, and its release.
     #[command(subcommand)]
     Message(message::Message),
@@ -172,6 +176,7 @@ async fn dispatch(arguments: Arguments, environment: &BTreeMap<String, String>) 
         }
         Command::Import(import) => import.run(&home, environment).await,
         Command::Key(key) => key.run(&home, environment).await,
+        Command::Locale(locale) => locale.run(&home, environment).await,
         Command::Message(message) => message.run(&home, environment).await,
         Command::CompilePolicy { .. } => Ok(()),
         Command::Plugin(plugin) => plugin.run(&home, environment).await,

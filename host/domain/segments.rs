@@ -65,6 +65,63 @@ pub fn count(text: &str) -> Segments {
     }
 }
 
+/// What a plain telephone shows for a character that GSM-7 lacks, where nothing of its meaning is lost.
+/// Letters with accents have none: another letter is another word.
+#[must_use]
+pub fn look_alike(character: char) -> Option<&'static str> {
+    Some(match character {
+        '\u{2018}' | '\u{2019}' | '\u{201A}' | '\u{2032}' | '`' | '\u{B4}' => "'",
+        '\u{201C}' | '\u{201D}' | '\u{201E}' | '\u{2033}' | '\u{AB}' | '\u{BB}' => "\"",
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{2022}' | '\u{B7}' => "-",
+        '\u{2026}' => "...",
+        '\u{A0}' | '\u{2002}'..='\u{200A}' | '\u{202F}' | '\t' => " ",
+        '\u{D7}' => "x",
+        _ => return None,
+    })
+}
+
+/// A character that GSM-7 lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outside {
+    /// Characters before it.
+    pub position: usize,
+    /// The character.
+    pub character: char,
+    /// What can be written for it.
+    pub look_alike: Option<&'static str>,
+}
+
+/// The characters for which a text is billed as UCS-2, in their order.
+#[must_use]
+pub fn outside_gsm7(text: &str) -> Vec<Outside> {
+    let all = text.chars().enumerate().filter(|(_, character)| septets(*character).is_none());
+    all.map(|(position, character)| Outside { position, character, look_alike: look_alike(character) })
+        .collect()
+}
+
+/// The text as it is cut into segments.
+#[must_use]
+pub fn parts(text: &str) -> Vec<&str> {
+    let counted = count(text);
+    if counted.parts < 2 {
+        return if text.is_empty() { Vec::new() } else { vec![text] };
+    }
+    let (cost, room): (fn(char) -> u32, u32) = match counted.encoding {
+        Encoding::Gsm7 => (|c| septets(c).unwrap_or(1), 153),
+        Encoding::Ucs2 => (|c| if c.len_utf16() == 2 { 2 } else { 1 }, 67),
+    };
+    let (mut parts, mut start, mut used) = (Vec::new(), 0, 0);
+    for (at, character) in text.char_indices() {
+        if used + cost(character) > room {
+            parts.push(&text[start..at]);
+            (start, used) = (at, 0);
+        }
+        used += cost(character);
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
 fn counted(encoding: Encoding, costs: &[u32], single: u32, part: u32) -> Segments {
     let units = costs.iter().sum();
     let parts = if units == 0 {
@@ -130,11 +187,41 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_written_instead_is_in_gsm7() {
+        for code in 0..0x3000 {
+            let plain = char::from_u32(code).and_then(look_alike).unwrap_or_default();
+            assert!(plain.chars().all(|c| septets(c).is_some()), "{plain}");
+        }
+        assert_eq!(
+            outside_gsm7("d\u{2019}a")[0],
+            Outside { position: 1, character: '\u{2019}', look_alike: Some("'") }
+        );
+    }
+
     proptest::proptest! {
         #[test]
         fn more_text_never_costs_less(text in ".{0,400}", more in ".{0,20}") {
             let longer = count(&format!("{text}{more}"));
             proptest::prop_assert!(longer.parts >= count(&text).parts);
+        }
+
+        #[test]
+        fn the_parts_are_the_whole_text_and_as_many_as_are_billed(text in ".{0,600}") {
+            let cut = super::parts(&text);
+            proptest::prop_assert_eq!(cut.concat(), text.clone());
+            proptest::prop_assert_eq!(cut.len(), count(&text).parts as usize);
+        }
+
+        #[test]
+        fn a_text_is_ucs2_for_the_characters_that_are_named_and_no_others(text in ".{0,200}") {
+            let named = outside_gsm7(&text);
+            proptest::prop_assert_eq!(named.is_empty(), count(&text).encoding == Encoding::Gsm7);
+            for one in &named {
+                proptest::prop_assert_eq!(text.chars().nth(one.position), Some(one.character));
+            }
+            let without: String = text.chars().filter(|c| named.iter().all(|one| one.character != *c)).collect();
+            proptest::prop_assert_eq!(count(&without).encoding, Encoding::Gsm7);
         }
 
         #[test]

@@ -83,7 +83,13 @@ fn written(variable: &Variable, given: &Given, request: &RenderRequest<'_>) -> O
 
 /// A value of each type, for a first render when a type is loaded.
 pub(super) fn specimen(variable: &Variable) -> Given {
-    let sample = variable.samples.first().and_then(|json| Given::from_json(variable.value_type, json).ok());
+    sample(variable, 0)
+}
+
+/// One of a variable's samples, the last one where there are not so many.
+pub(super) fn sample(variable: &Variable, nth: usize) -> Given {
+    let json = variable.samples.get(nth).or(variable.samples.last());
+    let sample = json.and_then(|json| Given::from_json(variable.value_type, json).ok());
     sample.unwrap_or_else(|| match variable.value_type {
         ValueType::Text => Given::Text("Ana".to_owned()),
         ValueType::Time => Given::Time(chrono::DateTime::UNIX_EPOCH),

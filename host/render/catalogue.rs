@@ -43,9 +43,9 @@ pub struct Catalogue {
 /// A text in one language, before anybody asked for its price.
 pub(super) struct Draft {
     pub(super) text: String,
-    segments: Segments,
+    pub(super) segments: Segments,
     locale: String,
-    short: bool,
+    pub(super) short: bool,
 }
 
 impl Catalogue {
@@ -161,7 +161,7 @@ impl Catalogue {
     }
 
     /// A text in one language, short if its budget demands it and there are shorter sentences.
-    fn draft(
+    pub(super) fn draft(
         &self,
         kind: &Kind,
         locale: &Arc<Locale>,
@@ -218,7 +218,7 @@ impl Catalogue {
 }
 
 /// By locale, then by its language, then the default.
-fn budget(kind: &Kind, locale: &str) -> u32 {
+pub(super) fn budget(kind: &Kind, locale: &str) -> u32 {
     let language = locale.split('-').next().unwrap_or(locale);
     [locale, language, "default"]
         .into_iter()

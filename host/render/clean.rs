@@ -55,7 +55,7 @@ const fn joins_letters(character: char) -> bool {
 }
 
 /// Zero-width characters, directions, isolates, tags, and whatever has no meaning at all.
-const fn is_invisible(character: char) -> bool {
+pub(super) const fn is_invisible(character: char) -> bool {
     matches!(
         character,
         '\u{00AD}'

@@ -90,6 +90,11 @@ impl Fault {
     pub(super) fn by(self, rule: &'static str) -> Self {
         Self { rule, ..self }
     }
+
+    /// The same, as a warning of this rule.
+    pub(super) fn warn(self, rule: &'static str) -> Self {
+        Self { rule, severity: Severity::Warning, ..self }
+    }
 }
 
 impl fmt::Display for Fault {

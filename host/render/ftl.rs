@@ -3,6 +3,7 @@
 use super::fault::Fault;
 use super::source::Source;
 use fluent_bundle::FluentResource;
+use fluent_syntax::ast::Entry;
 use fluent_syntax::parser::{ErrorKind, ParserError};
 use std::sync::Arc;
 
@@ -38,6 +39,35 @@ pub(super) fn parse(source: &Source) -> Result<FtlFile, Vec<Fault>> {
         Ok(resource) => Ok(FtlFile { file, resource: Arc::new(resource) }),
         Err((_, errors)) => Err(errors.iter().map(|error| fault(source, error)).collect()),
     }
+}
+
+/// A message with the comment that stands over it.
+pub(super) struct Commented<'a> {
+    /// Its key, a slice of the source.
+    pub(super) key: &'a str,
+    /// The lines of its comment, without `#`.
+    pub(super) comment: Vec<&'a str>,
+}
+
+/// The messages of a source with their comments, which the parser of a running host leaves out.
+pub(super) fn commented(source: &str) -> Vec<Commented<'_>> {
+    let resource = match fluent_syntax::parser::parse(source) {
+        Ok(resource) | Err((resource, _)) => resource,
+    };
+    let messages = resource.body.into_iter().filter_map(|entry| match entry {
+        Entry::Message(message) => Some(message),
+        Entry::Term(_)
+        | Entry::Comment(_)
+        | Entry::GroupComment(_)
+        | Entry::ResourceComment(_)
+        | Entry::Junk { .. } => None,
+    });
+    messages
+        .map(|message| Commented {
+            key: message.id.name,
+            comment: message.comment.map(|comment| comment.content).unwrap_or_default(),
+        })
+        .collect()
 }
 
 /// Where nesting first exceeds what is parsed. Counts too much rather than too little: whatever

@@ -32,6 +32,8 @@ mod link;
 mod lint;
 mod load;
 mod locale;
+mod paste;
+mod prices;
 mod scan;
 mod source;
 mod template;
@@ -46,6 +48,8 @@ pub use bind::{ClinicWords, Problem, VariableError, bindings};
 pub use catalogue::Catalogue;
 pub use fault::{Fault, Faults, Severity};
 pub use flaw::Flaw;
+pub use paste::{MissingFile, Pseudo};
+pub use prices::Cost;
 
 use crate::domain::kind::TypeName;
 use crate::domain::policy::Discretion;

@@ -4,4 +4,6 @@ sp = { " " }
 
 money-bdt = { $amount } টাকা
 money-usd = ${ $amount }
+money-eur = €{ $amount }
+money-gbp = £{ $amount }
 money-other = { $amount } { $currency }

@@ -4,4 +4,6 @@ sp = { " " }
 
 money-inr = { $amount } रुपये
 money-usd = ${ $amount }
+money-eur = €{ $amount }
+money-gbp = £{ $amount }
 money-other = { $amount } { $currency }

@@ -33,4 +33,6 @@ pattern-date = { $day } tháng { $month }
 
 money-vnd = { $amount } đồng
 money-usd = { $amount } USD
+money-eur = { $amount } EUR
+money-gbp = { $amount } GBP
 money-other = { $amount } { $currency }

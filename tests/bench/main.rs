@@ -1,6 +1,5 @@
 //! What the host costs and how fast it is: prints figures, judges nothing. `cargo bench`, or one part by
-//! its name: `cargo bench -- policies`, `at-rest`,
-//! `accepts`, `end-to-end`.
+//! its name: `cargo bench -- words`, `policies`, `at-rest`, `accepts`, `end-to-end`.
 //!
 //! The real program runs as a process of its own, against a stand-in for Twilio that takes every text at
 //! once. Machines differ: quote ratios of figures from one run. With PostgreSQL's programs installed
@@ -14,6 +13,7 @@ mod policies;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod stand_in;
+mod words;
 
 #[tokio::main]
 async fn main() {
@@ -23,6 +23,9 @@ async fn main() {
         return stand_in::run().await;
     }
     let wanted = |name: &str| words.is_empty() || words.iter().any(|word| word == name);
+    if wanted("words") {
+        words::print();
+    }
     if wanted("policies") {
         policies::run(host::Home::new(None).folder()).await;
     }

@@ -2,8 +2,12 @@
 //! at the start, by a running host and by `tidings locale check`, and keep a file from being used;
 //! the warnings are looked for when somebody asks.
 
+mod characters;
+pub(super) mod cost;
+mod plurals;
 mod references;
 mod variables;
+mod warnings;
 mod wording;
 
 use super::fault::Fault;

@@ -1,0 +1,233 @@
+//! What the linter says beyond what keeps a file from being used.
+
+use super::*;
+
+/// What is found in Spanish, beside this English.
+fn found(english: &str, spanish: &str) -> Vec<Fault> {
+    found_in("es", english, spanish)
+}
+
+fn found_in(tag: &str, english: &str, translated: &str) -> Vec<Fault> {
+    let home = Home::new()
+        .with(
+            "templates/visit.j2",
+            "{% if minutes %}{{ t(\"visit\", minutes=minutes) }}{% else %}{{ t(\"visit\", minutes=2) }}{% endif %}",
+        )
+        .with("locales/en/visits.ftl", english)
+        .with(&format!("locales/{tag}/visits.ftl"), translated);
+    home.load().snapshot().report(Some(tag))
+}
+
+fn rules(found: &[Fault]) -> Vec<&str> {
+    found.iter().map(|fault| fault.rule).collect()
+}
+
+#[test]
+fn letters_are_looked_at() {
+    for (spanish, rule, words) in [
+        ("visit = Hola\u{200B} mundo.", "invisible", "U+200B"),
+        ("visit = Hola\u{A0}mundo.", "invisible", "U+00A0"),
+        ("visit = Hola \u{201C}mundo\u{201D}.", "dear-letter", "write `\"`"),
+        ("visit = Su código.\nvisit-short = Hola.", "dear-letter", "another word"),
+        ("visit = Hola  mundo.", "punctuation", "twice"),
+        ("visit = Hola ,mundo.", "punctuation", "wrong place"),
+        ("visit = You have a visit.", "untranslated", "same as in English"),
+        ("visit = Привет.", "script", "Latn"),
+        ("visit = Hola.\nvisita = Uno.", "extra-key", "no template asks"),
+        (
+            "other = Hola.",
+            "missing-key",
+            "`visit` is missing; until it is there, texts in another language go out (visit)",
+        ),
+    ] {
+        let found = found("visit = You have a visit.", spanish);
+        let of_rule = found.iter().find(|fault| fault.rule == rule);
+        let fault = of_rule.unwrap_or_else(|| panic!("no {rule} in {:?} for {spanish}", rules(&found)));
+        assert!(fault.message.contains(words) && fault.severity == Severity::Warning, "{fault}");
+    }
+    assert!(rules(&found("visit = Hi.", "visit = Hola, ¿qué tal?")).is_empty());
+}
+
+#[test]
+fn letters_that_are_the_language_itself_are_none_of_it() {
+    let vietnamese = "visit = Quý vị có lịch hẹn khám. Xin đừng quên.";
+    assert!(rules(&found_in("vi", "visit = Hi.", vietnamese)).is_empty());
+    let persian = "visit = می\u{200C}خواهم.";
+    assert!(rules(&found_in("fa", "visit = Hi.", persian)).is_empty());
+}
+
+#[test]
+fn a_text_from_right_to_left_begins_with_its_own_script() {
+    assert_eq!(rules(&found_in("ar", "visit = Hi.", "visit = Ana مرحبا.")), ["direction"]);
+    assert!(rules(&found_in("ar", "visit = Hi.", "visit = مرحبا Ana.")).is_empty());
+}
+
+#[test]
+fn plural_categories_are_those_of_the_language() {
+    let english = "visit = { $minutes ->\n [one] { $minutes } minute\n *[other] { $minutes } minutes\n }";
+    for (tag, translated, words) in [
+        (
+            "pl",
+            "visit = { $minutes ->\n [one] { $minutes } minuta\n *[many] { $minutes } minut\n }",
+            "[few] is missing",
+        ),
+        (
+            "es",
+            "visit = { $minutes ->\n [few] { $minutes } x\n *[other] { $minutes } minutos\n }",
+            "never counts with [few]",
+        ),
+        (
+            "fr",
+            "visit = { $minutes ->\n [one] une minute\n *[other] { $minutes } minutes\n }",
+            "[one] stands for 0, 1",
+        ),
+        (
+            "es",
+            "visit = { $minutes ->\n [uno] { $minutes } x\n *[other] { $minutes } y\n }",
+            "no plural category",
+        ),
+        (
+            "es",
+            "visit = { $minutes ->\n [one] { $minutes } x\n [one] { $minutes } z\n *[other] { $minutes } y\n }",
+            "there twice",
+        ),
+    ] {
+        let found = found_in(tag, english, translated);
+        assert!(found.iter().any(|fault| fault.message.contains(words)), "{words}: {:?}", rules(&found));
+    }
+    let spanish = "visit = { $minutes ->\n [1] Un minuto.\n *[other] { $minutes } minutos.\n }";
+    assert!(rules(&found(english, spanish)).is_empty());
+}
+
+#[test]
+fn words_that_readers_send_stay_and_words_that_end_all_texts_are_refused() {
+    let english = "visit = Reply C to confirm.\noptout = Reply STOP to opt out.";
+    for (spanish, rule) in [
+        ("visit = Responda para confirmar.", "command"),
+        ("visit = Responda C o CANCEL.", "opt-out-word"),
+        ("visit = Responda C.\noptout = Responda BASTA.", "opt-out"),
+        ("visit = Responda C. Llame al 206 555 0100.", "phone"),
+        ("visit = Responda C. Vea clinica.com.", "address"),
+        ("visit = Responda C, %s.", "forgotten-braces"),
+        ("visit = Responda C, ${ minutes }.", "unknown-name"),
+    ] {
+        let home = Home::new()
+            .with("templates/visit.j2", "{{ t(\"visit\") }}{{ sp }}{{ t(\"optout\") }}")
+            .with("locales/en/visits.ftl", english)
+            .with("locales/es/visits.ftl", spanish);
+        let catalogue = home.load().snapshot();
+        assert!(rules(catalogue.faults()).contains(&rule), "{spanish}: {:?}", catalogue.faults());
+    }
+}
+
+#[test]
+fn a_year_of_dates_is_counted_and_the_word_to_blame_is_shown() {
+    let spanish = "# Viene de CLDR.\nvisit = Hola { $name }, cita el { DATETIME($at, style: \"day\") }.";
+    let home = Home::new().with("locales/es/visits.ftl", spanish);
+    let report = home.load().snapshot().report(Some("es"));
+    let dear = report.iter().find(|fault| fault.rule == "dear-date").unwrap();
+    assert_eq!((dear.line, dear.severity), (2, Severity::Warning));
+    assert_eq!(
+        dear.message,
+        "52 of 365 days make visit UCS-2, 1 segments instead of 1, because of `á` in `sáb`"
+    );
+    // The locale's own word is to blame where it has one, and a plain one costs nothing.
+    let own = home.with("locales/es/formats.ftl", "weekday-sat = sáb\n");
+    let report = own.load().snapshot().report(Some("es"));
+    assert_eq!(report[0].file, "locales/es/formats.ftl");
+    let plain = own.with("locales/es/formats.ftl", "weekday-sat = sab\n");
+    assert!(rules(&plain.load().snapshot().report(Some("es"))).is_empty());
+}
+
+#[test]
+fn a_budget_that_is_overrun_is_a_warning_and_does_not_block_a_reload() {
+    let home = Home::new().with("templates/visit.toml", format!("{VISIT}\n[max_parts]\ndefault = 1"));
+    let long = format!("visit = Hola {{ $name }}, {{ DATETIME($at, style: \"date\") }} {}", "x".repeat(170));
+    let renderer = home.load();
+    let home = home.with("locales/es/visits.ftl", long);
+    renderer.reload().unwrap();
+    assert!(renderer.snapshot().faults().is_empty());
+    let report = renderer.snapshot().report(Some("es"));
+    let over = report.iter().find(|fault| fault.rule == "over-budget").unwrap();
+    assert!(over.message.contains("up to 2 segments on 365 of 365 days, 1 allowed"), "{over}");
+    drop(home);
+}
+
+#[test]
+fn a_warning_that_is_meant_is_allowed_by_a_comment() {
+    let spanish = "# allow: dear-letter\nvisit = Su código.\n";
+    let more = "visit-short = Hola.\nvisit-discreet = Hola.";
+    assert!(rules(&found("visit = Hi.", &format!("{spanish}{more}"))).is_empty());
+    assert_eq!(rules(&found("visit = Hi.", &format!("visit = Su código.\n{more}"))), ["dear-letter"]);
+}
+
+#[test]
+fn a_type_that_is_not_urgent_says_how_to_stop_it() {
+    let report = Home::new().load().snapshot().report(None);
+    assert_eq!(rules(&report), ["opt-out"]);
+    assert_eq!(report[0].file, "templates/visit.j2");
+}
+
+#[test]
+fn the_house_itself_is_clean() {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let catalogue = Renderer::load(home, &american()).unwrap().snapshot();
+    let report = catalogue.report(None);
+    assert!(report.is_empty(), "{}", Faults(report));
+}
+
+#[test]
+fn every_english_message_says_its_variables_and_gives_an_example() {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let catalogue = Renderer::load(home, &american()).unwrap().snapshot();
+    for file in catalogue.missing(None) {
+        for entry in file.messages.split("\n\n").filter(|entry| entry.contains(" =")) {
+            let own = entry.lines().skip_while(|line| line.starts_with('#')).collect::<String>();
+            if own.starts_with("sp =") {
+                continue;
+            }
+            assert!(entry.contains("# Example: "), "{}: {entry}", file.name);
+            for variable in own.split('$').skip(1) {
+                let name: String =
+                    variable.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                assert!(name.is_empty() || entry.contains(&format!("#   ${name} (")), "${name}: {entry}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_new_language_begins_as_comments_and_a_pseudo_language_is_whole() {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let catalogue = Renderer::load(home, &american()).unwrap().snapshot();
+    assert!(catalogue.missing(Some("es")).is_empty());
+    let mut new = Home::new();
+    for folder in ["templates", "locales/en"] {
+        for entry in std::fs::read_dir(home.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let file = format!("{folder}/{}", path.file_name().unwrap().to_str().unwrap());
+            new = new.with(&file, std::fs::read(&path).unwrap());
+        }
+    }
+    for file in ["templates/visit.toml", "templates/visit.j2", "locales/en/visits.ftl"] {
+        std::fs::remove_file(new.0.join(file)).unwrap();
+    }
+    for file in catalogue.missing(None) {
+        new = new.with(&format!("locales/so/{}", file.name), file.begun());
+    }
+    for kind in [Pseudo::Longer, Pseudo::Dearer] {
+        for (name, text) in catalogue.pseudo(kind) {
+            new = new.with(&format!("locales/{}/{name}", kind.tag()), text);
+        }
+    }
+    let catalogue = new.load().snapshot();
+    assert!(catalogue.faults().is_empty(), "{}", Faults(catalogue.faults().to_vec()));
+    let said = |language| {
+        let kind = catalogue.kind(&TypeName::from("appointment-reminder")).unwrap();
+        Ask::new("appointment-reminder", language).of(&catalogue, &catalogue.samples(kind, 0)).unwrap()
+    };
+    assert_eq!(said("so").locale_sent, "en");
+    assert_eq!((said("en-XL").locale_sent.as_str(), said("en-XU").locale_sent.as_str()), ("en-XL", "en-XU"));
+    assert!(said("en-XL").text.len() > said("en").text.len());
+    assert_eq!(said("en-XU").segments.encoding, crate::domain::segments::Encoding::Ucs2);
+}

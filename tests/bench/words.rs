@@ -1,0 +1,110 @@
+//! Rendering, and reading all locales again.
+
+use chrono_tz::Tz;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+use tidings::domain::kind::TypeName;
+use tidings::domain::policy::Discretion;
+use tidings::domain::value::{Money, Value};
+use tidings::render::{Catalogue, Links, RenderRequest, RenderSettings, Renderer};
+
+const RENDERS: u32 = 20_000;
+const LOADS: u32 = 50;
+
+const TYPE: &str = r#"
+description = "Four sentences with a day, a time, an amount and a plural."
+priority = "high"
+scope = "bench"
+[variables.clinic]
+type = "text"
+required = true
+[variables.at]
+type = "time"
+required = true
+[variables.minutes]
+type = "number"
+required = true
+[variables.amount]
+type = "money"
+required = true
+"#;
+
+const TEMPLATE: &str = "{{ t(\"visit\", clinic=clinic, at=at) }}{{ sp }}{{ t(\"early\", minutes=minutes) }}\
+    {{ sp }}{{ t(\"bring\", amount=amount) }}{{ sp }}{{ t(\"optout\") }}";
+
+const WORDS: &str = "visit = { $clinic }: you have a visit on { DATETIME($at, style: \"day\") } at { DATETIME($at, style: \"time\") }.\n\
+    early = { $minutes ->\n  [one] Come { $minutes } minute early.\n *[other] Come { $minutes } minutes early.\n }\n\
+    bring = Bring { $amount }.\noptout = Reply STOP to opt out.\n";
+
+pub(crate) fn print() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let settings = RenderSettings { clinic_region: Some("US".to_owned()), ..RenderSettings::default() };
+    let home = std::env::temp_dir().join(format!("tidings-bench-words-{}", std::process::id()));
+    for (file, text) in
+        [("templates/visit.toml", TYPE), ("templates/visit.j2", TEMPLATE), ("locales/en/visit.ftl", WORDS)]
+    {
+        let path = home.join(file);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a place for files");
+        std::fs::write(path, text).expect("a place for files");
+    }
+    let catalogue = Renderer::load(&home, &settings).expect("a sound home").snapshot();
+    let variables = BTreeMap::from([
+        ("clinic".to_owned(), Value::Text("Lakeside Clinic".to_owned())),
+        ("at".to_owned(), Value::Time("2026-03-07T19:30:00Z".parse().expect("a moment"))),
+        ("minutes".to_owned(), Value::Number(15)),
+        ("amount".to_owned(), Value::Money(Money { amount: "25.50".to_owned(), currency: "USD".to_owned() })),
+    ]);
+    renders(&catalogue, &variables, 1);
+    for threads in [1, 2] {
+        let began = Instant::now();
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| renders(&catalogue, &variables, RENDERS));
+            }
+        });
+        let took = began.elapsed();
+        let per_second = f64::from(threads * RENDERS) / took.as_secs_f64();
+        let each = took.as_secs_f64() * 1e6 / f64::from(RENDERS);
+        println!("renders, {threads} thread(s)           {per_second:>8.0} a second, {each:.1} us each");
+    }
+
+    let load = |home: &Path| {
+        let began = Instant::now();
+        for _ in 0..LOADS {
+            Renderer::load(home, &settings).expect("a sound home");
+        }
+        began.elapsed().as_secs_f64() * 1e6 / f64::from(LOADS)
+    };
+    let locales = Renderer::load(repository, &settings).expect("a sound home").snapshot().locales().count();
+    let english = home.join("english");
+    super::host::copy(&repository.join("templates"), &english.join("templates"));
+    super::host::copy(&repository.join("locales/en"), &english.join("locales/en"));
+    let (all, one) = (load(repository), load(&english));
+    println!(
+        "reading all {locales} locales           {all:>8.0} us, with templates and rehearsal {one:.0} us of it"
+    );
+    let others = f64::from(u32::try_from(locales - 1).unwrap_or(1));
+    println!("reading one locale more        {:>8.0} us", (all - one) / others);
+    let catalogue = Renderer::load(repository, &settings).expect("a sound home").snapshot();
+    let began = Instant::now();
+    let findings = catalogue.report(None).len();
+    println!("linting all, a year of dates   {:>8} ms, {findings} findings", began.elapsed().as_millis());
+    std::fs::remove_dir_all(home).ok();
+}
+
+fn renders(catalogue: &Catalogue, variables: &BTreeMap<String, Value>, times: u32) {
+    let kind = TypeName::from("visit");
+    for _ in 0..times {
+        let rendered = catalogue.render(&RenderRequest {
+            kind: &kind,
+            language: "en",
+            time_zone: Tz::America__New_York,
+            discretion: Discretion::Standard,
+            variables,
+            redact_secrets: false,
+            links: Links::StandIn,
+        });
+        assert!(rendered.is_ok_and(|rendered| rendered.segments.parts == 1));
+    }
+}
