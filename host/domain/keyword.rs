@@ -91,6 +91,19 @@ pub struct LocaleWords {
 }
 
 impl LocaleWords {
+    /// Every list, by its name in the file.
+    #[must_use]
+    pub fn lists(&self) -> [(&'static str, &[String]); 6] {
+        [
+            ("stop", &self.stop),
+            ("start", &self.start),
+            ("help", &self.help),
+            ("confirm", &self.confirm),
+            ("reschedule", &self.reschedule),
+            ("cancel", &self.cancel),
+        ]
+    }
+
     /// Reads a text as one of this locale's keywords.
     #[must_use]
     pub fn keyword(&self, text: &str) -> Option<Keyword> {

@@ -12,4 +12,8 @@ otp-lifetime =
        *[other] الرمز صالح لمدة { $minutes } دقيقة.
     }
 
+otp-lifetime-short = صالح { $minutes } د.
+
 otp-keep-secret = لا تشاركوه مع أحد.
+
+otp-keep-secret-short = لا تشاركوه.

@@ -4,4 +4,6 @@ otp = { $brand }: আপনার কোড { $code }।
 
 otp-lifetime = এটি { $minutes } মিনিট চলবে।
 
+otp-lifetime-short = মেয়াদ { $minutes } মিনিট।
+
 otp-keep-secret = কাউকে বলবেন না।

@@ -8,4 +8,8 @@ otp-lifetime =
        *[other] Il est valable { $minutes } minutes.
     }
 
+otp-lifetime-short = Valable { $minutes } min.
+
 otp-keep-secret = Ne le communiquez à personne.
+
+otp-keep-secret-short = Secret.

@@ -9,4 +9,8 @@ otp-lifetime =
        *[other] Ela vale por { $minutes } minutos.
     }
 
+otp-lifetime-short = Vale { $minutes } min.
+
 otp-keep-secret = Nunca a passe a ninguém.
+
+otp-keep-secret-short = Nunca a repasse.

@@ -4,7 +4,7 @@ use super::super::catalogue::Catalogue;
 use super::super::fault::{Fault, Severity};
 use super::super::ftl::FtlFile;
 use super::super::locale::Locale;
-use super::super::{REFERENCE, ftl};
+use super::super::{REFERENCE, ftl, keywords};
 use super::{base, characters, check, cost, messages, plurals};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,6 +32,7 @@ impl Catalogue {
         let mut found = check(&locale.files, &self.templates.calls, reference);
         found.retain(|fault| fault.severity == Severity::Warning);
         found.extend(self.keys(locale));
+        found.extend(self.wordless(locale));
         found.extend(characters::check(locale, &self.locales[REFERENCE]));
         found.extend(plurals::check(locale));
         found.extend(cost::check(self, locale));
@@ -80,11 +81,25 @@ impl Catalogue {
         found.into_iter().collect()
     }
 
+    /// Lists of words that English hears and this locale does not.
+    fn wordless(&self, locale: &Locale) -> Vec<Fault> {
+        let file = format!("locales/{}/{}", locale.tag, keywords::FILE);
+        let english = self.locales[REFERENCE].keywords.lists();
+        let both = english.into_iter().zip(locale.keywords.lists());
+        both.filter(|((_, english), (_, own))| own.is_empty() && !english.is_empty())
+            .map(|((name, _), _)| {
+                let text = format!("`{name}` is missing; until it is there, such words are not understood");
+                Fault::whole(&file, text).warn("missing-key")
+            })
+            .collect()
+    }
+
     /// Templates of types that are not urgent, and do not say how to stop them.
     fn unsaid(&self) -> Vec<Fault> {
         use crate::domain::message::Lane;
         let says = |scan: &super::super::scan::Scan| scan.calls.iter().any(|call| call.key == "optout");
-        let kinds = self.templates.kinds.values().filter(|kind| kind.lane != Lane::Urgent);
+        let kinds =
+            self.templates.kinds.values().filter(|kind| matches!(kind.lane, Lane::Normal | Lane::Bulk));
         let mut found = Vec::new();
         for kind in kinds {
             let file = format!("templates/{}.j2", kind.name);

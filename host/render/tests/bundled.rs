@@ -46,8 +46,6 @@ fn ordinary() -> BTreeMap<String, Value> {
         ("location".to_owned(), text("12 Main St")),
         ("amount".to_owned(), dollars("1250.50")),
         ("due_at".to_owned(), saturday()),
-        ("first".to_owned(), saturday()),
-        ("second".to_owned(), saturday()),
         ("url".to_owned(), Value::Url("https://lakeside.example/l/7Kq2".to_owned())),
         ("phone".to_owned(), text("+1 206 555 0100")),
         ("pharmacy".to_owned(), text("Main St Pharmacy")),
@@ -55,6 +53,10 @@ fn ordinary() -> BTreeMap<String, Value> {
         ("text".to_owned(), text("The clinic is closed today because of the storm.")),
         ("code".to_owned(), text("482913")),
         ("minutes".to_owned(), Value::Number(5)),
+        ("first".to_owned(), saturday()),
+        ("second".to_owned(), time("2026-03-09T13:00:00Z")),
+        ("third".to_owned(), time("2026-09-30T04:15:00Z")),
+        ("fourth".to_owned(), time("2026-10-01T15:45:00Z")),
     ])
 }
 

@@ -231,3 +231,14 @@ fn a_new_language_begins_as_comments_and_a_pseudo_language_is_whole() {
     assert!(said("en-XL").text.len() > said("en").text.len());
     assert_eq!(said("en-XU").segments.encoding, crate::domain::segments::Encoding::Ucs2);
 }
+
+#[test]
+fn a_language_that_hears_fewer_words_than_english_is_told_which() {
+    let home = Home::new()
+        .with("locales/en/keywords.ftl", "stop = stop all\nhelp = who is this\n")
+        .with("locales/es/keywords.ftl", "stop = basta\n");
+    let report = home.load().snapshot().report(Some("es"));
+    let found = report.iter().filter(|fault| fault.file == "locales/es/keywords.ftl");
+    let said: Vec<&str> = found.map(|fault| fault.message.as_str()).collect();
+    assert_eq!(said, ["`help` is missing; until it is there, such words are not understood"]);
+}
