@@ -35,8 +35,6 @@ const BESIDE: &[(&str, &str, &str, &str)] = &[
     ("outbound", "",                            "jsonwebtoken reqwest rustls",                           "axum"),
     ("sandbox",  "domain clock",                "axum reqwest rustls tower_http",                      "twilio"),
     ("measure",  "",                            "metrics metrics_exporter_prometheus",                   ""),
-    // Carries the files of a home into the program, before there is one.
-    ("build",    "",                            "",                                                      ""),
     ("watch",    "",                            "notify",                                                ""),
     ("config",   "service store policy render twilio outbound sandbox domain clock", "",                     ""),
 ];

@@ -9,8 +9,10 @@ use serde_json::json;
 use std::path::Path;
 
 #[derive(Args)]
-#[command(after_help = "Exit status: 0 no fault, 1 a fault, 2 wrong arguments or no home.\n\
-    A warning that is meant as it is: write `# allow: <rule>` over the message.")]
+#[command(
+    after_help = "Example: tidings locale check\n\nExit status: 0 no fault, 1 a fault, 2 wrong arguments or no home.\n\
+    A warning that is meant as it is: write `# allow: <rule>` over the message."
+)]
 pub(in crate::cli) struct Check {
     /// Only the files of this locale.
     #[arg(long)]

@@ -22,10 +22,12 @@ pub(super) enum Locale {
     /// Show a text as a patient would get it, and what it costs.
     Preview(preview::Preview),
     /// What each text costs in each language.
+    #[command(after_help = "Example: tidings locale cost")]
     Cost(cost::Cost),
     /// The messages that a language lacks, with the English beside them; or a new language.
     Missing(missing::Missing),
     /// Write two languages that nobody speaks, to try longer texts and the dear alphabet.
+    #[command(after_help = "Example: tidings locale pseudo")]
     Pseudo(pseudo::Pseudo),
 }
 

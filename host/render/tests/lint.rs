@@ -236,6 +236,7 @@ fn a_new_language_begins_as_comments_and_a_pseudo_language_is_whole() {
 fn a_language_that_hears_fewer_words_than_english_is_told_which() {
     let home = Home::new()
         .with("locales/en/keywords.ftl", "stop = stop all\nhelp = who is this\n")
+        .with("locales/es/visits.ftl", "visit = Hola { $name }, { DATETIME($at, style: \"day\") }.")
         .with("locales/es/keywords.ftl", "stop = basta\n");
     let report = home.load().snapshot().report(Some("es"));
     let found = report.iter().filter(|fault| fault.file == "locales/es/keywords.ftl");
