@@ -96,10 +96,8 @@ impl Catalogue {
 
     /// Templates of types that are not urgent, and do not say how to stop them.
     fn unsaid(&self) -> Vec<Fault> {
-        use crate::domain::message::Lane;
         let says = |scan: &super::super::scan::Scan| scan.calls.iter().any(|call| call.key == "optout");
-        let kinds =
-            self.templates.kinds.values().filter(|kind| matches!(kind.lane, Lane::Normal | Lane::Bulk));
+        let kinds = self.templates.kinds.values().filter(|kind| !kind.lane.is_urgent());
         let mut found = Vec::new();
         for kind in kinds {
             let file = format!("templates/{}.j2", kind.name);
