@@ -43,7 +43,7 @@ impl Guard {
     }
 
     /// Reads an address and refuses what can be refused without asking a name server: anything but
-    /// https (or http by number into an allowed network, or by name, see [`Guard::resolver`]),
+    /// https (or http by number into an allowed network, or by name, which the resolver looks at),
     /// credentials, private numbers.
     ///
     /// # Errors

@@ -59,7 +59,7 @@ pub(super) enum Plugin {
     Test {
         /// Names below plugins/, or paths of .wasm files; all that have cases when left out.
         policies: Vec<String>,
-        /// The cases, instead of plugins/<name>/cases.toml.
+        /// The cases, instead of `plugins/<name>/cases.toml`.
         #[arg(long)]
         cases: Option<PathBuf>,
     },
