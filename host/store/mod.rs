@@ -16,6 +16,7 @@ mod decision_pages;
 mod decisions;
 mod differences;
 mod erasures;
+mod error;
 mod events;
 mod hosts;
 mod journal;
@@ -26,6 +27,7 @@ mod links;
 mod message_row;
 mod messages;
 mod moves;
+mod open;
 mod person_file;
 mod provider_events;
 mod questions;
@@ -51,6 +53,7 @@ pub use decision_pages::PastDecision;
 pub use decisions::{DecisionRecord, NewDecision};
 pub use differences::{Difference, NewDifference};
 pub use erasures::Erasure;
+pub use error::{Result, StoreError};
 pub use events::{EventState, NewEvent, StoredEvent};
 pub use journal::JournalLine;
 pub use key_files::KeyringError;
@@ -71,88 +74,15 @@ pub use webhook_deliveries::{Settled, WebhookDelivery, WebhookFigures};
 pub use webhook_events::{NewWebhookEvent, NumberedEvent, RawWebhookEvent, Source, ToldConsent};
 
 use crate::measure::{self, Moved};
+use error::{inconsistent, moment, small};
 use seal::Keyring;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgPool, PgPoolOptions};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{Connection as _, Postgres, Sqlite, SqliteConnection, Transaction};
+use sqlx::postgres::PgPool;
+use sqlx::sqlite::SqlitePool;
+use sqlx::{Postgres, Sqlite, SqliteConnection, Transaction};
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::str::FromStr as _;
 use std::sync::Arc;
-use std::time::Duration;
 use writer::{WriteUnit, Writer};
-
-/// What can go wrong with the database.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The database did not do what it was asked.
-    #[error("the database failed")]
-    Database(#[from] sqlx::Error),
-    /// The commit that this unit of work shared with others failed: none of them was written.
-    #[error("the commit failed")]
-    NotCommitted(#[source] Arc<sqlx::Error>),
-    /// The schema could not be brought up to date.
-    #[error("the database could not be migrated")]
-    Migration(#[from] sqlx::migrate::MigrateError),
-    /// Another host changed the row since it was read: nothing was written.
-    #[error("message {id} was changed by somebody else")]
-    LeaseLost {
-        /// Which.
-        id: crate::domain::id::MessageId,
-    },
-    /// Of many rows at once, one was there already: nothing was written.
-    #[error("a row of many was there already")]
-    Collision,
-    /// A row that makes no sense.
-    #[error("{table} {id} is inconsistent: {problem}")]
-    Inconsistent {
-        /// Where.
-        table: &'static str,
-        /// Which.
-        id: String,
-        /// What.
-        problem: String,
-    },
-    /// A sealed value does not open: another key, or a changed byte.
-    #[error("a sealed value cannot be opened")]
-    Unsealable,
-    /// The row was sealed under a master key that is not here.
-    #[error("the master key {id} is missing from this home's keys")]
-    UnknownMasterKey {
-        /// The start of its SHA-256.
-        id: String,
-    },
-    /// Another host has the SQLite file.
-    #[error("{} is in use: another `tidings serve` runs in this home", path.display())]
-    InUse {
-        /// The database.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// A backup cannot be written.
-    #[error("{} cannot be written", path.display())]
-    Backup {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The lock file cannot be made.
-    #[error("{} cannot be written", path.display())]
-    LockFile {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-}
-
-/// What the store's functions answer.
-pub type Result<T> = std::result::Result<T, StoreError>;
 
 #[derive(Clone)]
 enum Pool {
@@ -242,90 +172,6 @@ impl Sql {
 }
 
 impl Store {
-    /// Takes the SQLite file for a host: one at a time may have it. Commands that only look, or make a
-    /// key, open it beside the host.
-    ///
-    /// # Errors
-    ///
-    /// Another host has it, or the lock file cannot be made.
-    pub fn lock_sqlite(&mut self, path: &Path) -> Result<()> {
-        let lock_path = path.with_extension("lock");
-        let refused = |source| StoreError::InUse { path: path.to_owned(), source };
-        let lock = std::fs::File::create(&lock_path)
-            .map_err(|source| StoreError::LockFile { path: lock_path.clone(), source })?;
-        lock.try_lock().map_err(|error| refused(error.into()))?;
-        self.lock = Some(Arc::new(lock));
-        Ok(())
-    }
-
-    /// Opens the SQLite file, and makes it when it is new.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be opened.
-    pub async fn open_sqlite(path: &Path, keys: Keyring) -> Result<Self> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // A commit that a power cut rolls back would be a second text: the record of the first
-            // is gone, the text is not.
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(5))
-            .foreign_keys(true)
-            .pragma("journal_size_limit", "67108864")
-            .pragma("wal_autocheckpoint", "4000")
-            .statement_cache_capacity(256);
-        let writer = Writer::open(path, &options).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(4)
-            // A file does not hang up.
-            .test_before_acquire(false)
-            .connect_with(options.create_if_missing(false).pragma("query_only", "1"))
-            .await?;
-        Ok(Self { pool: Pool::Sqlite { writer, readers }, keys, lock: None })
-    }
-
-    /// Connects to PostgreSQL.
-    ///
-    /// # Errors
-    ///
-    /// The address is malformed or nobody answers there.
-    pub async fn open_postgres(url: &str, keys: Keyring) -> Result<Self> {
-        let options = sqlx::postgres::PgConnectOptions::from_str(url)?;
-        let pool = PgPoolOptions::new()
-            .max_connections(16)
-            .acquire_timeout(Duration::from_secs(10))
-            // A connection that was in use a moment ago is alive.
-            .test_before_acquire(false)
-            .before_acquire(|connection, before| {
-                Box::pin(async move {
-                    if before.idle_for > Duration::from_secs(2) {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_with(options)
-            .await?;
-        Ok(Self { pool: Pool::Postgres(pool), keys, lock: None })
-    }
-
-    /// Brings the schema up to date.
-    ///
-    /// # Errors
-    ///
-    /// The database is newer than this program, or refuses a statement.
-    pub async fn migrate(&self) -> Result<()> {
-        match &self.pool {
-            Pool::Sqlite { writer, .. } => {
-                writer.migrate(&sqlx::migrate!("migrations/sqlite")).await?;
-            }
-            Pool::Postgres(pool) => sqlx::migrate!("migrations/postgres").run(pool).await?,
-        }
-        Ok(())
-    }
-
     /// Starts a unit of work that may write.
     ///
     /// # Errors
@@ -435,19 +281,4 @@ impl Tx {
     pub fn phone_hash(&self, phone: &crate::domain::phone::PhoneNumber) -> Vec<u8> {
         self.keys.hash("phone", phone.e164())
     }
-}
-
-/// Moments are whole milliseconds in the database.
-fn moment(millis: i64, table: &'static str, id: &str) -> Result<chrono::DateTime<chrono::Utc>> {
-    chrono::DateTime::from_timestamp_millis(millis)
-        .ok_or_else(|| inconsistent(table, id, "a moment out of range"))
-}
-
-fn inconsistent(table: &'static str, id: impl std::fmt::Display, problem: impl Into<String>) -> StoreError {
-    StoreError::Inconsistent { table, id: format!("{id}"), problem: problem.into() }
-}
-
-/// A number that is never negative in the domain.
-fn small(number: i64, table: &'static str, id: impl std::fmt::Display) -> Result<u32> {
-    u32::try_from(number).map_err(|_| inconsistent(table, id, "a number out of range"))
 }

@@ -1,6 +1,6 @@
 //! Importing: the texts of a file, by the real program.
 
-use crate::startup::{new_home, run};
+use crate::support::program::{new_home, run};
 use std::fmt::Write as _;
 use std::fs;
 

@@ -10,6 +10,7 @@ mod api;
 mod authoring;
 mod backtest;
 mod batch;
+mod broken_files;
 mod consents;
 mod delivery;
 mod door;

@@ -1,6 +1,6 @@
 //! What a running program tells: figures for those who watch, and no person's data in its log.
 
-use crate::startup::{Running, new_home};
+use crate::support::program::{Running, new_home};
 use serde_json::json;
 use std::time::Duration;
 

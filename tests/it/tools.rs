@@ -1,7 +1,7 @@
 //! The operator's tools: a home from nothing, a doctor, and what a shell and a reader of manuals want.
 
-use crate::startup::{Killed, run, tidings};
 use crate::support::Folder;
+use crate::support::program::{Killed, run, tidings};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::routing::get;
@@ -75,7 +75,7 @@ async fn twilio(inbound: String) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_doctor_tries_the_whole_way_and_says_what_is_wrong() {
-    let home = crate::startup::new_home();
+    let home = crate::support::program::new_home();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let public = format!("http://127.0.0.1:{port}");
     let base = twilio(format!("{public}/webhooks/twilio/inbound")).await;

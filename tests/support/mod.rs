@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses its own part")]
 
 pub(crate) mod postgres;
+pub(crate) mod program;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};

@@ -1,0 +1,99 @@
+//! Opening the database: the one SQLite file of a home, or a PostgreSQL server.
+
+use super::error::{Result, StoreError};
+use super::seal::Keyring;
+use super::writer::Writer;
+use super::{Pool, Store};
+use sqlx::Connection as _;
+use sqlx::postgres::PgPoolOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use std::path::Path;
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Store {
+    /// Takes the SQLite file for a host: one at a time may have it. Commands that only look, or make a
+    /// key, open it beside the host.
+    ///
+    /// # Errors
+    ///
+    /// Another host has it, or the lock file cannot be made.
+    pub fn lock_sqlite(&mut self, path: &Path) -> Result<()> {
+        let lock_path = path.with_extension("lock");
+        let refused = |source| StoreError::InUse { path: path.to_owned(), source };
+        let lock = std::fs::File::create(&lock_path)
+            .map_err(|source| StoreError::LockFile { path: lock_path.clone(), source })?;
+        lock.try_lock().map_err(|error| refused(error.into()))?;
+        self.lock = Some(Arc::new(lock));
+        Ok(())
+    }
+
+    /// Opens the SQLite file, and makes it when it is new.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened.
+    pub async fn open_sqlite(path: &Path, keys: Keyring) -> Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A commit that a power cut rolls back would be a second text: the record of the first
+            // is gone, the text is not.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5))
+            .foreign_keys(true)
+            .pragma("journal_size_limit", "67108864")
+            .pragma("wal_autocheckpoint", "4000")
+            .statement_cache_capacity(256);
+        let writer = Writer::open(path, &options).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(4)
+            // A file does not hang up.
+            .test_before_acquire(false)
+            .connect_with(options.create_if_missing(false).pragma("query_only", "1"))
+            .await?;
+        Ok(Self { pool: Pool::Sqlite { writer, readers }, keys, lock: None })
+    }
+
+    /// Connects to PostgreSQL.
+    ///
+    /// # Errors
+    ///
+    /// The address is malformed or nobody answers there.
+    pub async fn open_postgres(url: &str, keys: Keyring) -> Result<Self> {
+        let options = sqlx::postgres::PgConnectOptions::from_str(url)?;
+        let pool = PgPoolOptions::new()
+            .max_connections(16)
+            .acquire_timeout(Duration::from_secs(10))
+            // A connection that was in use a moment ago is alive.
+            .test_before_acquire(false)
+            .before_acquire(|connection, before| {
+                Box::pin(async move {
+                    if before.idle_for > Duration::from_secs(2) {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .connect_with(options)
+            .await?;
+        Ok(Self { pool: Pool::Postgres(pool), keys, lock: None })
+    }
+
+    /// Brings the schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// The database is newer than this program, or refuses a statement.
+    pub async fn migrate(&self) -> Result<()> {
+        match &self.pool {
+            Pool::Sqlite { writer, .. } => {
+                writer.migrate(&sqlx::migrate!("migrations/sqlite")).await?;
+            }
+            Pool::Postgres(pool) => sqlx::migrate!("migrations/postgres").run(pool).await?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! Broken files in a home: what is broken is named by its place, nothing starts with it, and a host that
+//! runs keeps what was good.
+
+use crate::support::program::{Running, new_home, refused, run};
+use crate::support::repository;
+use serde_json::json;
+use std::fs;
+use std::time::Duration;
+
+/// Writes one bad file into a sound home: neither start nor check takes it, and both say these words.
+fn is_refused_with(file: &str, contents: impl AsRef<[u8]>, words: &[&str]) {
+    let home = new_home();
+    fs::write(home.path().join(file), contents).unwrap();
+    let (checked, _, complaint) = run(home.path(), &["check"]);
+    assert!(!home.path().join(".tidings/tidings.db").exists(), "to look is not to begin");
+    for (what, (status, errors)) in [("serve", refused(home.path())), ("check", (checked, complaint))] {
+        assert_eq!(status, Some(2), "{what}: {errors}");
+        for word in words {
+            assert!(errors.contains(word), "{what} does not say `{word}`: {errors}");
+        }
+    }
+}
+
+#[test]
+fn a_broken_configuration_is_refused_by_its_place() {
+    for (text, words) in [
+        (
+            "[clinic]\nname = \"A\"\ntimezone = \"Asia/Dhaka\"\n",
+            ["tidings.toml:3:1", "timezone = \"Asia/Dhaka\"", "did you mean `time_zone`?"],
+        ),
+        ("[clinic]\nname = \n", ["tidings.toml:2:", "name =", "^"]),
+        ("[clinic]\ntime_zone = \"Mars/Olympus\"\n", ["tidings.toml:2:13", "Mars/Olympus", "IANA"]),
+        ("[servr]\naddress = \"127.0.0.1:0\"\n", ["tidings.toml:1:2", "servr", "did you mean `server`?"]),
+        ("[server]\npublic_url = \"ftp://a\"\n", ["server.public_url", "https://", "no address"]),
+    ] {
+        is_refused_with("tidings.toml", text, &words);
+    }
+}
+
+#[test]
+fn a_broken_plugin_is_refused_by_its_file() {
+    let sound = fs::read(repository().join("plugins/otp.wasm")).unwrap();
+    is_refused_with("plugins/otp.wasm", "not WebAssembly", &["plugins/otp.wasm", "not-wasm"]);
+    is_refused_with("plugins/otp.wasm", &sound[..sound.len() / 2], &["plugins/otp.wasm", "refused"]);
+    is_refused_with(
+        "plugins/zwei.wasm",
+        &sound,
+        &["plugins/otp.wasm", "plugins/zwei.wasm", "`otp`", "mode = \"off\""],
+    );
+}
+
+#[test]
+fn settings_that_break_a_plugins_schema_are_refused_by_their_place() {
+    for (text, words) in [
+        ("mode = \"live\"\n\n[settings]\nretries = 9\n", ["otp.toml:4", "retries", "9"]),
+        ("[settings]\nretris = 1\n", ["otp.toml:2", "retris", "settings"]),
+        ("[settings]\nretry_after = \"soon\"\n", ["otp.toml:2", "retry_after", "soon"]),
+        ("mode = \"lve\"\n", ["otp.toml:1", "lve", "\"live\""]),
+        ("[settings\n", ["otp.toml:1", "[settings", "^"]),
+    ] {
+        is_refused_with("plugins/otp.toml", text, &words);
+    }
+}
+
+#[test]
+fn broken_words_are_refused_by_their_place() {
+    let key = "otp = { $brand }: your code is { $code }.\n";
+    for (file, text, words) in [
+        ("templates/otp.j2", "\nHello {{ brand }}", ["templates/otp.j2:2:1", "Hello", "^"]),
+        ("templates/otp.j2", "{{ t(\"otpp\") }}", ["templates/otp.j2:1:6", "`otpp`", "locales/en"]),
+        ("templates/otp.toml", "priority = 7\n", ["templates/otp.toml:1", "priority", "^"]),
+        ("locales/en/codes.ftl", "otp = { $brand\n", ["locales/en/codes.ftl:1:", "otp = { $brand", "^"]),
+        ("locales/en/codes.ftl", key, ["templates/otp.j2:", "otp-lifetime", "locales/en"]),
+    ] {
+        is_refused_with(file, text, &words);
+    }
+}
+
+#[test]
+fn a_broken_translation_hurts_nobody_and_is_told() {
+    let home = new_home();
+    fs::write(home.path().join("locales/es/codes.ftl"), "otp = { $brand\n").unwrap();
+    let (status, said, errors) = run(home.path(), &["check"]);
+    assert!(status == Some(1) && said.contains("locales/es/codes.ftl:1:"), "{status:?}: {said}{errors}");
+    let running = Running::start(home.path(), None);
+    assert_eq!(running.stop(), Some(0));
+    let log = fs::read_to_string(home.path().join("log")).unwrap();
+    assert!(log.contains("locales/es/codes.ftl:1:"), "{log}");
+}
+
+#[tokio::test]
+async fn an_edit_is_live_in_a_running_host_and_a_broken_one_keeps_what_was_good() {
+    let home = new_home();
+    let running = Running::start(home.path(), None);
+    let file = home.path().join("locales/es/codes.ftl");
+    let sound = fs::read_to_string(&file).unwrap();
+    // The program has a clock of its own: there is nothing to wait for but the time it takes.
+    for (text, kept) in [("otp = { $brand\n", json!(["es"])), (&sound, json!([]))] {
+        fs::write(&file, text).unwrap();
+        let mut ready = running.get("/readyz").await;
+        for _ in 0..1500 {
+            if ready["kept"] == kept {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            ready = running.get("/readyz").await;
+        }
+        assert_eq!(ready["kept"], kept, "{ready}");
+    }
+    assert_eq!(running.stop(), Some(0));
+    let log = fs::read_to_string(home.path().join("log")).unwrap();
+    assert!(log.contains("locales/es/codes.ftl:1:15: ") && log.contains('^'), "{log}");
+}
