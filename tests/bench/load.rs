@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+use tidings::clock::{Clock as _, SystemClock};
 
 const CLIENTS: u32 = 50;
 
@@ -66,12 +67,13 @@ pub(crate) async fn accepts(database: Option<String>) {
     let home = Home::new(database);
     let key = home.run(&["key", "create", "--name", "bench"], &stand_in.address);
     let host = home.serve(&stand_in.address);
-    let text = |number: u32| {
+    let due = SystemClock.now() + chrono::TimeDelta::days(200);
+    let text = move |number: u32| {
         json!({
             "type": "prescription-ready",
             "to": {"id": (number % 5000).to_string(), "phone": format!("+1202555{:04}", number % 5000)},
-            "send_at": "2030-01-01T12:00:00Z",
-            "expires_at": "2030-01-02T12:00:00Z",
+            "send_at": due,
+            "expires_at": due + chrono::TimeDelta::days(1),
         })
     };
     let (took, waits) = post_all(&host, key.trim(), "/api/v1/messages", TEXTS, text).await;
