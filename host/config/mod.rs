@@ -6,6 +6,7 @@ mod budget;
 mod clinic;
 mod days;
 mod guard;
+mod jwt;
 mod lanes;
 mod links;
 mod otp;
@@ -18,6 +19,7 @@ mod webhooks;
 pub use budget::{Budget, BudgetFuse, FusePer};
 pub use clinic::Clinic;
 pub use guard::Guard;
+pub use jwt::Jwt;
 pub use lanes::Lanes;
 pub use links::Links;
 pub use otp::Otp;
@@ -58,6 +60,8 @@ pub struct Config {
     pub otp: Otp,
     /// How the clinic's own systems are told.
     pub webhooks: Webhooks,
+    /// Who signs patients and doctors in.
+    pub jwt: Jwt,
     /// Short links in texts.
     pub links: Links,
     /// How much may be spent.
@@ -120,6 +124,7 @@ impl Config {
         };
         config.apply(environment)?;
         config.twilio.read_files()?;
+        config.jwt.read_files(home)?;
         config.check()?;
         Ok(config)
     }
@@ -245,6 +250,7 @@ impl Config {
         if let Err((key, problem)) = self.otp.check() {
             return wrong(key, problem);
         }
+        self.jwt.check()?;
         if let Some(url) = &self.database.url
             && !url.expose().starts_with("postgres://")
             && !url.expose().starts_with("postgresql://")
@@ -318,6 +324,7 @@ impl Config {
                 allow_networks: self.webhooks.allow_networks.clone(),
                 keep: self.webhooks.keep,
             },
+            sign_in: self.jwt.settings(),
         }
     }
 }

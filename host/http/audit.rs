@@ -1,4 +1,5 @@
-//! Every request under a key leaves a line in the audit: who, which route, which object, what came of it.
+//! Every request under a key or a sign-in leaves a line in the audit: who, which route, which object, what
+//! came of it.
 
 use super::Api;
 use crate::domain::id::KeyId;
@@ -9,13 +10,17 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Filled in by whoever checks the key.
+/// Filled in by whoever checks the key or the token.
 #[derive(Clone, Default)]
 pub(super) struct Actor(Arc<Mutex<Option<String>>>);
 
 impl Actor {
     pub(super) fn is_key(&self, id: KeyId) {
         self.set(format!("key:{id}"));
+    }
+
+    pub(super) fn is_recipient(&self, id: &str) {
+        self.set(format!("recipient:{id}"));
     }
 
     fn set(&self, actor: String) {

@@ -70,7 +70,7 @@ impl FromRequestParts<Api> for Key {
             .ok_or_else(|| Problem::unauthorized("send the API key as `Authorization: Bearer tdg_…`"))?;
         let client = parts.extensions.get::<Client>().copied();
         let now = api.host.now();
-        if client.is_some_and(|client| !api.strangers.may_try(client, now)) {
+        if client.is_some_and(|client| !api.strangers.may_try(&client, now)) {
             return Err(Problem::too_many(
                 "too many requests with keys that are not valid came from this address",
             ));
@@ -78,7 +78,7 @@ impl FromRequestParts<Api> for Key {
         let caller = match api.host.caller(key).await {
             Err(KeyRefused::Invalid) => {
                 if let Some(client) = client {
-                    api.strangers.failed(client, now);
+                    api.strangers.count(client, now);
                 }
                 return Err(KeyRefused::Invalid.into());
             }

@@ -42,10 +42,14 @@ impl Modify for ApiKeys {
             .scheme(HttpAuthScheme::Bearer)
             .description(Some("An API key: `tdg_live_…` or `tdg_test_…`, made by `tidings key create`"))
             .build();
-        openapi
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("api_key", SecurityScheme::Http(scheme));
+        let token = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some("The token of a patient or doctor, from the issuer that `[jwt]` names"))
+            .build();
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("api_key", SecurityScheme::Http(scheme));
+        components.add_security_scheme("sign_in", SecurityScheme::Http(token));
     }
 }
 

@@ -18,7 +18,7 @@ mod listen;
 mod messages;
 mod openapi;
 mod otp;
-
+mod own_preferences;
 mod peer;
 mod policies;
 mod preview;
@@ -61,7 +61,10 @@ pub(crate) struct Api {
     verifier: Option<Arc<Verifier>>,
     /// The same for a sandbox that stands beside the account.
     test_verifier: Option<Arc<Verifier>>,
-    strangers: Arc<peer::Strangers>,
+    /// Who sent keys and tokens that are not valid.
+    strangers: Arc<peer::Tries<peer::Client>>,
+    /// What people who signed in have asked for.
+    signed_in: Arc<peer::Tries<String>>,
     openapi: Arc<str>,
     /// What is measured; `None` where nothing is.
     figures: Option<Figures>,
@@ -124,6 +127,7 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
         .routes(routes!(otp::resend))
         .routes(routes!(sms::send_otp))
         .routes(routes!(sms::verify_otp))
+        .routes(routes!(own_preferences::patch))
         .routes(routes!(links::follow))
         .routes(routes!(usage::get))
         .routes(routes!(webhook_endpoints::post, webhook_endpoints::list))
@@ -149,6 +153,7 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
         verifier: settings.verifier.map(Arc::new),
         test_verifier: settings.test_verifier.map(Arc::new),
         strangers: Arc::default(),
+        signed_in: Arc::default(),
         openapi: openapi.into(),
         figures: settings.figures,
     };

@@ -56,7 +56,10 @@ pub(super) fn complete(mut document: Value) -> Value {
 fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Value>, schemas: &Value) {
     let words = path.replace(['{', '}'], "").replace(['/', '-', '.'], "_");
     operation.insert("operationId".to_owned(), json!(format!("{method}{words}")));
-    let has_key = operation.get("security").and_then(Value::as_array).is_some_and(|keys| !keys.is_empty());
+    let has_key = operation
+        .get("security")
+        .and_then(Value::as_array)
+        .is_some_and(|ways| ways.iter().any(|way| way.get("api_key").is_some()));
     let has_json =
         operation.get("requestBody").and_then(|body| body.pointer("/content/application~1json")).is_some();
     let has_fields = operation
@@ -119,12 +122,20 @@ fn complete_response(status: &str, response: &mut Value, has_key: bool, schemas:
             "example": "\"key\";q=3000;w=60", "description": "Requests in a window of so many seconds"});
     }
     let Some(contents) = response.get_mut("content").and_then(Value::as_object_mut) else { return };
-    let is_problem =
-        |content: &Value| content["schema"]["$ref"].as_str().is_some_and(|name| name.ends_with("/Problem"));
+    let names = |content: &Value, schema: &str| {
+        content["schema"]["$ref"].as_str().is_some_and(|name| name.ends_with(schema))
+    };
+    let is_problem = |content: &Value| names(content, "/Problem") || names(content, "/Refusal");
     if let Some(mut content) = contents.get("application/json").filter(|content| is_problem(content)).cloned()
     {
         contents.remove("application/json");
-        content["example"] = example(code, status.parse().unwrap_or(500));
+        let mut problem = example(code, status.parse().unwrap_or(500));
+        if names(&content, "/Refusal") {
+            problem["success"] = json!(false);
+            problem["message"] = problem["detail"].clone();
+            problem["data"] = Value::Null;
+        }
+        content["example"] = problem;
         contents.insert("application/problem+json".to_owned(), content);
     }
     for content in contents.values_mut() {

@@ -1,5 +1,5 @@
 //! Who is at the other end: the address of the connection, or what a proxy that we know says of it; and
-//! the strangers who try keys.
+//! how often they may try.
 
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
@@ -8,6 +8,7 @@ use axum::response::Response;
 use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::IpNet;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -49,26 +50,32 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     client
 }
 
-/// Wrong keys from one address in a minute.
+/// Tries in a minute.
 const TRIES: u32 = 60;
 const WINDOW: TimeDelta = TimeDelta::minutes(1);
 
-/// Addresses that are remembered; one more, and those whose minute is over are forgotten.
+/// So many are remembered; one more, and those whose minute is over are forgotten.
 const MOST: usize = 10_000;
 
-/// Who tries keys that are not valid. A key cannot be guessed; the database should not be kept busy by trying.
-#[derive(Default)]
-pub(super) struct Strangers(Mutex<HashMap<Client, (DateTime<Utc>, u32)>>);
+/// Who tries how often: addresses keys that are not valid, people who signed in what they want. A key cannot
+/// be guessed; the database should not be kept busy by trying.
+pub(super) struct Tries<K>(Mutex<HashMap<K, (DateTime<Utc>, u32)>>);
 
-impl Strangers {
-    /// Whether this address may try a key.
-    pub(super) fn may_try(&self, client: Client, now: DateTime<Utc>) -> bool {
+impl<K> Default for Tries<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash> Tries<K> {
+    /// Whether there may be one more.
+    pub(super) fn may_try(&self, who: &K, now: DateTime<Utc>) -> bool {
         let tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tries.get(&client).is_none_or(|(since, count)| *count < TRIES || now - *since >= WINDOW)
+        tries.get(who).is_none_or(|(since, count)| *count < TRIES || now - *since >= WINDOW)
     }
 
-    /// A key from this address was not valid.
-    pub(super) fn failed(&self, client: Client, now: DateTime<Utc>) {
+    /// There was one.
+    pub(super) fn count(&self, who: K, now: DateTime<Utc>) {
         let mut tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if tries.len() >= MOST {
             tries.retain(|_, (since, _)| now - *since < WINDOW);
@@ -76,7 +83,7 @@ impl Strangers {
                 tries.clear();
             }
         }
-        let (since, count) = tries.entry(client).or_insert((now, 0));
+        let (since, count) = tries.entry(who).or_insert((now, 0));
         if now - *since >= WINDOW {
             (*since, *count) = (now, 0);
         }
@@ -114,14 +121,14 @@ mod tests {
 
     #[test]
     fn a_stranger_is_stopped_for_a_minute_and_nobody_else() {
-        let strangers = Strangers::default();
+        let strangers = Tries::default();
         let (one, other) = (Client([192, 0, 2, 1].into()), Client([192, 0, 2, 2].into()));
         let now = DateTime::UNIX_EPOCH;
         for _ in 0..TRIES {
-            assert!(strangers.may_try(one, now));
-            strangers.failed(one, now);
+            assert!(strangers.may_try(&one, now));
+            strangers.count(one, now);
         }
-        assert!(!strangers.may_try(one, now) && strangers.may_try(other, now));
-        assert!(strangers.may_try(one, now + WINDOW));
+        assert!(!strangers.may_try(&one, now) && strangers.may_try(&other, now));
+        assert!(strangers.may_try(&one, now + WINDOW));
     }
 }

@@ -1,10 +1,12 @@
 //! Problem documents (RFC 9457): the only place with status codes for what went wrong.
 
+use crate::outbound::TokenError;
 use crate::service::{ActError, FieldError, HostError, IntakeError, KeyRefused, OtpError, PersonError};
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use chrono::TimeDelta;
 use serde::Serialize;
 use std::any::Any;
 use std::error::Error;
@@ -129,9 +131,19 @@ pub(crate) const TITLES: &[(&str, &str, &str)] = &[
         "Send `Authorization: Bearer tdg_live_…` or `tdg_test_…`. Wrong, expired and revoked keys are answered alike.",
     ),
     (
+        "invalid-token",
+        "The token is not believed",
+        "The token of a sign-in is signed wrongly or in another way than `jwt.algorithms`, has expired, or is of another issuer or for another audience than `[jwt]` says. `detail` says which. Sign in again.",
+    ),
+    (
+        "sign-in-unavailable",
+        "Nobody can be signed in now",
+        "The keys of `[jwt]` could not be read yet; the host's log says why. Wait as long as `Retry-After` says.",
+    ),
+    (
         "forbidden",
         "This is not allowed",
-        "The API key lacks the scope that the route needs, or a webhook's signature is not Twilio's.",
+        "The API key lacks the scope that the route needs, the token of a sign-in is neither a patient's nor a doctor's, or a webhook's signature is not Twilio's.",
     ),
     ("not-found", "There is nothing here", "No such address, or nothing with this id."),
     (
@@ -222,28 +234,55 @@ fn title(code: &str) -> &'static str {
     TITLES.iter().find(|(known, ..)| *known == code).map_or("Something went wrong", |(_, title, _)| title)
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+impl Problem {
+    /// The answer.
+    pub(crate) fn response(&self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = serde_json::to_string(&self).unwrap_or_default();
+        let body = serde_json::to_string(self).unwrap_or_default();
         let mut response =
             (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
         if status == StatusCode::TOO_MANY_REQUESTS {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
         }
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            // RFC 6750, 3.1: nothing more is said to who sent nothing.
+            let challenge =
+                if self.is("invalid-token") { "Bearer error=\"invalid_token\"" } else { "Bearer" };
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }
+
+    fn is(&self, code: &str) -> bool {
+        self.kind.rsplit('/').next() == Some(code)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        self.response()
+    }
 }
 
 impl From<FieldError> for FieldProblem {
     fn from(error: FieldError) -> Self {
         Self { pointer: error.pointer, detail: error.detail }
+    }
+}
+
+impl From<TokenError> for Problem {
+    fn from(error: TokenError) -> Self {
+        let detail = error.to_string();
+        match error {
+            TokenError::Refused(_) => Self::plain(StatusCode::UNAUTHORIZED, "invalid-token", detail),
+            TokenError::Role => Self::forbidden(detail),
+            TokenError::NoKeys => Self::plain(StatusCode::SERVICE_UNAVAILABLE, "sign-in-unavailable", detail)
+                .after(TimeDelta::minutes(1)),
+            TokenError::Off => Self::unauthorized("this host takes no sign-ins: `[jwt]` is not configured"),
+        }
     }
 }
 

@@ -19,7 +19,9 @@ use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// What cannot be removed: `null` would promise to, and is refused.
-fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub(super) fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 

@@ -1,5 +1,5 @@
 //! One-time codes under the names that the first callers use: camelCase, and `{success, message, data}`
-//! whatever happens.
+//! whatever happens; what goes wrong is a problem document besides.
 
 use super::Api;
 use super::auth::{Key, MaybeKey};
@@ -55,6 +55,25 @@ pub(super) struct Answer<T> {
     data: Option<T>,
 }
 
+impl<T> Answer<T> {
+    pub(super) fn good(message: &str, data: T) -> Self {
+        Self { success: true, message: message.to_owned(), data: Some(data) }
+    }
+}
+
+/// Something is wrong: a problem document with the members of an answer.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Refusal {
+    /// `false`.
+    success: bool,
+    /// For people.
+    message: String,
+    /// `null`.
+    data: Option<String>,
+    #[serde(flatten)]
+    problem: Problem,
+}
+
 /// A code is on its way.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -93,17 +112,12 @@ impl From<OtpError> for Wrong {
 
 impl IntoResponse for Wrong {
     fn into_response(self) -> Response {
-        let answer = Answer::<SentData> { success: false, message: self.0.detail().to_owned(), data: None };
-        // Status and headers are those of the problem; only the body has another shape.
-        let problem = self.0.into_response();
-        let mut response = axum::Json(answer).into_response();
-        *response.status_mut() = problem.status();
-        for name in [axum::http::header::RETRY_AFTER, axum::http::header::WWW_AUTHENTICATE] {
-            if let Some(value) = problem.headers().get(&name) {
-                response.headers_mut().insert(name, value.clone());
-            }
-        }
-        response
+        let problem = self.0;
+        let message = problem.detail().to_owned();
+        // Status and headers are those of the problem; the body has more in it.
+        let (parts, _) = problem.response().into_parts();
+        let refusal = Refusal { success: false, message, data: None, problem };
+        Response::from_parts(parts, serde_json::to_string(&refusal).unwrap_or_default().into())
     }
 }
 
@@ -113,11 +127,11 @@ impl IntoResponse for Wrong {
 /// API key only where `otp.public` is on.
 #[utoipa::path(post, path = "/api/v1/sms/send-otp", tag = "older names", security(("api_key" = ["otp"]), ()),
     request_body = SendOtp,
-    responses((status = 200, body = Answer<SentData>), (status = 400, body = Answer<SentData>),
-        (status = 401, body = Answer<SentData>), (status = 403, body = Answer<SentData>),
-        (status = 415, body = Answer<SentData>), (status = 422, body = Answer<SentData>),
-        (status = 429, description = "See `Retry-After`", body = Answer<SentData>),
-        (status = 503, body = Answer<SentData>)))]
+    responses((status = 200, body = Answer<SentData>), (status = 400, body = Refusal),
+        (status = 401, body = Refusal), (status = 403, body = Refusal),
+        (status = 415, body = Refusal), (status = 422, body = Refusal),
+        (status = 429, description = "See `Retry-After`", body = Refusal),
+        (status = 503, body = Refusal)))]
 pub(super) async fn send_otp(
     State(api): State<Api>,
     key: Result<MaybeKey, Problem>,
@@ -129,22 +143,21 @@ pub(super) async fn send_otp(
     let origin = who(&api, key, client, body.ip)?;
     let request = api.read_code_request(&posted(body.phone_number, body.purpose, body.locale))?;
     let sent = api.send_code(&origin, &request).await?;
-    Ok(axum::Json(Answer {
-        success: true,
-        message: "The code is on its way.".to_owned(),
-        data: Some(SentData { success: true, expires_at: sent.expires_at }),
-    }))
+    Ok(axum::Json(Answer::good(
+        "The code is on its way.",
+        SentData { success: true, expires_at: sent.expires_at },
+    )))
 }
 
 /// Try a code (older name)
 #[utoipa::path(post, path = "/api/v1/sms/verify-otp", tag = "older names", security(("api_key" = ["otp"]), ()),
     request_body = VerifyOtp,
     responses((status = 200, description = "`data.success` says whether it was the code", body = Answer<VerifiedData>),
-        (status = 400, body = Answer<VerifiedData>), (status = 401, body = Answer<VerifiedData>),
-        (status = 403, body = Answer<VerifiedData>), (status = 415, body = Answer<VerifiedData>),
-        (status = 422, body = Answer<VerifiedData>),
-        (status = 429, description = "See `Retry-After`", body = Answer<VerifiedData>),
-        (status = 503, body = Answer<VerifiedData>)))]
+        (status = 400, body = Refusal), (status = 401, body = Refusal),
+        (status = 403, body = Refusal), (status = 415, body = Refusal),
+        (status = 422, body = Refusal),
+        (status = 429, description = "See `Retry-After`", body = Refusal),
+        (status = 503, body = Refusal)))]
 pub(super) async fn verify_otp(
     State(api): State<Api>,
     key: Result<MaybeKey, Problem>,
@@ -158,11 +171,9 @@ pub(super) async fn verify_otp(
     let request = api.read_code_request(&posted(body.phone_number, body.purpose, None))?;
     let checked = api.check_code_of_phone(&origin, &request.phone, &request.purpose, &body.code).await?;
     Ok(axum::Json(match checked {
-        Checked::Approved { recipient } => Answer {
-            success: true,
-            message: "The code is right.".to_owned(),
-            data: Some(VerifiedData { success: true, user_id: recipient }),
-        },
+        Checked::Approved { recipient } => {
+            Answer::good("The code is right.", VerifiedData { success: true, user_id: recipient })
+        }
         // Anybody may ask this route about any number: it does not say whether a code is waited for.
         Checked::Pending { .. } | Checked::Expired | Checked::Exhausted => Answer {
             success: false,

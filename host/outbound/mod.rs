@@ -4,8 +4,12 @@
 
 mod caller;
 pub mod guard;
+mod jwks;
+mod jwt;
 mod webhook;
 
 pub use caller::{Answer, CallError, Caller};
 pub use guard::{Guard, Refused};
+pub use jwks::{JwksError, check_jwks};
+pub use jwt::{Algorithm, SignedIn, TokenError, TokenKeys, TokenSettings, Tokens};
 pub use webhook::{WebhookCall, WebhookSecret};

@@ -43,6 +43,7 @@ mod retention;
 mod scopes;
 mod settle;
 mod shadow;
+mod sign_in;
 mod standing;
 mod story;
 mod together;
@@ -72,6 +73,7 @@ pub use receipts::{Receipt, Received};
 pub use replies::{Inbound, ReplyEntry, ReplyFilter, ReplyPage};
 pub use retention::Retention;
 pub use scopes::{SCOPES, ScopeError, check_scope};
+pub use sign_in::OwnWishes;
 pub use story::{ActError, Story, release};
 pub use usage::{By, FuseState, TrialState, Usage, UsageLine};
 pub use webhooks::{EndpointError, EndpointStory, NewEndpoint, WebhookSettings};
@@ -81,7 +83,7 @@ use crate::domain::id::{HostId, MessageId};
 use crate::domain::keyword::OptOutAnswers;
 use crate::domain::message::{Lane, Message};
 use crate::domain::window::DailyWindow;
-use crate::outbound::{Caller as Outside, Guard as OutsideGuard};
+use crate::outbound::{Caller as Outside, Guard as OutsideGuard, TokenSettings, Tokens};
 use crate::policy::Policies;
 use crate::render::Renderer;
 use crate::store::{Modes, Store, StoreError};
@@ -166,6 +168,8 @@ pub struct Settings {
     pub links: LinkSettings,
     /// How much may be spent.
     pub budget: Budget,
+    /// Who signs patients and doctors in; `None`: nobody does.
+    pub sign_in: Option<TokenSettings>,
 }
 
 /// Whom we send through.
@@ -219,6 +223,8 @@ pub struct Inner {
     callbacks: Option<Callbacks>,
     /// The same for texts of test keys.
     test_callbacks: Option<Callbacks>,
+    /// Checks who signed in elsewhere.
+    tokens: Option<Tokens>,
     /// What each key has done of late.
     uses: allowance::Uses,
     /// Something is due.
@@ -288,8 +294,10 @@ impl Host {
         };
         let auditor = Auditor::start(store.clone());
         let outside = Outside::new(OutsideGuard::new(settings.webhooks.allow_networks.iter().copied()));
+        let tokens = settings.sign_in.clone().map(Tokens::new);
         Self(Arc::new(Inner {
             auditor,
+            tokens,
             store,
             policies,
             renderer,

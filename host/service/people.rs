@@ -136,7 +136,7 @@ impl Host {
         super::erase(&self.store, &self.chance, id, version, &asked_by, self.now()).await
     }
 
-    fn apply_preferences(
+    pub(super) fn apply_preferences(
         &self,
         at: &str,
         preferences: &mut Preferences,
