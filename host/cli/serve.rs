@@ -3,6 +3,7 @@
 use super::CliError;
 use super::home::{Home, HomeError, now};
 use crate::clock::SystemClock;
+use crate::config::Config;
 use crate::domain::secret::Secret;
 use crate::http::{self, Door, HttpSettings};
 use crate::measure::Figures;
@@ -121,7 +122,8 @@ impl Serve {
         if self.sandbox {
             let base = home.config.server.public_url.clone().unwrap_or_default();
             let inbound_url = Some(format!("{}{}", base.trim_end_matches('/'), callback::INBOUND_PATH));
-            let settings = SandboxSettings { inbound_url, ..SandboxSettings::default() };
+            let senders = numbers(&home.config, None);
+            let settings = SandboxSettings { inbound_url, senders, ..SandboxSettings::default() };
             let sandbox = start_sandbox(settings, home).await?;
             home.config.twilio =
                 account_at(&sandbox, Some(SANDBOX_SENDER.to_owned()), None, &home.config.twilio);
@@ -141,7 +143,7 @@ impl Serve {
         // What the sandbox tells of test texts stays on this machine, whatever proxy is in front.
         let test_url = own_address(address);
         let beside = SandboxSettings {
-            senders: number.clone().into_iter().collect(),
+            senders: numbers(&home.config, number.clone()),
             inbound_url: Some(format!("{test_url}{}", callback::INBOUND_PATH)),
             keep: TEST_TEXTS,
             ..SandboxSettings::default()
@@ -177,6 +179,11 @@ async fn start_sandbox(settings: SandboxSettings, home: &Home) -> Result<Sandbox
         .map_err(|error| CliError::failed("the sandbox cannot start", error))
 }
 
+/// The numbers and names that the configuration sends from.
+fn numbers(config: &Config, own: Option<String>) -> Vec<String> {
+    own.into_iter().chain(config.senders.iter().filter_map(|sender| sender.from.clone())).collect()
+}
+
 /// The account that the sandbox has, with the prices of the real one.
 fn account_at(
     sandbox: &Sandbox,
@@ -205,7 +212,7 @@ fn check_account(home: &Home) -> Result<(), HomeError> {
     let settings = &home.config.twilio;
     if settings.account_sid.is_empty()
         || settings.auth_token.expose().is_empty()
-        || settings.sender().is_none()
+        || (settings.sender().is_none() && home.config.senders.is_empty())
     {
         let text = "no Twilio account is configured: set TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and \
                     TWILIO_PHONE_NUMBER or TWILIO_MESSAGING_SERVICE_SID, or run `tidings serve --sandbox`";

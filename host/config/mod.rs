@@ -11,6 +11,7 @@ mod lanes;
 mod links;
 mod otp;
 mod retention;
+mod senders;
 mod server;
 mod span;
 mod telemetry;
@@ -24,16 +25,18 @@ pub use lanes::Lanes;
 pub use links::Links;
 pub use otp::Otp;
 pub use retention::Retention;
+pub use senders::SenderSettings;
 pub use server::{Database, Server};
 pub use telemetry::Telemetry;
 pub use webhooks::Webhooks;
 
+use crate::domain::pace::Rate;
 use crate::policy::Limits;
 use crate::render::RenderSettings;
 use crate::service;
 use crate::twilio::TwilioSettings;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// All of it.
@@ -48,6 +51,8 @@ pub struct Config {
     pub database: Database,
     /// The account texts are sent through.
     pub twilio: TwilioSettings,
+    /// Further senders, for some texts.
+    pub senders: Vec<SenderSettings>,
     /// How much is on its way at once.
     pub lanes: Lanes,
     /// The limits of policies.
@@ -206,6 +211,12 @@ impl Config {
                 "names what is no country; expected two capital letters such as US",
             );
         }
+        if self.senders.iter().any(|sender| sender.sender().is_none()) {
+            return wrong("senders", "has one that is no sender; give `from` or `messaging_service_sid`");
+        }
+        if self.senders.iter().flat_map(|sender| &sender.countries).any(|country| !is_country(country)) {
+            return wrong("senders", "names what is no country; expected two capital letters such as US");
+        }
         if self.budget.reserve > 100 {
             return wrong("budget.reserve", "is no percentage; expected 0 to 100");
         }
@@ -271,6 +282,17 @@ impl Config {
         }
     }
 
+    /// Who texts are from: the first that serves a text is taken.
+    fn senders(&self) -> Vec<service::SenderRoute> {
+        let own = self.twilio.sender().map(|sender| service::SenderRoute {
+            rate: self.twilio.rate.or_else(|| Rate::of_kind(sender.as_str())),
+            sender,
+            countries: BTreeSet::new(),
+            types: BTreeSet::new(),
+        });
+        self.senders.iter().filter_map(SenderSettings::route).chain(own).collect()
+    }
+
     /// What the host is told.
     #[must_use]
     pub fn settings(&self) -> service::Settings {
@@ -288,7 +310,7 @@ impl Config {
                 may_disturb_types: self.guard.may_disturb.clone(),
                 countries: self.guard.countries.clone(),
             },
-            sender: self.twilio.sender(),
+            senders: self.senders(),
             public_url: self.server.public_url.clone(),
             test_url: None,
             requests_per_minute: self.server.requests_per_minute,

@@ -12,6 +12,7 @@ pub mod language;
 pub mod link;
 pub mod message;
 pub mod otp;
+pub mod pace;
 pub mod phone;
 pub mod policy;
 pub mod question;

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rand::{Rng, RngExt as _};
 
 /// Events that are not the states of a message.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 10] = [
     "reply.received",
     "consent.changed",
     "appointment.confirm-requested",
@@ -14,6 +14,8 @@ const OTHERS: [&str; 8] = [
     "appointment.reschedule-requested",
     "budget.blown",
     "budget.warning",
+    "sending.stopped",
+    "sending.resumed",
     "webhook.switched-off",
 ];
 

@@ -1,7 +1,7 @@
 //! What the API shows of an event and what followed from it.
 
 use super::views::{MessageView, ReasonView, SubjectView};
-use crate::service::{EventStory, Passed};
+use crate::service::{EventStory, Passed, TooLate};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -30,6 +30,27 @@ impl From<Passed> for PassedView {
     }
 }
 
+/// A message that no longer holds and was given to the provider before.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TooLateView {
+    id: Uuid,
+    #[serde(rename = "type")]
+    #[schema(example = "appointment-reminder")]
+    kind: String,
+    #[schema(example = "24h")]
+    key: String,
+    recipient: String,
+    /// Where it stood then: `sending` and `unknown` may have arrived, too.
+    #[schema(example = "delivered")]
+    state: String,
+}
+
+impl From<TooLate> for TooLateView {
+    fn from(late: TooLate) -> Self {
+        Self { id: late.id.0, kind: late.kind.0, key: late.key, recipient: late.recipient, state: late.state }
+    }
+}
+
 /// An event and what followed from it.
 #[derive(Serialize, ToSchema)]
 pub(super) struct EventView {
@@ -54,6 +75,9 @@ pub(super) struct EventView {
     moved: Vec<Uuid>,
     /// Messages of earlier versions that no longer hold.
     canceled: Vec<Uuid>,
+    /// Messages of earlier versions that no longer hold, and that the recipient has got or may get: it was
+    /// too late to take them back.
+    too_late: Vec<TooLateView>,
 }
 
 impl EventView {
@@ -75,6 +99,7 @@ impl EventView {
             passed_over: story.passed_over.into_iter().map(Into::into).collect(),
             moved: story.moved.into_iter().map(|id| id.0).collect(),
             canceled: story.canceled.into_iter().map(|id| id.0).collect(),
+            too_late: story.too_late.into_iter().map(Into::into).collect(),
         }
     }
 }

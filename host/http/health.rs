@@ -31,6 +31,9 @@ pub(crate) struct Readiness {
     webhooks_off: Vec<String>,
     /// Budgets that are used up: their texts are held.
     fuses_blown: Vec<String>,
+    /// Accounts that the provider refuses as a whole: since when, why, and when it is tried again. Their texts
+    /// wait.
+    sending_stopped: Vec<String>,
 }
 
 /// The process is alive.
@@ -71,6 +74,7 @@ pub(crate) async fn readyz(State(api): State<Api>) -> (StatusCode, Json<Readines
         provider: api.providers.live.is_some() || api.providers.test.is_some(),
         webhooks_off: api.webhooks_off().await,
         fuses_blown: api.fuses_blown().await,
+        sending_stopped: api.sending_stopped(),
     };
     (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(readiness))
 }

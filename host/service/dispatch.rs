@@ -4,14 +4,16 @@
 use super::intend::{Intended, Intent, Judged};
 use super::judge::{Facts, Verdict};
 use super::record::Recorded;
+use super::senders::{Arriving, waits_its_turn};
 use super::{Host, HostError};
+use crate::domain::failure::SendOutcome;
 use crate::domain::id::{AttemptId, MessageId};
 use crate::domain::message::{Cause, Lane, Lease, Message, State, TextFacts};
 use crate::domain::recipient::Recipient;
 use crate::domain::secret::Secret;
 use crate::measure::SPANS;
 use crate::render::{Links, RenderRequest, Rendered};
-use crate::store::{Claim, StoreError};
+use crate::store::{Claim, Modes, StoreError};
 use crate::twilio::Outgoing;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
@@ -82,7 +84,8 @@ impl Host {
     /// Takes what is due, as much as there are free permits for, and sees it through in tasks of their own.
     async fn claim_due(&self, tasks: &mut JoinSet<()>) -> Result<usize, HostError> {
         let now = self.now();
-        let (Some(modes), None) = (self.modes(), self.paused_until(now)) else { return Ok(0) };
+        let tried = self.try_refused_account(tasks, now).await?;
+        let Some(modes) = self.open_modes() else { return Ok(tried) };
         // Looking is free; only where something is due is the writer's place asked for.
         let due = self.store.look().await?.next_due(modes).await?;
         let lanes: Vec<(Lane, u32)> = Lane::ALL
@@ -90,12 +93,42 @@ impl Host {
             .filter(|lane| due.get(lane).is_some_and(|due| *due <= now))
             .filter_map(|lane| {
                 let free = u32::try_from(self.permits.of(lane).available_permits()).ok()?;
-                (free > 0).then_some((lane, free))
+                let limit = free.min(self.room(lane, now));
+                (limit > 0).then_some((lane, limit))
             })
             .collect();
         if lanes.is_empty() {
-            return Ok(0);
+            return Ok(tried);
         }
+        Ok(tried + self.claim_lanes(lanes, modes, tasks, now).await?)
+    }
+
+    /// Where the account is refused, one text is tried from time to time.
+    async fn try_refused_account(
+        &self,
+        tasks: &mut JoinSet<()>,
+        now: DateTime<Utc>,
+    ) -> Result<usize, HostError> {
+        let mut tried = 0;
+        for (test, modes) in self.probes_due(now) {
+            let due = self.store.look().await?.next_due(modes).await?;
+            let is_due = |lane: &Lane| due.get(lane).is_some_and(|due| *due <= now);
+            if let Some(lane) = Lane::ALL.into_iter().find(is_due)
+                && self.takes_probe(test, now).await?
+            {
+                tried += self.claim_lanes(vec![(lane, 1)], modes, tasks, now).await?;
+            }
+        }
+        Ok(tried)
+    }
+
+    async fn claim_lanes(
+        &self,
+        lanes: Vec<(Lane, u32)>,
+        modes: Modes,
+        tasks: &mut JoinSet<()>,
+        now: DateTime<Utc>,
+    ) -> Result<usize, HostError> {
         let lease = Lease { host: self.id, until: now + LEASE };
         let mut claimed = Vec::new();
         let mut tx = self.store.begin().await?;
@@ -106,10 +139,10 @@ impl Host {
         let count = claimed.len();
         for message in claimed {
             let Ok(permit) = self.permits.of(message.lane).clone().try_acquire_owned() else { continue };
-            let host = self.clone();
+            let (host, arriving) = (self.clone(), self.arrives(message.lane));
             tasks.spawn(async move {
                 let span = tracing::info_span!(target: SPANS, "message", message_id = %message.id, kind = %message.kind);
-                Box::pin(host.process(message)).instrument(span).await;
+                Box::pin(host.process(message, arriving)).instrument(span).await;
                 drop(permit);
                 host.wake.notify_one();
             });
@@ -120,11 +153,17 @@ impl Host {
     /// A lane without free permits is woken when one is given back, and a rest by its end; their due rows
     /// are no reason to look.
     async fn time_to_next(&self) -> std::time::Duration {
-        let (Some(modes), None) = (self.modes(), self.paused_until(self.now())) else { return POLL };
+        let Some(modes) = self.open_modes() else { return POLL };
         let due = async { self.store.look().await?.next_due(modes).await };
+        let now = self.now();
         let is_free = |lane: &Lane| self.permits.of(*lane).available_permits() > 0;
+        // A lane whose senders are busy is looked at when one has time again, or when a text has reached it.
+        let at = |(lane, due): (Lane, DateTime<Utc>)| match self.room(lane, now) {
+            0 => self.opens_at(lane).filter(|at| *at > now).map(|at| due.max(at)),
+            _ => Some(due),
+        };
         let next =
-            due.await.map(|due| due.into_iter().filter(|(lane, _)| is_free(lane)).map(|(_, due)| due).min());
+            due.await.map(|due| due.into_iter().filter(|(lane, _)| is_free(lane)).filter_map(at).min());
         let floor = std::time::Duration::from_millis(20);
         match next {
             Ok(Some(due)) => (due - self.now()).to_std().unwrap_or(floor).clamp(floor, POLL),
@@ -133,9 +172,9 @@ impl Host {
     }
 
     /// Sees one claimed message through.
-    async fn process(&self, message: Message) {
+    async fn process(&self, message: Message, arriving: Arriving) {
         let id = message.id;
-        match self.try_process(message).await {
+        match self.try_process(message, arriving).await {
             Ok(()) => {}
             Err(HostError::Store(StoreError::LeaseLost { .. })) => {
                 tracing::info!(message_id = %id, "somebody else changed the message meanwhile; it goes on from there");
@@ -172,7 +211,7 @@ impl Host {
         }
     }
 
-    async fn try_process(&self, message: Message) -> Result<(), HostError> {
+    async fn try_process(&self, message: Message, arriving: Arriving) -> Result<(), HostError> {
         let now = self.now();
         let mut tx = self.store.look().await?;
         let recipient = tx.recipient(&message.recipient).await?;
@@ -193,10 +232,14 @@ impl Host {
             return self.conclude(message, verdict, None, now).await;
         }
         drop(tx);
+        if let Some(at) = self.has_to_wait(&message, facts.recipient.phone.as_ref(), now) {
+            let tx = self.store.begin().await?;
+            return self.put_back(tx, &message, at, waits_its_turn(), now).await;
+        }
         let (verdict, record) = self.judge(&message, &facts, now).await?;
         let beside = self.beside_decision(&message, record.as_ref());
         match verdict {
-            Verdict::Send { why } => self.send(message, facts, why, record, now).await?,
+            Verdict::Send { why } => self.send(message, facts, (why, record), arriving, now).await?,
             verdict => self.conclude(message, verdict, record, now).await?,
         }
         self.ask_shadows(beside, now).await;
@@ -208,8 +251,8 @@ impl Host {
         &self,
         message: Message,
         facts: Facts,
-        why: Cause,
-        record: Option<Recorded>,
+        (why, record): (Cause, Option<Recorded>),
+        arriving: Arriving,
         now: DateTime<Utc>,
     ) -> Result<(), HostError> {
         let hold = |code: &str, text: &str| Verdict::Hold { cause: Cause::new(code, text) };
@@ -217,9 +260,12 @@ impl Host {
             let verdict = hold("no-provider", "no account to send through is configured");
             return self.conclude(message, verdict, record, now).await;
         };
-        let (Some(sender), Some(phone)) = (self.settings.sender.clone(), facts.recipient.phone.clone())
-        else {
-            return self.conclude(message, hold("no-sender", "no sender is configured"), record, now).await;
+        let Some(phone) = facts.recipient.phone.clone() else {
+            return self.conclude(message, hold("no-phone", "the recipient has no phone"), record, now).await;
+        };
+        let Some(route) = self.route(phone.country(), &message.kind) else {
+            let verdict = hold("no-sender", "no sender is configured for this country and type");
+            return self.conclude(message, verdict, record, now).await;
         };
         let Some(payload) = &facts.opened.payload else {
             let verdict = hold("forgotten", "what its text is made of was erased");
@@ -256,10 +302,12 @@ impl Host {
         let intent = Intent {
             id: attempt,
             judged: Judged { version: facts.recipient.version, consent_lines: facts.consents.lines },
+            is_paced: self.is_paced(&message),
             before: message,
             sending,
             phone: phone.clone(),
-            sender: sender.clone(),
+            sender: route.sender.clone(),
+            rate: route.rate,
             text: Secret::new(text.text.clone()),
             kept,
             links,
@@ -269,8 +317,9 @@ impl Host {
         };
         let sending = match self.intend(intent).await? {
             Intended::Committed(sending) => sending,
-            Intended::JudgedAgain => return Ok(()),
+            Intended::PutBack => return Ok(()),
         };
+        drop(arriving);
 
         // A process that was asleep since must not speak on a lease that others may have taken over.
         if self.now() > lease.until - CALL_TIME {
@@ -278,7 +327,7 @@ impl Host {
         }
         let outgoing = Outgoing {
             to: phone,
-            from: sender,
+            from: route.sender.clone(),
             body: Secret::new(text.text),
             status_callback: self
                 .callbacks_of(sending.test)
@@ -287,6 +336,12 @@ impl Host {
         };
         let call = tracing::info_span!(target: SPANS, "provider call", attempt_id = %attempt);
         let outcome = provider.send(&outgoing).instrument(call).await;
+        if let SendOutcome::NotNow { error, retry_after } = &outcome
+            && !error.account_wide
+            && self.is_paced(&sending)
+        {
+            self.slow_sender(&route.sender, *retry_after).await?;
+        }
         self.settle(&sending, attempt, &outcome).await
     }
 

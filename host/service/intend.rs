@@ -2,9 +2,11 @@
 //! message's new state are one commit, which intents that are ready at the same time share.
 
 use super::record::{About, Recorded};
+use super::senders::waits_its_turn;
 use super::{Host, HostError};
 use crate::domain::id::AttemptId;
 use crate::domain::message::{Cause, Message};
+use crate::domain::pace::Rate;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::secret::Secret;
 use crate::store::{Change, Move, NewAttempt, NewLink, Tx};
@@ -31,6 +33,10 @@ pub(super) struct Intent {
     pub(super) sending: Message,
     pub(super) phone: PhoneNumber,
     pub(super) sender: Sender,
+    /// As fast as the sender may be.
+    pub(super) rate: Option<Rate>,
+    /// Whether it takes a turn of its sender.
+    pub(super) is_paced: bool,
     /// As it goes out; only a keyed hash of it is kept.
     pub(super) text: Secret,
     /// The text as it is kept: without its secrets.
@@ -46,8 +52,9 @@ pub(super) struct Intent {
 pub(super) enum Intended {
     /// The call may be made; the message as it stands now.
     Committed(Box<Message>),
-    /// The recipient was changed while the message was judged: it is judged again.
-    JudgedAgain,
+    /// It is back in its place: the recipient was changed while the message was judged, or its sender is
+    /// busy.
+    PutBack,
 }
 
 impl Host {
@@ -93,6 +100,11 @@ impl Host {
                 still.then(|| intent.sending.clone())
             })
             .collect();
+        let mut taking = self.take_turns(&mut tx, intents.iter().map(Arc::as_ref)).await?;
+        for (intent, after) in intents.iter().zip(&mut sending) {
+            after.take_if(|_| !taking.take(intent));
+        }
+        self.keep_turns(&mut tx, &taking).await?;
         let mut moves = Vec::with_capacity(intents.len());
         for (intent, after) in intents.iter().zip(&mut sending) {
             if let Some(after) = after {
@@ -103,6 +115,7 @@ impl Host {
         tx.move_messages(&mut moves).await?;
         drop(moves);
         tx.commit().await?;
+        self.turns_taken(taking);
         Ok(sending)
     }
 
@@ -113,18 +126,39 @@ impl Host {
         let current = tx.recipient(&message.recipient).await?.map(|recipient| recipient.version);
         let consent_lines = tx.consents(&message.recipient, Some(&intent.phone)).await?.lines;
         if current.map(|version| Judged { version, consent_lines }) != Some(intent.judged) {
-            let state = message.state.clone().plan_again()?;
-            let mut again = Message { state, due_at: intent.at, ..message.clone() };
             let note = Cause::new("judged-again", "the recipient was changed while the message was judged");
-            tx.move_message(message, &mut again, &Change::noted(note, Some(self.id), intent.at)).await?;
-            tx.commit().await?;
-            return Ok(Intended::JudgedAgain);
+            self.put_back(tx, message, intent.at, note, intent.at).await?;
+            return Ok(Intended::PutBack);
         }
+        let mut taking = self.take_turns(&mut tx, std::iter::once(intent)).await?;
+        if !taking.take(intent) {
+            self.turns_taken(taking);
+            let at = self.next_turn(message, intent.sender.as_str(), self.now());
+            self.put_back(tx, message, at, waits_its_turn(), intent.at).await?;
+            return Ok(Intended::PutBack);
+        }
+        self.keep_turns(&mut tx, &taking).await?;
         self.keep_intent(&mut tx, intent).await?;
         let mut sending = intent.sending.clone();
         tx.move_message(message, &mut sending, &self.change(intent)).await?;
         tx.commit().await?;
+        self.turns_taken(taking);
         Ok(Intended::Committed(Box::new(sending)))
+    }
+
+    /// A claimed message goes back to its place.
+    pub(super) async fn put_back(
+        &self,
+        mut tx: Tx,
+        message: &Message,
+        at: DateTime<Utc>,
+        note: Cause,
+        now: DateTime<Utc>,
+    ) -> Result<(), HostError> {
+        let state = message.state.clone().plan_again()?;
+        let mut again = Message { state, due_at: at.min(message.expires_at), ..message.clone() };
+        tx.move_message(message, &mut again, &Change::noted(note, Some(self.id), now)).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn keep_intent(&self, tx: &mut Tx, intent: &Intent) -> Result<(), HostError> {

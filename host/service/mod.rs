@@ -7,6 +7,7 @@
 //! and [`reconcile`](Host::sweep) bring it to its end.
 
 mod accept;
+mod account;
 mod allowance;
 mod audit;
 mod catalogue;
@@ -16,6 +17,7 @@ mod context;
 mod dispatch;
 mod draft;
 mod erase;
+mod expire;
 mod export;
 mod failure;
 mod fuses;
@@ -41,6 +43,7 @@ mod replan;
 mod replies;
 mod retention;
 mod scopes;
+mod senders;
 mod settle;
 mod shadow;
 mod sign_in;
@@ -67,12 +70,13 @@ pub use links::{Followed, LinkSettings};
 pub use narrate::StoryLine;
 pub use otp::{Brakes, Checked, CodeRequest, Origin, OtpError, OtpSettings, PostedCode, PumpBreaker, Sent};
 pub use people::{PersonError, PostedPreferences, PostedRecipient};
-pub use plan::{EventStory, Passed};
+pub use plan::{EventStory, Passed, TooLate};
 pub use preview::{Judged, Preview, PreviewText};
 pub use receipts::{Receipt, Received};
 pub use replies::{Inbound, ReplyEntry, ReplyFilter, ReplyPage};
 pub use retention::Retention;
 pub use scopes::{SCOPES, ScopeError, check_scope};
+pub use senders::SenderRoute;
 pub use sign_in::OwnWishes;
 pub use story::{ActError, Story, release};
 pub use usage::{By, FuseState, TrialState, Usage, UsageLine};
@@ -87,7 +91,7 @@ use crate::outbound::{Caller as Outside, Guard as OutsideGuard, TokenSettings, T
 use crate::policy::Policies;
 use crate::render::Renderer;
 use crate::store::{Modes, Store, StoreError};
-use crate::twilio::{Provider, Sender, callback::Callbacks};
+use crate::twilio::{Provider, callback::Callbacks};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use std::collections::BTreeSet;
@@ -140,8 +144,8 @@ pub struct Settings {
     pub clinic: Clinic,
     /// The host's own rules.
     pub guard: Guard,
-    /// Numbers and services texts are sent from.
-    pub sender: Option<Sender>,
+    /// Numbers and services texts are sent from; the first that serves a text is taken.
+    pub senders: Vec<SenderRoute>,
     /// Where the world reaches us; callbacks need it.
     pub public_url: Option<String>,
     /// Where the sandbox reaches us when texts of live keys go elsewhere; `None`: at `public_url`.
@@ -237,8 +241,10 @@ pub struct Inner {
     /// Receipts that come at the same time are taken in together.
     receiving: Together<Receipt, Option<Received>>,
     auditor: Auditor,
-    /// No call is made before this moment: the account is refused as a whole, or rests.
-    paused: std::sync::Mutex<Option<DateTime<Utc>>>,
+    /// Accounts that are refused as a whole.
+    stops: account::Stops,
+    /// How busy the senders are.
+    turns: senders::Turns,
     /// When old codes and counters were last cleared away.
     codes_cleared: std::sync::Mutex<Option<DateTime<Utc>>>,
 }
@@ -315,7 +321,8 @@ impl Host {
             accepting: Together::default(),
             intending: Together::default(),
             receiving: Together::default(),
-            paused: std::sync::Mutex::new(None),
+            stops: account::Stops::default(),
+            turns: senders::Turns::default(),
             codes_cleared: std::sync::Mutex::new(None),
         }))
     }

@@ -32,12 +32,30 @@ pub struct Passed {
     pub reason: Cause,
 }
 
+/// A message that no longer holds and was given to the provider before that was known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TooLate {
+    /// Which.
+    pub id: MessageId,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: TypeName,
+    /// Its key.
+    pub key: String,
+    /// Whom it is for.
+    pub recipient: String,
+    /// Where it stood then.
+    pub state: String,
+}
+
 /// What planning came to, kept with the event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Outcome {
     pub(super) passed_over: Vec<Passed>,
     pub(super) moved: Vec<MessageId>,
     pub(super) canceled: Vec<MessageId>,
+    #[serde(default)]
+    pub(super) too_late: Vec<TooLate>,
 }
 
 /// An event and what followed from it.
@@ -55,6 +73,8 @@ pub struct EventStory {
     pub moved: Vec<MessageId>,
     /// Messages of earlier versions that no longer hold.
     pub canceled: Vec<MessageId>,
+    /// Messages of earlier versions that no longer hold, and could not be taken back.
+    pub too_late: Vec<TooLate>,
 }
 
 /// What the policies have answered.
@@ -171,6 +191,7 @@ impl Host {
             passed_over: outcome.passed_over,
             moved: outcome.moved,
             canceled: outcome.canceled,
+            too_late: outcome.too_late,
         }))
     }
 

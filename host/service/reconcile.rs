@@ -61,7 +61,11 @@ impl Host {
         let mut tx = self.store.begin().await?;
         tx.host_seen(self.id, now).await?;
         tx.forget_dead_hosts(now).await?;
-        Ok(tx.commit().await?)
+        let (paces, stops) = (tx.paces().await?, tx.account_stops().await?);
+        tx.commit().await?;
+        self.turns.learn(paces);
+        self.stops.learn(stops);
+        Ok(())
     }
 
     /// This process begins. On SQLite, where one process has the file, whoever else is written down
@@ -77,7 +81,16 @@ impl Host {
             tx.forget_dead_hosts(now + TimeDelta::days(1)).await?;
         }
         tx.host_seen(self.id, now).await?;
-        Ok(tx.commit().await?)
+        for route in &self.settings.senders {
+            tx.know_sender(route.sender.as_str()).await?;
+        }
+        // Whoever starts a host may have mended what was wrong with the account.
+        tx.probe_now(now).await?;
+        let (paces, stops) = (tx.paces().await?, tx.account_stops().await?);
+        tx.commit().await?;
+        self.turns.learn(paces);
+        self.stops.learn(stops);
+        Ok(())
     }
 
     /// This process ends, and holds nothing any more.
@@ -102,6 +115,7 @@ impl Host {
         self.heartbeat().await?;
         let now = self.now();
         self.take_over(now).await?;
+        self.expire_waiting(now).await?;
         self.check(now).await?;
         self.ask_prices(now).await?;
         self.write_key_uses().await?;

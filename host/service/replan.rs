@@ -1,7 +1,7 @@
 //! Replanning: what the policies want is held against what there is. What no longer holds is taken back,
 //! what moved is moved, what was sent stays sent.
 
-use super::plan::{Outcome, Passed};
+use super::plan::{Outcome, Passed, TooLate};
 use super::{Host, HostError};
 use crate::domain::event::Event;
 use crate::domain::id::MessageId;
@@ -158,6 +158,21 @@ pub(super) fn is_unsent(message: &Message) -> bool {
     }
 }
 
+/// The recipient has it, or may get it yet.
+fn may_have_arrived(state: &State) -> bool {
+    match state {
+        State::Sending(..) | State::Accepted | State::Sent | State::Delivered | State::Unknown { .. } => true,
+        State::Planned
+        | State::Claimed(_)
+        | State::Undelivered(_)
+        | State::Failed(_)
+        | State::Suppressed(_)
+        | State::Held { .. }
+        | State::Canceled(_)
+        | State::Expired(_) => false,
+    }
+}
+
 fn passed(want: &Wanted, reason: Cause) -> Passed {
     Passed { kind: want.kind.clone(), key: want.key.clone(), recipient: want.recipient.id.clone(), reason }
 }
@@ -183,6 +198,15 @@ pub(super) async fn leave_behind(
         outcome.canceled.push(message.id);
         cause
     } else {
+        if may_have_arrived(&message.state) && !message.superseded {
+            outcome.too_late.push(TooLate {
+                id: message.id,
+                kind: message.kind.clone(),
+                key: message.key.clone(),
+                recipient: message.recipient.clone(),
+                state: message.state.name().to_owned(),
+            });
+        }
         if !message.state.is_final() {
             after.expires_at = message.expires_at.min(now);
         }

@@ -1,6 +1,7 @@
 //! Settling: what follows from a provider's answer. An answer that was not seen is `unknown` and is
 //! looked up before anything is sent again; only what surely was not sent goes back to its place.
 
+use super::account::ACCOUNT_REST;
 use super::failure::AfterFailure;
 use super::receipts::Receipt;
 use super::{Host, HostError};
@@ -9,17 +10,13 @@ use crate::domain::failure::{ProviderError, SendOutcome};
 use crate::domain::id::{AttemptId, ConsentId};
 use crate::domain::message::{Cause, Message, State};
 use crate::store::{AttemptOutcome, Change, NewConsent, ProviderEventSource, StoreError, Tx};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use rand::RngExt as _;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 /// When a text whose answer was not seen is first looked up, counted from the intent: longer than
 /// a call may take, and than the provider's list may lag.
 pub(super) const LOOK_UP_AFTER: TimeDelta = TimeDelta::seconds(60);
-
-/// How long a refused account rests before one more try.
-const ACCOUNT_REST: TimeDelta = TimeDelta::minutes(5);
 
 /// Twilio's code for a phone that has said stop to it.
 const STOPPED_AT_PROVIDER: u32 = 21610;
@@ -86,15 +83,18 @@ impl Host {
                     raw_date: None,
                     source: ProviderEventSource::Answer,
                 };
-                self.receive(&receipt).await.map(drop)
+                self.receive(&receipt).await?;
+                self.account_works(message).await
             }
-            SendOutcome::Refused(error) => self.end_attempt(attempt, End::Refused, error).await,
+            SendOutcome::Refused(error) => {
+                self.end_attempt(attempt, End::Refused, error).await?;
+                self.account_works(message).await
+            }
             SendOutcome::NotNow { error, .. } if error.account_wide => {
-                // What a test provokes in the sandbox is no reason for patients to wait.
-                if !message.test || self.providers.live.is_none() {
-                    self.rest_account(error, self.now());
-                }
-                self.end_attempt(attempt, End::PutBack(AttemptOutcome::NotNow, ACCOUNT_REST), error).await
+                // A message of an account that is stopped keeps its place: nothing is claimed there.
+                let is_stopped = self.stop_account(message, error).await?;
+                let pause = if is_stopped { TimeDelta::zero() } else { ACCOUNT_REST };
+                self.end_attempt(attempt, End::PutBack(AttemptOutcome::NotNow, pause), error).await
             }
             SendOutcome::NotNow { error, retry_after } => {
                 let pause = self.back_off(message, *retry_after).await?;
@@ -254,7 +254,7 @@ impl Host {
         let calls = tx.attempts_of(message.id).await?.len();
         drop(tx);
         let base = match asked {
-            Some(asked) => asked.clamp(Duration::from_secs(1), Duration::from_mins(15)),
+            Some(asked) => patience(asked),
             None => {
                 Duration::from_secs(2u64.saturating_pow(u32::try_from(calls).unwrap_or(9).min(9)).min(300))
             }
@@ -265,24 +265,11 @@ impl Host {
         let pause = base.mul_f64(jitter).min(Duration::from_mins(15));
         Ok(TimeDelta::from_std(pause).unwrap_or(TimeDelta::minutes(5)))
     }
+}
 
-    /// The account is refused as a whole: failing every message would help nobody.
-    fn rest_account(&self, error: &ProviderError, now: DateTime<Utc>) {
-        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
-        if paused.is_none_or(|until| until <= now) {
-            tracing::error!(
-                code = error.code,
-                "the provider refuses the account; sending rests for five minutes: {}",
-                error.text
-            );
-        }
-        *paused = Some(now + ACCOUNT_REST);
-    }
-
-    /// Until when sending rests.
-    pub(super) fn paused_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.paused.lock().unwrap_or_else(PoisonError::into_inner).filter(|until| *until > now)
-    }
+/// What the provider asks for, within a quarter of an hour.
+pub(super) fn patience(asked: Duration) -> Duration {
+    asked.clamp(Duration::from_secs(1), Duration::from_mins(15))
 }
 
 fn with_error(message: &Message, error: &ProviderError) -> Message {

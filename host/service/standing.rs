@@ -20,7 +20,7 @@ impl Host {
         let waited = |lane| due.get(&lane).map(|due| (now - *due).to_std().unwrap_or_default());
         Ok(Standing {
             oldest_due: Lane::ALL.map(|lane| (lane.name(), waited(lane).unwrap_or_default())).into(),
-            paused: self.paused_until(now).is_some(),
+            paused: self.is_stopped(),
             policies: self.policies.all().len(),
             faults: self.renderer.snapshot().faults().len(),
         })

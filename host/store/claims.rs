@@ -73,6 +73,13 @@ const TO_CHECK: &str = concat!(
     " FROM messages WHERE check_at <= $1 AND test IN ($3, $4) ORDER BY check_at LIMIT $2"
 );
 
+const EXPIRED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM messages WHERE state = 'planned' AND lane = $1 AND due_at <= $2 AND expires_at <= $2 AND test IN ($4, $5)
+      ORDER BY due_at, id LIMIT $3"
+);
+
 // One look at each lane's index.
 macro_rules! next_due {
     ($lane:literal) => {
@@ -137,6 +144,29 @@ impl Tx {
         let rows: Vec<MessageRow> = on!(self, |db| sqlx::query_as(ABANDONED)
             .bind(millis(now))
             .bind(i64::from(limit))
+            .fetch_all(db)
+            .await)?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// What is due in one lane and of no use any more.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn expired_messages(
+        &mut self,
+        lane: Lane,
+        modes: Modes,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<Message>> {
+        let rows: Vec<MessageRow> = on!(self, |db| sqlx::query_as(EXPIRED)
+            .bind(lane.name())
+            .bind(millis(now))
+            .bind(i64::from(limit))
+            .bind(modes.0)
+            .bind(modes.1)
             .fetch_all(db)
             .await)?;
         rows.into_iter().map(TryInto::try_into).collect()

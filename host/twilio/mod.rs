@@ -32,7 +32,7 @@ mod wire;
 
 pub use account::{Account, Balance};
 pub use client::TwilioClient;
-pub use settings::{SettingsError, TwilioSettings};
+pub use settings::{SettingsError, TwilioSettings, rate};
 pub use wire::millionths;
 
 /// What Twilio puts before every text of a trial account; it is billed too.

@@ -3,6 +3,7 @@
 use super::Sender;
 use super::signature::Verifier;
 use crate::domain::keyword::OptOutAnswers;
+use crate::domain::pace::Rate;
 use crate::domain::secret::Secret;
 use serde::{Deserialize, Deserializer, de};
 use std::path::PathBuf;
@@ -33,6 +34,10 @@ pub struct TwilioSettings {
     pub phone_number: Option<String>,
     /// A Messaging Service that picks the number; it comes before `phone_number`.
     pub messaging_service_sid: Option<String>,
+    /// Segments in a second that `phone_number` or the service takes; as Twilio gives a sender of its kind,
+    /// when left out.
+    #[serde(deserialize_with = "rate")]
+    pub rate: Option<Rate>,
     /// Twilio Verify, for clinics that leave their one-time codes to it.
     pub verify_service_sid: Option<String>,
     /// Who answers STOP and START: `twilio` (its filter does, for every account that has not had it taken
@@ -75,6 +80,7 @@ impl Default for TwilioSettings {
             api_key_secret_file: None,
             phone_number: None,
             messaging_service_sid: None,
+            rate: None,
             verify_service_sid: None,
             opt_out_answers: OptOutAnswers::Twilio,
             cancel_is_opt_out: true,
@@ -212,6 +218,17 @@ fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error
         _ => None,
     };
     millis.filter(|millis| *millis > 0).map(Duration::from_millis).ok_or_else(wrong)
+}
+
+/// Segments in a second.
+///
+/// # Errors
+///
+/// No sender is so slow or so fast.
+pub fn rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Rate>, D::Error> {
+    let segments = f64::deserialize(deserializer)?;
+    let wrong = || de::Error::custom("this is no rate; expected segments in a second, 0.001 to 1000");
+    Rate::per_second(segments).map(Some).ok_or_else(wrong)
 }
 
 fn price<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {

@@ -185,6 +185,8 @@ for_each_database! {
         assert_eq!(due(&event), [("canceled", "2026-11-24T15:00:00Z")]);
         assert_eq!(items(&event["canceled"]).len(), 2);
         assert_eq!(keys_in(&host, "canceled").await, ["1h", "24h"]);
+        let late = items(&event["too_late"]);
+        assert_eq!((late.len(), &late[0]["key"], &late[0]["state"]), (1, &json!("confirmation"), &json!("delivered")));
         host.run().await;
         assert!(host.texts_to(ANA)[1].contains("se cancela la cita del"), "{:?}", host.texts_to(ANA));
         run_at(&host, "2026-12-04T00:00:00Z").await;

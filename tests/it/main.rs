@@ -30,6 +30,7 @@ mod privacy;
 mod problems;
 mod recipients;
 mod replies;
+mod senders;
 mod sign_in;
 mod startup;
 mod store;

@@ -15,6 +15,7 @@ use tidings::clock::{Chance, Clock as _};
 use tidings::domain::id::{EndpointId, MessageId};
 use tidings::domain::kind::TypeName;
 use tidings::domain::message::{Cause, Message};
+use tidings::sandbox::Fault;
 use tidings::store::Payload;
 
 const ROUTE: &str = "/api/v1/webhook-endpoints";
@@ -346,6 +347,25 @@ for_each_database! {
         let (id, _) = listen(&host, &receiver, Value::Null).await;
         assert_eq!(host.request("DELETE", &format!("{ROUTE}/{id}"), None).await.0, 204);
         assert_eq!(host.get(ROUTE).await["items"], json!([]));
+    }
+
+    async fn an_account_that_is_refused_is_told_of_once_and_so_is_its_return(start: Start) {
+        let host = host(start).await;
+        let receiver = Receiver::start().await;
+        listen(&host, &receiver, json!(["sending.*"])).await;
+        host.sandbox.always("*", Fault::Refuse(20003));
+        for number in 100..104 {
+            host.message(notice(&format!("+12025550{number}"))).await;
+        }
+        host.run().await;
+        host.run_after(TimeDelta::minutes(5)).await;
+        host.sandbox.always("*", Fault::None);
+        host.run_after(TimeDelta::minutes(5)).await;
+        host.host.tell_once().await.unwrap();
+        let told = receiver.taken();
+        let types: Vec<&str> = told.iter().map(|call| call.body["type"].as_str().unwrap()).collect();
+        assert_eq!(types, ["sending.stopped", "sending.resumed"]);
+        assert_eq!(told[0].body["data"]["code"], 20003, "{:?}", told[0]);
     }
 }
 

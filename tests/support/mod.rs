@@ -149,6 +149,8 @@ impl Start {
         let base = format!("http://{}", listener.local_addr().unwrap());
         self.config.server.public_url = Some(base.clone());
         self.sandbox.inbound_url = Some(format!("{base}/webhooks/twilio/inbound"));
+        let senders = self.config.senders.iter().filter_map(|sender| sender.from.clone());
+        self.sandbox.senders.extend(senders);
         let sandbox =
             Sandbox::start(self.sandbox.clone(), clock.clone(), Chance::from_machine()).await.unwrap();
         let given = &self.config.twilio;
@@ -158,6 +160,7 @@ impl Start {
             phone_number: given.phone_number.clone().or(Some("+15005550006".to_owned())),
             base_url: sandbox.base_url(),
             timeout: given.timeout,
+            rate: given.rate,
             trial: given.trial,
             trial_credit: given.trial_credit,
             opt_out_answers: given.opt_out_answers,
