@@ -123,7 +123,7 @@ impl Serve {
             let base = home.config.server.public_url.clone().unwrap_or_default();
             let inbound_url = Some(format!("{}{}", base.trim_end_matches('/'), callback::INBOUND_PATH));
             let senders = numbers(&home.config, None);
-            let settings = SandboxSettings { inbound_url, senders, ..SandboxSettings::default() };
+            let settings = SandboxSettings { senders, inbound_url, ..SandboxSettings::default() };
             let sandbox = start_sandbox(settings, home).await?;
             home.config.twilio =
                 account_at(&sandbox, Some(SANDBOX_SENDER.to_owned()), None, &home.config.twilio);

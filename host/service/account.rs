@@ -124,6 +124,7 @@ impl Host {
     }
 
     /// Refused accounts, in words.
+    #[must_use]
     pub fn sending_stopped(&self) -> Vec<String> {
         let said = |stop: &AccountStop| {
             let account = if stop.test { "test" } else { "live" };

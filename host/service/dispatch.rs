@@ -174,7 +174,7 @@ impl Host {
     /// Sees one claimed message through.
     async fn process(&self, message: Message, arriving: Arriving) {
         let id = message.id;
-        match self.try_process(message, arriving).await {
+        match Box::pin(self.try_process(message, arriving)).await {
             Ok(()) => {}
             Err(HostError::Store(StoreError::LeaseLost { .. })) => {
                 tracing::info!(message_id = %id, "somebody else changed the message meanwhile; it goes on from there");

@@ -188,9 +188,9 @@ impl Host {
         let mut one = Pace { busy_until: now, ..pace };
         one.take(rate.and_then(|route| route.rate), Lane::Urgent, 1, now);
         let tail = known.tails.entry(sender.to_owned()).or_insert(opens_at);
-        let place = opens_at.max(*tail);
-        *tail = place + (one.busy_until - now);
-        place
+        let turn = opens_at.max(*tail);
+        *tail = turn + (one.busy_until - now);
+        turn
     }
 
     /// The senders' paces for a unit of work that commits to calls; they are locked where one counts.
