@@ -7,12 +7,13 @@
 //!      cli  console  http          words, status codes, pages, exit codes
 //!             service              what happens, in which order, in which transaction
 //!  store  policy  render  twilio  outbound      adapters
-//!         domain, clock, watch, measure    plain values and rules
+//!         domain, clock, watch, measure, crash    plain values and rules
 //! ```
 
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod crash;
 pub mod domain;
 pub mod http;
 pub mod measure;

@@ -15,7 +15,7 @@ const PICTURE: &str = "
            service
  store  policy  render  twilio  outbound
            domain
-           clock  watch  measure
+           clock  watch  measure  crash
 ";
 
 /// What the picture cannot show. `config` and `sandbox` stand beside it: they reach only what is named here, and
@@ -36,7 +36,7 @@ const BESIDE: &[(&str, &str, &str, &str)] = &[
     ("sandbox",  "domain clock",                "axum reqwest rustls tower_http",                      "twilio"),
     ("measure",  "",                            "metrics metrics_exporter_prometheus",                   ""),
     ("watch",    "",                            "notify",                                                ""),
-    ("config",   "service store policy render twilio outbound sandbox domain clock", "",                     ""),
+    ("config",   "service store policy render twilio outbound sandbox domain clock crash", "",               ""),
 ];
 
 #[test]

@@ -4,11 +4,12 @@ use super::CliError;
 use super::home::{Home, HomeError, now};
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::crash::{self, Crash};
 use crate::domain::secret::Secret;
 use crate::http::{self, Door, HttpSettings};
 use crate::measure::Figures;
 use crate::sandbox::{Sandbox, SandboxSettings};
-use crate::service::{Host, NewKey, Providers};
+use crate::service::{Host, NewKey, Patience, Providers};
 use crate::twilio::signature::Verifier;
 use crate::twilio::{TwilioClient, TwilioSettings, callback};
 use chrono::{DateTime, TimeDelta, Timelike as _, Utc};
@@ -76,6 +77,11 @@ impl Serve {
         let door = Door { connections: server.connections, header_timeout: server.header_timeout.0 };
         let sandbox = way.sandbox;
         let clock = Arc::new(SystemClock);
+        let word = environment.get(crash::VARIABLE).map(String::as_str);
+        let crash = Crash::of_process(word)
+            .map_err(|error| CliError::failed("the host cannot be made to crash so", error))?;
+        let is_hurried = crash::COMPILED_IN && environment.contains_key(Patience::VARIABLE);
+        let patience = if is_hurried { Patience::hurried() } else { Patience::default() };
         let host = Host::new(
             store,
             policies,
@@ -83,7 +89,7 @@ impl Serve {
             way.providers,
             clock,
             home.chance.clone(),
-            crate::service::Settings { test_url: way.test_url, ..home.config.settings() },
+            crate::service::Settings { test_url: way.test_url, crash, patience, ..home.config.settings() },
         );
         host.begin().await.map_err(|error| CliError::failed("the host cannot begin", error))?;
 

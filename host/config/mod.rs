@@ -347,6 +347,8 @@ impl Config {
                 keep: self.webhooks.keep,
             },
             sign_in: self.jwt.settings(),
+            patience: service::Patience::default(),
+            crash: crate::crash::Crash::default(),
         }
     }
 }

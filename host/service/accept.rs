@@ -6,6 +6,7 @@ use super::checks::FieldError;
 use super::draft::{Draft, PostedMessage};
 use super::intake::{Accepted, ERASED, IntakeError, hash_request, upsert, vanished};
 use super::{Caller, Host, HostError};
+use crate::crash::Point;
 use crate::domain::id::MessageId;
 use crate::domain::kind::Kind;
 use crate::domain::message::{Lane, Message};
@@ -165,7 +166,9 @@ impl Host {
             // Somebody else was faster with one of them.
             return Err(StoreError::Collision.into());
         }
+        self.crash_at(Point::AcceptUncommitted).await;
         tx.commit().await?;
+        self.crash_at(Point::AcceptCommitted).await;
         if accepted.iter().any(|(_, message, _)| message.due_at <= now) {
             self.wake.notify_one();
         }
@@ -196,7 +199,9 @@ impl Host {
             let id = MessageId(id.ok_or_else(|| vanished("idempotency_keys"))?);
             return Ok(Accepted { id, repeated: true });
         }
+        self.crash_at(Point::AcceptUncommitted).await;
         tx.commit().await?;
+        self.crash_at(Point::AcceptCommitted).await;
         self.wake.notify_one();
         Ok(Accepted { id: message.id, repeated: false })
     }

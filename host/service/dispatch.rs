@@ -6,6 +6,7 @@ use super::judge::{Facts, Verdict};
 use super::record::Recorded;
 use super::senders::{Arriving, waits_its_turn};
 use super::{Host, HostError};
+use crate::crash::Point;
 use crate::domain::failure::SendOutcome;
 use crate::domain::id::{AttemptId, MessageId};
 use crate::domain::message::{Cause, Lane, Lease, Message, State, TextFacts};
@@ -15,18 +16,11 @@ use crate::measure::SPANS;
 use crate::render::{Links, RenderRequest, Rendered};
 use crate::store::{Claim, Modes, StoreError};
 use crate::twilio::Outgoing;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use std::future::Future;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
-
-/// How long a host may hold a message. More than twice the time a call may take, so that a slow
-/// call is not taken for a dead host.
-const LEASE: TimeDelta = TimeDelta::seconds(60);
-
-/// No call is begun when less than this is left of the lease: the process was asleep.
-const CALL_TIME: TimeDelta = TimeDelta::seconds(40);
 
 /// How long a shutdown waits for calls that are out.
 const DRAIN: std::time::Duration = std::time::Duration::from_secs(20);
@@ -129,13 +123,15 @@ impl Host {
         tasks: &mut JoinSet<()>,
         now: DateTime<Utc>,
     ) -> Result<usize, HostError> {
-        let lease = Lease { host: self.id, until: now + LEASE };
+        let lease = Lease { host: self.id, until: now + self.settings.patience.lease };
         let mut claimed = Vec::new();
         let mut tx = self.store.begin().await?;
         for (lane, limit) in lanes {
             claimed.extend(tx.claim_messages(&Claim { lane, modes, now, limit, lease }).await?);
         }
+        self.crash_at(Point::ClaimUncommitted).await;
         tx.commit().await?;
+        self.crash_at(Point::ClaimCommitted).await;
         let count = claimed.len();
         for message in claimed {
             let Ok(permit) = self.permits.of(message.lane).clone().try_acquire_owned() else { continue };
@@ -286,7 +282,7 @@ impl Host {
         }
 
         let attempt = AttemptId::new(now, &mut *self.chance.lock());
-        let lease = Lease { host: self.id, until: now + LEASE };
+        let lease = Lease { host: self.id, until: now + self.settings.patience.lease };
         let sending = Message {
             state: message.state.clone().send(lease, attempt)?,
             attempt: Some(attempt),
@@ -320,9 +316,10 @@ impl Host {
             Intended::PutBack => return Ok(()),
         };
         drop(arriving);
+        self.crash_at(Point::IntentCommitted).await;
 
         // A process that was asleep since must not speak on a lease that others may have taken over.
-        if self.now() > lease.until - CALL_TIME {
+        if self.now() > lease.until - self.settings.patience.call_time {
             return self.give_back(attempt).await;
         }
         let outgoing = Outgoing {
@@ -336,13 +333,16 @@ impl Host {
         };
         let call = tracing::info_span!(target: SPANS, "provider call", attempt_id = %attempt);
         let outcome = provider.send(&outgoing).instrument(call).await;
+        self.crash_at(Point::Answered).await;
         if let SendOutcome::NotNow { error, retry_after } = &outcome
             && !error.account_wide
             && self.is_paced(&sending)
         {
             self.slow_sender(&route.sender, *retry_after).await?;
         }
-        self.settle(&sending, attempt, &outcome).await
+        self.settle(&sending, attempt, &outcome).await?;
+        self.crash_at(Point::ResultCommitted).await;
+        Ok(())
     }
 
     /// The text as it goes out, and as it is kept: without its secrets.

@@ -4,6 +4,7 @@
 use super::record::{About, Recorded};
 use super::senders::waits_its_turn;
 use super::{Host, HostError};
+use crate::crash::Point;
 use crate::domain::id::AttemptId;
 use crate::domain::message::{Cause, Message};
 use crate::domain::pace::Rate;
@@ -114,6 +115,7 @@ impl Host {
         }
         tx.move_messages(&mut moves).await?;
         drop(moves);
+        self.crash_at(Point::IntentUncommitted).await;
         tx.commit().await?;
         self.turns_taken(taking);
         Ok(sending)
@@ -141,6 +143,7 @@ impl Host {
         self.keep_intent(&mut tx, intent).await?;
         let mut sending = intent.sending.clone();
         tx.move_message(message, &mut sending, &self.change(intent)).await?;
+        self.crash_at(Point::IntentUncommitted).await;
         tx.commit().await?;
         self.turns_taken(taking);
         Ok(Intended::Committed(Box::new(sending)))

@@ -3,6 +3,7 @@
 
 use super::receipts::Receipt;
 use super::{Host, HostError};
+use crate::crash::Point;
 use crate::domain::failure::ListedText;
 use crate::domain::kind::OnUnknown;
 use crate::domain::message::{Cause, MAX_ATTEMPTS, Message, State};
@@ -15,9 +16,6 @@ enum Found {
     Absent,
     CannotTell,
 }
-
-/// Absence at the provider is believed when it was seen twice, so far apart.
-const SEEN_TWICE: TimeDelta = TimeDelta::seconds(30);
 
 /// Where the provider's clock and ours may differ.
 const CLOCKS: TimeDelta = TimeDelta::seconds(60);
@@ -47,7 +45,7 @@ impl Host {
         // The moments of asking and of the answer: look-ups may have waited for one another.
         let asked_at = self.now();
         let since = open.attempt.intent_at - CLOCKS;
-        let mut pause = SEEN_TWICE;
+        let mut pause = self.settings.patience.seen_twice;
         let found = match provider.list(&phone, since).await {
             Ok(listed) => {
                 // Where the list itself does not tell, it is read ever more seldom.
@@ -59,6 +57,7 @@ impl Host {
                 Found::CannotTell
             }
         };
+        self.crash_at(Point::LookedUp).await;
         let now = self.now();
         match found {
             Found::Text(text) => {
@@ -135,10 +134,11 @@ impl Host {
         asked_at: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<(), HostError> {
+        let seen_twice = self.settings.patience.seen_twice;
         let mut tx = self.store.begin().await?;
         let mut after = message.clone();
         let note = match open.attempt.absent_at {
-            Some(before) if asked_at - before >= SEEN_TWICE => {
+            Some(before) if asked_at - before >= seen_twice => {
                 tx.settle_attempt(open.attempt.id, AttemptOutcome::Absent, None, None, now).await?;
                 let on_unknown =
                     self.kind(&message.kind).map_or(OnUnknown::NeverResend, |kind| kind.on_unknown);
@@ -159,17 +159,19 @@ impl Host {
                 }
             }
             Some(before) => {
-                after.state = State::Unknown { check_at: before + SEEN_TWICE };
+                after.state = State::Unknown { check_at: before + seen_twice };
                 Cause::new("absent-once", "the provider does not list it yet; looked up again")
             }
             None => {
                 tx.attempt_seen_absent(open.attempt.id, now).await?;
-                after.state = State::Unknown { check_at: now + SEEN_TWICE };
+                after.state = State::Unknown { check_at: now + seen_twice };
                 Cause::new("absent-once", "the provider does not list it yet; looked up again")
             }
         };
         self.forget_secrets(&mut tx, &after).await?;
-        match tx.move_message(message, &mut after, &Change::noted(note, Some(self.id), now)).await {
+        let moved = tx.move_message(message, &mut after, &Change::noted(note, Some(self.id), now)).await;
+        self.crash_at(Point::AbsenceUncommitted).await;
+        match moved {
             Ok(()) => tx.commit().await?,
             Err(StoreError::LeaseLost { .. }) => return Ok(()),
             Err(error) => return Err(error.into()),

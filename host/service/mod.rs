@@ -30,6 +30,7 @@ mod links;
 mod look_up;
 mod narrate;
 mod otp;
+mod patience;
 mod people;
 mod plan;
 mod preview;
@@ -69,6 +70,7 @@ pub use keys::{Caller, KeyRefused, NewKey, PreparedKey};
 pub use links::{Followed, LinkSettings};
 pub use narrate::StoryLine;
 pub use otp::{Brakes, Checked, CodeRequest, Origin, OtpError, OtpSettings, PostedCode, PumpBreaker, Sent};
+pub use patience::Patience;
 pub use people::{PersonError, PostedPreferences, PostedRecipient};
 pub use plan::{EventStory, Passed, TooLate};
 pub use preview::{Judged, Preview, PreviewText};
@@ -83,6 +85,7 @@ pub use usage::{By, FuseState, TrialState, Usage, UsageLine};
 pub use webhooks::{EndpointError, EndpointStory, NewEndpoint, WebhookSettings};
 
 use crate::clock::{Chance, Clock};
+use crate::crash::{Crash, Point};
 use crate::domain::id::{HostId, MessageId};
 use crate::domain::keyword::OptOutAnswers;
 use crate::domain::message::{Lane, Message};
@@ -174,6 +177,10 @@ pub struct Settings {
     pub budget: Budget,
     /// Who signs patients and doctors in; `None`: nobody does.
     pub sign_in: Option<TokenSettings>,
+    /// How long it waits for what.
+    pub patience: Patience,
+    /// What happens at crash points: nothing, but in tests.
+    pub crash: Crash,
 }
 
 /// Whom we send through.
@@ -342,6 +349,11 @@ impl Host {
     /// The addresses that are called back about texts of test keys, or of live ones.
     pub(super) fn callbacks_of(&self, test: bool) -> Option<&Callbacks> {
         if test { self.test_callbacks.as_ref() } else { self.callbacks.as_ref() }
+    }
+
+    /// A place at which a test may end this host.
+    async fn crash_at(&self, point: Point) {
+        self.settings.crash.at(point).await;
     }
 
     /// Which messages this host can serve; `None` when it has nobody to send through.

@@ -4,13 +4,14 @@
 
 use super::failure::AfterFailure;
 use super::{Host, HostError};
+use crate::crash::Point;
 use crate::domain::failure::{ProviderError, ProviderStatus};
 use crate::domain::id::AttemptId;
 use crate::domain::message::{Cause, Message, State};
 use crate::domain::receipt::{Standing, is_conflict, standing};
 use crate::store::{Attempt, AttemptOutcome, Change, ProviderEvent, ProviderEventSource, StoreError};
 use crate::twilio;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 /// One thing the provider tells of an attempt.
 #[derive(Clone, Debug)]
@@ -47,9 +48,6 @@ pub(super) enum Effect {
     Failed(ProviderError),
 }
 
-/// When a provider that is silent about a text is first asked: later than callbacks and their retries.
-pub(super) const ASK_FIRST: TimeDelta = TimeDelta::minutes(15);
-
 /// How often a receipt is judged anew because somebody else was moving the same message.
 const TRIES: u32 = 8;
 
@@ -75,10 +73,14 @@ impl Host {
             let host = self.clone();
             async move { host.receive_together(receipts).await }
         };
-        match Box::pin(self.receiving.ask(receipt.clone(), work)).await {
-            Some(received) => Ok(received),
-            None => self.receive_alone(receipt).await,
+        let received = match Box::pin(self.receiving.ask(receipt.clone(), work)).await {
+            Some(received) => received,
+            None => self.receive_alone(receipt).await?,
+        };
+        if receipt.source == ProviderEventSource::Callback {
+            self.crash_at(Point::CallbackCommitted).await;
         }
+        Ok(received)
     }
 
     async fn receive_alone(&self, receipt: &Receipt) -> Result<Received, HostError> {
@@ -95,6 +97,11 @@ impl Host {
     async fn try_receive(&self, receipt: &Receipt) -> Result<Received, HostError> {
         let now = self.now();
         let mut tx = self.store.read().await?;
+        // Several texts of the same words to one phone may have found each other's place in the
+        // provider's list. Nobody can tell them apart; that each is counted once is what matters, so
+        // what is told of an identifier goes to the attempt that holds it.
+        let holder = tx.attempt_by_sid(&receipt.sid).await?.map(|holder| holder.attempt.id);
+        let receipt = &Receipt { attempt: holder.unwrap_or(receipt.attempt), ..receipt.clone() };
         let Some(open) = tx.attempt(receipt.attempt).await? else { return Ok(Received::Unknown) };
         let Some(message) = tx.message(open.attempt.message).await? else { return Ok(Received::Unknown) };
         let events = tx.provider_events_of(message.id).await?;
@@ -127,7 +134,7 @@ impl Host {
             tracing::warn!(message_id = %message.id, "the provider has told of two different ends");
         }
         let mut after = message.clone();
-        after.sid = Some(receipt.sid.clone());
+        after.sid = Some(kept_sid(&open.attempt, receipt).to_owned());
         let note = match (&effect, &failed) {
             (Effect::Move(state), _) => {
                 after.state = state.clone();
@@ -142,20 +149,36 @@ impl Host {
             }
             (Effect::Failed(_) | Effect::Nothing, _) => None,
         };
-        follow(&message, &mut after, now);
+        follow(&message, &mut after, now + self.settings.patience.ask_first, now);
         match note {
             Some(note) => {
                 tx.move_message(&message, &mut after, &Change::noted(note, Some(self.id), now)).await?;
             }
             // The identifier is kept even when the state stays: a SID is never dropped.
-            None if message.sid.is_none() => tx.set_sid(message.id, &receipt.sid).await?,
+            None if message.sid.is_none() => tx.set_sid(message.id, kept_sid(&open.attempt, receipt)).await?,
             None => {}
         }
         self.forget_secrets(&mut tx, &after).await?;
+        self.crash_at(uncommitted(receipt.source)).await;
         tx.commit().await?;
         self.wake.notify_one();
         Ok(Received::New)
     }
+}
+
+/// Where a test may end the host: the answer to a call, or what was told later.
+pub(super) const fn uncommitted(source: ProviderEventSource) -> Point {
+    match source {
+        ProviderEventSource::Answer => Point::ResultUncommitted,
+        ProviderEventSource::Callback | ProviderEventSource::Fetch | ProviderEventSource::List => {
+            Point::CallbackUncommitted
+        }
+    }
+}
+
+/// The identifier of an attempt: the first one that it was given stays.
+pub(super) fn kept_sid<'a>(attempt: &'a Attempt, receipt: &'a Receipt) -> &'a str {
+    attempt.sid.as_deref().unwrap_or(&receipt.sid)
 }
 
 /// All that the provider has said of the attempt, with what it says now.
@@ -170,7 +193,7 @@ pub(super) fn said(status: ProviderStatus) -> Cause {
 }
 
 /// What follows from a new state, beside it.
-pub(super) fn follow(before: &Message, after: &mut Message, now: DateTime<Utc>) {
+pub(super) fn follow(before: &Message, after: &mut Message, ask_at: DateTime<Utc>, now: DateTime<Utc>) {
     if matches!(after.state, State::Sent | State::Delivered) {
         after.sent_at.get_or_insert(now);
     }
@@ -178,7 +201,7 @@ pub(super) fn follow(before: &Message, after: &mut Message, now: DateTime<Utc>) 
         after.delivered_at.get_or_insert(now);
     }
     if after.state != before.state {
-        after.ask_at = Some(now + ASK_FIRST);
+        after.ask_at = Some(ask_at);
     }
     // It was taken back and arrived all the same; another may have been planned in its place.
     after.superseded |= matches!(before.state, State::Canceled(_));

@@ -2,7 +2,7 @@
 //! them. What needs more than that (a policy to ask, somebody who moves the same message) is answered
 //! with `None` and taken in alone.
 
-use super::receipts::{Effect, Receipt, Received, effect, follow, said, statuses};
+use super::receipts::{Effect, Receipt, Received, effect, follow, kept_sid, said, statuses, uncommitted};
 use super::{Host, HostError};
 use crate::domain::id::{AttemptId, MessageId};
 use crate::domain::message::Message;
@@ -122,6 +122,10 @@ impl Host {
         events: &[ProviderEvent],
         now: DateTime<Utc>,
     ) -> Option<News<'a>> {
+        // Another identifier than the one it is known by: whose it is must be looked up.
+        if kept_sid(&open.attempt, receipt) != receipt.sid {
+            return None;
+        }
         let statuses = statuses(events, receipt);
         let mut after = before.clone();
         after.sid = Some(receipt.sid.clone());
@@ -134,7 +138,7 @@ impl Host {
                 true
             }
         };
-        follow(before, &mut after, now);
+        follow(before, &mut after, now + self.settings.patience.ask_first, now);
         if self.has_secret(before) && (after.state.is_final() || before.sid.is_none()) {
             return None;
         }
@@ -176,6 +180,10 @@ impl Host {
             })
             .collect();
         tx.move_messages(&mut moves).await?;
+        drop(moves);
+        for one in &*news {
+            self.crash_at(uncommitted(one.receipt.source)).await;
+        }
         Ok(tx.commit().await?)
     }
 }

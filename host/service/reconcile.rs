@@ -3,6 +3,7 @@
 
 use super::receipts::{Receipt, Received};
 use super::{Host, HostError};
+use crate::crash::Point;
 use crate::domain::message::{Cause, Message, State};
 use crate::store::{Change, ProviderEventSource, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -10,17 +11,13 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use tokio::task::JoinSet;
 
-/// How often a host says that it is alive, and looks around.
-const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(5);
-
 /// An event is planned by the request that posted it; one that is older was interrupted.
 const PLANNING: TimeDelta = TimeDelta::seconds(10);
 
 /// Look-ups at the provider at once.
 const LOOK_UPS: usize = 8;
 
-/// A provider that is silent about a text is asked again after so long, for some days.
-const ASK_AGAIN: TimeDelta = TimeDelta::hours(4);
+/// A provider that is silent about a text is asked again for some days.
 const ASK_FOR: TimeDelta = TimeDelta::days(3);
 
 /// So many rows in one round.
@@ -36,7 +33,7 @@ impl Host {
                 if let Err(error) = self.heartbeat().await {
                     tracing::error!(error = &error as &dyn std::error::Error, "the heartbeat failed");
                 }
-                tokio::time::sleep(HEARTBEAT).await;
+                tokio::time::sleep(self.settings.patience.heartbeat).await;
             }
         };
         let sweeping = async {
@@ -44,7 +41,7 @@ impl Host {
                 if let Err(error) = self.sweep().await {
                     tracing::error!(error = &error as &dyn std::error::Error, "sweeping failed");
                 }
-                tokio::time::sleep(HEARTBEAT).await;
+                tokio::time::sleep(self.settings.patience.heartbeat).await;
             }
         };
         tokio::select! {
@@ -60,7 +57,7 @@ impl Host {
         }
         let mut tx = self.store.begin().await?;
         tx.host_seen(self.id, now).await?;
-        tx.forget_dead_hosts(now).await?;
+        tx.forget_dead_hosts(now - self.settings.patience.dead_after).await?;
         let (paces, stops) = (tx.paces().await?, tx.account_stops().await?);
         tx.commit().await?;
         self.turns.learn(paces);
@@ -143,7 +140,7 @@ impl Host {
                 let mut tx = self.store.read().await?;
                 let intent = tx.attempt(attempt).await?.map_or(now, |open| open.attempt.intent_at);
                 drop(tx);
-                after.state = after.state.lose_sight(intent + super::settle::LOOK_UP_AFTER)?;
+                after.state = after.state.lose_sight(intent + self.settings.patience.look_up_after)?;
                 Cause::new("outcome-unknown", "the host that was sending it is gone")
             } else if message.expires_at <= now {
                 let cause = Cause::new("expired", "its use was over before it could be sent");
@@ -153,6 +150,7 @@ impl Host {
                 after.state = after.state.plan_again()?;
                 Cause::new("taken-over", "the host that had claimed it is gone; it was not sent")
             };
+            self.crash_at(Point::LeftBehindFound).await;
             self.move_unless_lost(&message, after, note, now).await?;
             self.wake.notify_one();
         }
@@ -237,7 +235,7 @@ impl Host {
         // Many carriers never tell the end: after some days the last word stands.
         let since = message.sent_at.unwrap_or(message.updated_at);
         let mut after = message.clone();
-        after.ask_at = (since + ASK_FOR > now).then(|| now + ASK_AGAIN);
+        after.ask_at = (since + ASK_FOR > now).then(|| now + self.settings.patience.ask_again);
         let note = Cause::new("asked", "the provider was asked how it fares, and had nothing new to tell");
         self.move_unless_lost(message, after, note, now).await
     }

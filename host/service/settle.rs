@@ -5,6 +5,7 @@ use super::account::ACCOUNT_REST;
 use super::failure::AfterFailure;
 use super::receipts::Receipt;
 use super::{Host, HostError};
+use crate::crash::Point;
 use crate::domain::consent::{Binds, Choice, ConsentSource, Scope};
 use crate::domain::failure::{ProviderError, SendOutcome};
 use crate::domain::id::{AttemptId, ConsentId};
@@ -13,10 +14,6 @@ use crate::store::{AttemptOutcome, Change, NewConsent, ProviderEventSource, Stor
 use chrono::TimeDelta;
 use rand::RngExt as _;
 use std::time::Duration;
-
-/// When a text whose answer was not seen is first looked up, counted from the intent: longer than
-/// a call may take, and than the provider's list may lag.
-pub(super) const LOOK_UP_AFTER: TimeDelta = TimeDelta::seconds(60);
 
 /// Twilio's code for a phone that has said stop to it.
 const STOPPED_AT_PROVIDER: u32 = 21610;
@@ -174,7 +171,7 @@ impl Host {
                 Cause::new(outcome.name(), error.text.clone())
             }
             End::LostSight => {
-                after.state = after.state.lose_sight(now + LOOK_UP_AFTER)?;
+                after.state = after.state.lose_sight(now + self.settings.patience.look_up_after)?;
                 Cause::new("outcome-unknown", error.text.clone())
             }
             End::Refused => match follow_up.as_ref().map(|answer| &answer.verdict) {
@@ -194,6 +191,7 @@ impl Host {
             self.keep_failure(&mut tx, &message, answer, now).await?;
         }
         tx.move_message(&message, &mut after, &Change::noted(note, Some(self.id), now)).await?;
+        self.crash_at(Point::ResultUncommitted).await;
         Ok(tx.commit().await?)
     }
 

@@ -2,10 +2,7 @@
 
 use super::{Result, Sql, Store, Tx, moment, on};
 use crate::domain::id::HostId;
-use chrono::{DateTime, TimeDelta, Utc};
-
-/// A host that was not seen for so long is dead.
-const DEAD_AFTER: TimeDelta = TimeDelta::seconds(20);
+use chrono::{DateTime, Utc};
 
 const SEEN: &str = "INSERT INTO hosts (id, started_at, seen_at) VALUES ($1, $2, $2)
     ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at";
@@ -59,13 +56,13 @@ impl Tx {
         Ok(())
     }
 
-    /// Forgets the processes that died; what they held is then nobody's.
+    /// Forgets the processes that were last seen before a moment; what they held is then nobody's.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn forget_dead_hosts(&mut self, now: DateTime<Utc>) -> Result<()> {
-        let limit = (now - DEAD_AFTER).timestamp_millis();
+    pub async fn forget_dead_hosts(&mut self, seen_before: DateTime<Utc>) -> Result<()> {
+        let limit = seen_before.timestamp_millis();
         on!(self, |db| sqlx::query(SWEEP).bind(limit).execute(db).await.map(drop))?;
         Ok(())
     }
