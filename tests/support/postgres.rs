@@ -71,8 +71,13 @@ pub(crate) fn url_for_new_database(name_hint: &str) -> Option<String> {
 
 /// Says past the test harness, which keeps what a passing test prints to itself, what was not tested.
 pub(crate) fn say_skipped(what: &str) {
+    say(&format!("skipped: {what}"));
+}
+
+/// Says something past the test harness.
+pub(crate) fn say(what: &str) {
     // Nobody to tell is no reason to fail.
-    let _ = writeln!(io::stderr(), "skipped: {what}");
+    let _ = writeln!(io::stderr(), "{what}");
 }
 
 /// Says what was not tested for want of PostgreSQL; fails where it is required.
