@@ -28,6 +28,7 @@ mod our_webhooks;
 mod plugins;
 mod privacy;
 mod problems;
+mod receipts;
 mod recipients;
 mod replies;
 mod senders;
