@@ -33,6 +33,7 @@ mod recipients;
 mod replies;
 mod senders;
 mod sign_in;
+mod simulation;
 mod startup;
 mod store;
 mod tools;

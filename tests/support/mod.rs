@@ -68,9 +68,13 @@ pub(crate) struct Folder(PathBuf);
 
 impl Folder {
     pub(crate) fn new() -> Self {
+        Self::in_folder(&std::env::temp_dir())
+    }
+
+    pub(crate) fn in_folder(outer: &Path) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("tidings-test-{}-{number}", std::process::id()));
+        let folder = outer.join(format!("tidings-test-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         Self(folder)
     }
@@ -210,7 +214,7 @@ impl Start {
     }
 
     /// The policies of the home; those of the repository are loaded once for all tests of a binary.
-    async fn policies(&self) -> Policies {
+    pub(crate) async fn policies(&self) -> Policies {
         static BUNDLED: OnceCell<Policies> = OnceCell::const_new();
         let folder = self.home.join("plugins");
         let cache = Cache::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"), [3; 32]);

@@ -1,0 +1,73 @@
+//! The whole machine under thousands of schedules: two hosts on one database, a provider with every
+//! fault, a clock that jumps, deaths and freezes at every crash point, callbacks in any order. Drawn
+//! from a seed, so that a schedule that breaks a promise can be run again alone:
+//! `TIDINGS_SEED=7 cargo test --test it simulation`.
+
+mod carrier;
+mod world;
+
+use crate::support::{Folder, Start, postgres, repository};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tidings::policy::Policies;
+use tidings::render::Renderer;
+use tidings::store::Store;
+use world::World;
+
+/// So many schedules of each kind of text, or as many as there is time for on a slow machine.
+const SCHEDULES: u64 = 10_000;
+const TIME: Duration = Duration::from_secs(50);
+
+/// What all schedules of one test share; each has people and a day of its own.
+struct Ground {
+    store: Store,
+    policies: Policies,
+    renderer: Renderer,
+}
+
+async fn run(kind: &'static str, offset: u64) {
+    let mut start = Start::sqlite();
+    // Nothing here is about the disk.
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        start.folder = Folder::in_folder(memory);
+    }
+    let config = start.config.clone();
+    let ground = Arc::new(Ground {
+        store: start.store().await,
+        policies: start.policies().await,
+        renderer: Renderer::load(repository(), &config.render()).unwrap(),
+    });
+    let began = Instant::now();
+    let only = postgres::variable("TIDINGS_SEED").map(|seed| seed.parse::<u64>().unwrap());
+    let seeds = only.map_or(offset..offset + SCHEDULES, |seed| seed..seed + 1);
+    let (mut schedules, mut sent, mut deaths, mut freezes) = (0, 0, 0, 0);
+    for (day, seed) in (0..).zip(seeds) {
+        let mut world = World::new(ground.clone(), &config, kind, day, seed).await;
+        world.live().await;
+        let count = world.end().await;
+        schedules += 1;
+        sent += count.sent;
+        deaths += count.deaths;
+        freezes += count.freezes;
+        if began.elapsed() > TIME {
+            break;
+        }
+    }
+    postgres::say(&format!(
+        "simulation: {schedules} schedules of {kind}, {sent} texts, {deaths} deaths, {freezes} freezes, {} s",
+        began.elapsed().as_secs()
+    ));
+    assert!(only.is_some() || sent > 0 && deaths > 0 && freezes > 0, "nothing happened");
+}
+
+#[tokio::test]
+async fn no_schedule_loses_or_doubles_a_notice() {
+    run("prescription-ready", 0).await;
+}
+
+#[tokio::test]
+async fn no_schedule_loses_or_doubles_a_code() {
+    run("otp", 1 << 32).await;
+}
