@@ -49,6 +49,11 @@ impl Home {
         Self { folder, database }
     }
 
+    /// Changes one of its files.
+    pub(crate) fn write(&self, file: &str, text: &str) {
+        std::fs::write(self.folder.join(file), text).expect("the temporary folder can be written");
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }

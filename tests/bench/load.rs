@@ -12,7 +12,7 @@ use tidings::clock::{Clock as _, SystemClock};
 const CLIENTS: u32 = 50;
 
 /// Everybody posts until so many requests are answered; answers how long each took.
-async fn post_all(
+pub(crate) async fn post_all(
     host: &Serving,
     key: &str,
     path: &str,
@@ -50,7 +50,7 @@ async fn post_all(
     (began.elapsed(), waits)
 }
 
-fn print(what: &str, count: u32, took: Duration, waits: &[Duration]) {
+pub(crate) fn print(what: &str, count: u32, took: Duration, waits: &[Duration]) {
     let at = |share: usize| waits[(waits.len() - 1) * share / 100].as_secs_f64() * 1000.0;
     println!(
         "{what:<44} {:>8.0} /s   p50 {:>6.1} ms   p99 {:>6.1} ms",
@@ -81,37 +81,58 @@ pub(crate) async fn accepts(database: Option<String>) {
     host.stop();
 }
 
-/// Event, policy, render, provider, two callbacks: all on the disk.
-pub(crate) async fn end_to_end(database: Option<String>) {
+/// Event, policy, render, provider, two callbacks: all on the disk. And the same without policies: texts
+/// that are posted, of a type that nobody decides about.
+pub(crate) async fn end_to_end(database: impl Fn() -> Option<Option<String>>) {
     const EVENTS: u32 = 6_000;
+    let phone = |number: u32| format!("+1202{:07}", 2_000_000 + number);
+    let event = move |number: u32| {
+        json!({
+            "type": "prescription.ready",
+            "subject": {"type": "prescription", "id": number.to_string(), "version": 1},
+            "people": [{"id": number.to_string(), "phone": phone(number), "time_zone": daytime_zone()}],
+        })
+    };
+    let text = move |number: u32| {
+        let to = json!({"id": number.to_string(), "phone": phone(number), "time_zone": daytime_zone()});
+        json!({"type": "prescription-ready", "to": to})
+    };
+    let Some(first) = database() else { return };
+    let home = Home::new(first);
+    let whole = seen_through("event -> delivered, end to end", &home, "/api/v1/events", EVENTS, event).await;
+    let Some(second) = database() else { return };
+    let home = Home::new(second);
+    home.write("plugins/prescription-ready.toml", "mode = \"off\"\n");
+    let bare = seen_through("text -> delivered, no policy", &home, "/api/v1/messages", EVENTS, text).await;
+    println!("{:<44} {:>8.2}", "end to end, ratio to no policy", whole / bare);
+}
+
+/// Posts, waits for the last to be delivered, and answers how many a second that were.
+async fn seen_through(
+    what: &str,
+    home: &Home,
+    path: &str,
+    count: u32,
+    body: impl Fn(u32) -> Value + Send + Sync + 'static,
+) -> f64 {
     let stand_in = StandIn::start();
-    let home = Home::new(database);
     let key = home.run(&["key", "create", "--name", "bench"], &stand_in.address);
     let host = home.serve(&stand_in.address);
     let client = reqwest::Client::builder().no_proxy().build().expect("a client for loopback");
     let before = host.processor_time();
     let began = Instant::now();
-    let event = |number: u32| {
-        json!({
-            "type": "prescription.ready",
-            "subject": {"type": "prescription", "id": number.to_string(), "version": 1},
-            "people": [{"id": number.to_string(), "phone": format!("+1202{:07}", 2_000_000 + number),
-                "time_zone": daytime_zone()}],
-        })
-    };
-    let (took, waits) = post_all(&host, key.trim(), "/api/v1/events", EVENTS, event).await;
-    print("events taken in and planned, 50 clients", EVENTS, took, &waits);
-    let ended = stand_in.until_delivered(&client, u64::from(EVENTS)).await;
-    let took = ended.duration_since(began);
+    let (took, waits) = post_all(&host, key.trim(), path, count, body).await;
+    print("  of these taken in, 50 clients", count, took, &waits);
+    let ended = stand_in.until_delivered(&client, u64::from(count)).await;
+    let rate = f64::from(count) / ended.duration_since(began).as_secs_f64();
     let own = host.processor_time().saturating_sub(before);
     println!(
-        "{:<44} {:>8.0} /s   host {:.0} us of processor time a text, {:.1} MB",
-        "event -> delivered, end to end",
-        f64::from(EVENTS) / took.as_secs_f64(),
-        own.as_secs_f64() * 1e6 / f64::from(EVENTS),
+        "{what:<44} {rate:>8.0} /s   host {:.0} us of processor time a text, {:.1} MB",
+        own.as_secs_f64() * 1e6 / f64::from(count),
         host.resident_mb()
     );
-    restart(host, &home, &stand_in, &client, u64::from(EVENTS), &key).await;
+    restart(host, home, &stand_in, &client, u64::from(count), &key).await;
+    rate
 }
 
 /// From a kill to the first text of the next process.

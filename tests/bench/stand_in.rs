@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tidings::domain::secret::Secret;
 use tidings::twilio::signature::{HEADER, sign};
@@ -40,6 +40,17 @@ struct Counts {
     taken: AtomicU64,
     /// Callbacks `delivered` that were answered with a success.
     delivered: AtomicU64,
+    /// When the codes came, by the machine's clock in microseconds.
+    codes: Mutex<HashMap<String, u64>>,
+}
+
+/// Codes go to numbers that begin so.
+pub(crate) const CODES: &str = "+1206";
+
+/// The machine's clock, which two processes share.
+pub(crate) fn micros() -> u64 {
+    let since = std::time::UNIX_EPOCH.elapsed().expect("the machine's clock is set");
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
 type Shared = (Arc<Counts>, mpsc::UnboundedSender<(String, String, String)>);
@@ -60,6 +71,12 @@ impl StandIn {
         let seen: Value = answer.json().await.expect("it answers with JSON");
         let of = |name: &str| seen[name].as_u64().unwrap_or(0);
         Seen { taken: of("taken"), delivered: of("delivered") }
+    }
+
+    /// When each code came, by its number.
+    pub(crate) async fn codes(&self, client: &reqwest::Client) -> HashMap<String, u64> {
+        let answer = client.get(format!("{}/codes", self.address)).send().await.expect("it answers");
+        answer.json().await.expect("it answers with JSON")
     }
 
     /// Waits until so many texts are `delivered`, and that was taken in.
@@ -103,7 +120,11 @@ pub(crate) async fn run() {
             }
         });
     }
-    let router = Router::new().route("/seen", get(seen)).fallback(post(take)).with_state((counts, sender));
+    let router = Router::new()
+        .route("/seen", get(seen))
+        .route("/codes", get(codes))
+        .fallback(post(take))
+        .with_state((counts, sender));
     axum::serve(listener, router).await.expect("it serves");
 }
 
@@ -114,11 +135,19 @@ async fn seen(State((counts, _)): State<Shared>) -> Json<Value> {
     }))
 }
 
+async fn codes(State((counts, _)): State<Shared>) -> Json<HashMap<String, u64>> {
+    Json(counts.codes.lock().unwrap_or_else(PoisonError::into_inner).clone())
+}
+
 async fn take(
     State((counts, sender)): State<Shared>,
     Form(mut text): Form<HashMap<String, String>>,
 ) -> impl IntoResponse {
+    let at = micros();
     let number = counts.taken.fetch_add(1, Ordering::Relaxed);
+    if let Some(to) = text.get("To").filter(|to| to.starts_with(CODES)) {
+        counts.codes.lock().unwrap_or_else(PoisonError::into_inner).insert(to.clone(), at);
+    }
     let sid = format!("SM{number:032x}");
     let answer = (StatusCode::CREATED, Json(json!({"sid": sid, "status": "queued", "num_segments": "1"})));
     if let (Some(to), Some(url)) = (text.remove("To"), text.remove("StatusCallback")) {
