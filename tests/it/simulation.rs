@@ -1,12 +1,15 @@
-//! The whole machine under thousands of schedules: two hosts on one database, a provider with every
-//! fault, a clock that jumps, deaths and freezes at every crash point, callbacks in any order. Drawn
-//! from a seed, so that a schedule that breaks a promise can be run again alone:
+//! The machine under schedules drawn from a seed. First the protocol by itself, tens of thousands of them; then
+//! the whole machine, as many as there is time for: two hosts on one database, a provider with every
+//! fault, a clock that jumps, deaths and freezes at every crash point, callbacks in any
+//! order. A schedule that breaks a promise can be run again alone:
 //! `TIDINGS_SEED=7 cargo test --test it simulation`.
 
 mod carrier;
+mod model;
 mod world;
 
 use crate::support::{Folder, Start, postgres, repository};
+use model::Without;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,9 +18,11 @@ use tidings::render::Renderer;
 use tidings::store::Store;
 use world::World;
 
-/// So many schedules of each kind of text, or as many as there is time for on a slow machine.
-const SCHEDULES: u64 = 10_000;
-const TIME: Duration = Duration::from_secs(50);
+/// Schedules of the protocol.
+const OF_THE_PROTOCOL: u64 = 40_000;
+
+/// So long the whole machine is tried with each kind of text.
+const TIME: Duration = Duration::from_secs(30);
 
 /// What all schedules of one test share; each has people and a day of its own.
 struct Ground {
@@ -40,8 +45,8 @@ async fn run(kind: &'static str, offset: u64) {
         renderer: Renderer::load(repository(), &config.render()).unwrap(),
     });
     let began = Instant::now();
-    let only = postgres::variable("TIDINGS_SEED").map(|seed| seed.parse::<u64>().unwrap());
-    let seeds = only.map_or(offset..offset + SCHEDULES, |seed| seed..seed + 1);
+    let only = only();
+    let seeds = only.map_or(offset..u64::MAX, |seed| seed..seed + 1);
     let (mut schedules, mut sent, mut deaths, mut freezes) = (0, 0, 0, 0);
     for (day, seed) in (0..).zip(seeds) {
         let mut world = World::new(ground.clone(), &config, kind, day, seed).await;
@@ -60,6 +65,30 @@ async fn run(kind: &'static str, offset: u64) {
         began.elapsed().as_secs()
     ));
     assert!(only.is_some() || sent > 0 && deaths > 0 && freezes > 0, "nothing happened");
+}
+
+fn only() -> Option<u64> {
+    postgres::variable("TIDINGS_SEED").map(|seed| seed.parse().unwrap())
+}
+
+#[test]
+fn no_schedule_of_the_protocol_loses_or_doubles_a_text() {
+    for seed in only().map_or(0..OF_THE_PROTOCOL, |seed| seed..seed + 1) {
+        let run = model::run(seed, Without::Nothing);
+        run.unwrap_or_else(|broken| panic!("TIDINGS_SEED={seed} runs it again: {broken}"));
+    }
+}
+
+#[test]
+fn without_any_one_of_its_safeguards_the_protocol_breaks() {
+    for without in [Without::Fence, Without::SecondAbsence, Without::LookUp, Without::CallTime] {
+        let broken = (0..OF_THE_PROTOCOL).find(|seed| model::run(*seed, without).is_err());
+        assert!(broken.is_some(), "nobody would notice: {without:?}");
+        postgres::say(&format!(
+            "simulation: without {without:?}, seed {} breaks it",
+            broken.unwrap_or_default()
+        ));
+    }
 }
 
 #[tokio::test]

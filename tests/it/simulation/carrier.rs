@@ -66,7 +66,7 @@ impl Carrier {
             return None;
         }
         let place = chance.random_range(0..told.len());
-        let text = &mut told[place];
+        let text = &mut *told[place];
         let place = chance.random_range(0..text.untold.len());
         // Some are told twice.
         let status = if chance.random_bool(0.2) { text.untold[place] } else { text.untold.remove(place) };

@@ -181,7 +181,7 @@ impl World {
                 variables: if self.kind == "otp" {
                     variables.as_object().unwrap().clone()
                 } else {
-                    Default::default()
+                    serde_json::Map::new()
                 },
                 language: None,
                 send_at: None,
