@@ -279,6 +279,7 @@ impl Config {
             clinic_region: self.clinic.country.clone(),
             twenty_four_hours: self.clinic.twenty_four_hours,
             sent_before: if self.twilio.trial { crate::twilio::TRIAL_PREFIX } else { "" },
+            codes_have_domain: self.otp.domain.is_some(),
         }
     }
 

@@ -70,7 +70,7 @@ pub(crate) async fn readyz(State(api): State<Api>) -> (StatusCode, Json<Readines
         refused: api.policies.statuses().iter().filter_map(policies::not_at_work).collect(),
         locales: catalogue.locales().map(str::to_owned).collect(),
         kept: catalogue.kept().map(str::to_owned).collect(),
-        faults: catalogue.faults().iter().map(ToString::to_string).collect(),
+        faults: api.renderer.faults().iter().map(ToString::to_string).collect(),
         provider: api.providers.live.is_some() || api.providers.test.is_some(),
         webhooks_off: api.webhooks_off().await,
         fuses_blown: api.fuses_blown().await,

@@ -1,10 +1,22 @@
 //! The line that binds a code to a domain, `@clinic.example #482913`: browsers fill the code in only where
 //! it is the last line of the text, letter by letter (WICG, origin-bound one-time codes).
 
+use super::fault::Fault;
 use super::flaw::Flaw;
 use crate::domain::kind::Kind;
+use crate::domain::message::Lane;
 use crate::domain::value::{Value, ValueType};
 use std::collections::BTreeMap;
+
+/// A type for codes that cannot say the domain which the clinic has set.
+pub(super) fn unbound(kind: &Kind) -> Option<Fault> {
+    let says_code = kind.lane == Lane::Otp && kind.variables.values().any(|variable| variable.secret);
+    let says_domain = kind.variables.get("domain").is_some_and(|v| v.value_type == ValueType::Domain);
+    let text = "`otp.domain` is set: `[variables.domain]` with `type = \"domain\"` is missing here, and in the \
+                template the last line `@{{ domain }} #{{ code }}`";
+    let file = format!("templates/{}.toml", kind.name);
+    (says_code && !says_domain).then(|| Fault::whole(&file, text).by("bound-line"))
+}
 
 /// What is wrong with the last line of a text that was given a domain and a secret.
 pub(super) fn check(kind: &Kind, variables: &BTreeMap<String, Value>, text: &str) -> Option<Flaw> {

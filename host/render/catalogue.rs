@@ -92,6 +92,10 @@ impl Catalogue {
     /// `zh-Hans`, and nobody finds their language in a script they may not read.
     #[must_use]
     pub fn negotiate(&self, tag: &str) -> Option<String> {
+        // Most are asked for by their own name.
+        if self.locales.contains_key(tag) {
+            return Some(tag.to_owned());
+        }
         let locales = self.locales.iter().map(|(tag, locale)| (tag.as_str(), &locale.id));
         language::negotiate(tag, locales).map(str::to_owned)
     }
@@ -126,14 +130,14 @@ impl Catalogue {
                 Ok(draft) => {
                     let budget = budget(kind, &draft.locale);
                     let over_budget = draft.segments.parts > budget;
-                    let parts = draft.segments.parts;
-                    let text =
-                        format!("the text costs {parts} segments in `{}`, {budget} allowed", draft.locale);
                     let rendered = rendered(draft, request.language, reason.as_ref(), over_budget);
                     if !over_budget || position + 1 == chain.len() && dear.is_none() {
                         return Ok(rendered);
                     }
-                    dear.get_or_insert(rendered);
+                    let Rendered { segments, locale_sent, .. } = dear.get_or_insert(rendered);
+                    let parts = segments.parts;
+                    let text =
+                        format!("the text costs {parts} segments in `{locale_sent}`, {budget} allowed");
                     Flaw::new("over-budget", text)
                 }
                 Err(flaw) => flaw,

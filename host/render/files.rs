@@ -16,7 +16,7 @@ pub(super) type Read = Result<Source, Fault>;
 pub(super) struct Files {
     /// `<type>.j2` and `<type>.toml` by name.
     pub(super) templates: BTreeMap<String, Read>,
-    /// The `.ftl` files of each folder, by name.
+    /// The `.ftl` files of each folder, by name; a folder that cannot be read has one without a name.
     pub(super) locales: BTreeMap<String, BTreeMap<String, Read>>,
 }
 
@@ -25,13 +25,18 @@ impl Files {
     ///
     /// # Errors
     ///
-    /// A folder cannot be read. A file that cannot is a fault of its own.
+    /// One of the two folders cannot be read. A file or a locale that cannot is a fault of its own.
     pub(super) fn read(home: &Path) -> Result<Self, RenderLoadError> {
         let is_template = |path: &Path| has_extension(path, "j2") || has_extension(path, "toml");
         let templates = folder(home, "templates", is_template)?;
         let mut locales = BTreeMap::new();
         for tag in entries(&home.join("locales"), Path::is_dir)? {
-            let files = folder(home, &format!("locales/{tag}"), |path| has_extension(path, "ftl"))?;
+            let name = format!("locales/{tag}");
+            let files = folder(home, &name, |path| has_extension(path, "ftl")).unwrap_or_else(|error| {
+                let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                let text = format!("the folder cannot be read: {source}");
+                BTreeMap::from([(String::new(), Err(Fault::whole(&name, text)))])
+            });
             locales.insert(tag, files);
         }
         Ok(Self { templates, locales })

@@ -91,6 +91,9 @@ impl Catalogue {
     fn core(files: &Files, settings: &RenderSettings, last: Option<&Self>) -> Result<Self, Vec<Fault>> {
         let mut template_faults = Vec::new();
         let fresh = Arc::new(Templates::read(files, &mut template_faults));
+        if settings.codes_have_domain {
+            template_faults.extend(fresh.kinds.values().filter_map(bound_line::unbound));
+        }
         if let Some(last) = last {
             let gone = last.templates.kinds.keys().filter(|name| !fresh.kinds.contains_key(*name));
             if template_faults.is_empty() {
@@ -300,6 +303,14 @@ fn read_locale(
         faults.push(Fault::whole(&folder, text).by("language-tag"));
         return None;
     };
+    if let Some(word) = formats.nameless() {
+        let text = format!(
+            "ICU has no dates in `{tag}`: `{word}` is missing here, and all of weekday-mon to weekday-sun and \
+             month-jan to month-dec are needed"
+        );
+        faults.push(Fault::whole(&format!("{folder}/{}", words::FILE), text).by("language-tag"));
+        return None;
+    }
     (!files.is_empty())
         .then(|| Locale::new(tag, id, formats, files, formats_file).with_keywords(own_keywords))
 }
@@ -310,6 +321,9 @@ fn lost(before: &Locale, now: Option<&Locale>, read: Option<&BTreeMap<String, Re
     let Some(read) = read else {
         return vec![gone_for_now(&format!("locales/{}", before.tag))];
     };
+    if read.contains_key("") {
+        return Vec::new();
+    }
     let is_missed = |key: &str| now.is_none_or(|now| !now.has(key));
     let files = before.files.iter().chain(&before.formats_file).filter(|file| {
         let name = file.file.rsplit('/').next().unwrap_or_default();

@@ -55,7 +55,7 @@ use crate::domain::kind::TypeName;
 use crate::domain::policy::Discretion;
 use crate::domain::segments::Segments;
 use crate::domain::value::Value;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use files::Files;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -75,6 +75,8 @@ pub struct RenderSettings {
     pub twenty_four_hours: Option<bool>,
     /// What the provider puts before every text, which is counted with it.
     pub sent_before: &'static str,
+    /// Codes are bound to a domain, so that a text with a code must be able to end in it.
+    pub codes_have_domain: bool,
 }
 
 impl Default for RenderSettings {
@@ -84,6 +86,7 @@ impl Default for RenderSettings {
             clinic_region: None,
             twenty_four_hours: None,
             sent_before: "",
+            codes_have_domain: false,
         }
     }
 }
@@ -206,6 +209,8 @@ impl std::fmt::Debug for Rendered {
 #[derive(Clone, Debug)]
 pub struct Renderer {
     current: Arc<ArcSwap<Catalogue>>,
+    /// Why the last reading came to nothing.
+    unread: Arc<ArcSwapOption<Fault>>,
     source: Arc<Mutex<(PathBuf, RenderSettings)>>,
 }
 
@@ -220,6 +225,7 @@ impl Renderer {
         let catalogue = Catalogue::load(home, settings)?;
         Ok(Self {
             current: Arc::new(ArcSwap::from_pointee(catalogue)),
+            unread: Arc::default(),
             source: Arc::new(Mutex::new((home.to_owned(), settings.clone()))),
         })
     }
@@ -228,6 +234,18 @@ impl Renderer {
     #[must_use]
     pub fn snapshot(&self) -> Arc<Catalogue> {
         self.current.load_full()
+    }
+
+    /// Everything that is wrong with the files as they are now: the catalogue's faults, and a folder that
+    /// could not be read at all.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        let unread = self.unread.load();
+        unread
+            .iter()
+            .map(|fault| Fault::clone(fault))
+            .chain(self.snapshot().faults().iter().cloned())
+            .collect()
     }
 
     /// Reads the files again. What is good in them is in use when this returns, what is not keeps its
@@ -240,7 +258,10 @@ impl Renderer {
         // One at a time, or an older reading could win.
         let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
         let last = self.snapshot();
-        let files = Files::read(&source.0)?;
+        let files = Files::read(&source.0).inspect_err(|error| {
+            self.unread.store(Some(Arc::new(unread(&source.0, error))));
+        })?;
+        self.unread.store(None);
         if files == last.files {
             return Ok(None);
         }
@@ -248,5 +269,19 @@ impl Renderer {
         let catalogue = Arc::new(built.map_err(|faults| RenderLoadError::Faults(Faults(faults)))?);
         self.current.store(Arc::clone(&catalogue));
         Ok(Some(catalogue))
+    }
+}
+
+/// A folder that cannot be read, as a fault of that folder.
+fn unread(home: &Path, error: &RenderLoadError) -> Fault {
+    match error {
+        RenderLoadError::Folder { path, source } => {
+            let folder = path.strip_prefix(home).unwrap_or(path).display().to_string();
+            let text = format!("the folder cannot be read ({source}); all texts stay as they were");
+            Fault::whole(&folder, text)
+        }
+        RenderLoadError::Setting(_) | RenderLoadError::Faults(_) => {
+            Fault::whole("locales", error.to_string())
+        }
     }
 }

@@ -3,10 +3,11 @@
 
 use super::REFERENCE;
 use super::catalogue::Catalogue;
-use super::ftl::FtlFile;
-use super::words;
+use super::ftl::{self, FtlFile};
+use super::{keywords, words};
 use fluent_syntax::ast::{Entry, Expression, Message, Pattern, PatternElement, Resource};
 use fluent_syntax::{parser, serializer};
+use std::collections::BTreeMap;
 
 /// The messages of one English file that another locale lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,9 +82,18 @@ impl Catalogue {
     pub fn missing(&self, tag: Option<&str>) -> Vec<MissingFile> {
         let locale = tag.and_then(|tag| self.locales.get(tag));
         let is_wanted = |key: &str| locale.is_none_or(|locale| !locale.has(key) && !key.ends_with("-short"));
+        let heard: BTreeMap<&str, bool> = locale
+            .map(|locale| locale.keywords.lists().into_iter().map(|(list, words)| (list, !words.is_empty())))
+            .into_iter()
+            .flatten()
+            .collect();
         let files = self.english().filter(|file| locale.is_none() || name(file) != words::FILE);
+        let files = files.map(|file| (file, &is_wanted as &dyn Fn(&str) -> bool));
+        let words = self.words_to_hear();
+        let is_unheard = |list: &str| !heard.get(list).copied().unwrap_or(false);
         files
-            .filter_map(|file| {
+            .chain(words.iter().map(|file| (file, &is_unheard as &dyn Fn(&str) -> bool)))
+            .filter_map(|(file, is_wanted)| {
                 let found = entries(file).into_iter().filter(|message| is_wanted(&message.id.name));
                 let written: Vec<String> = found
                     .map(|message| serializer::serialize(&Resource { body: vec![Entry::Message(message)] }))
@@ -98,9 +108,10 @@ impl Catalogue {
     #[must_use]
     pub fn pseudo(&self, kind: Pseudo) -> Vec<(String, String)> {
         self.english()
+            .chain(&self.words_to_hear())
             .map(|file| {
                 let mut body: Vec<Entry<String>> = entries(file).into_iter().map(Entry::Message).collect();
-                if name(file) != words::FILE {
+                if ![words::FILE, keywords::FILE].contains(&name(file)) {
                     for entry in &mut body {
                         let Entry::Message(Message { value: Some(value), .. }) = entry else { continue };
                         change(value, kind);
@@ -109,6 +120,12 @@ impl Catalogue {
                 (name(file).to_owned(), serializer::serialize(&Resource { body }))
             })
             .collect()
+    }
+
+    /// The file with the words that readers of English send.
+    fn words_to_hear(&self) -> Option<FtlFile> {
+        let read = self.files.locales.get(REFERENCE)?.get(keywords::FILE)?;
+        ftl::parse(read.as_ref().ok()?).ok()
     }
 
     fn english(&self) -> impl Iterator<Item = &FtlFile> {

@@ -106,6 +106,15 @@ pub(super) fn read(file: &FtlFile, faults: &mut Vec<Fault>) -> Words {
 }
 
 impl Words {
+    /// The first day or month that the locale has no word for.
+    pub(super) fn unnamed(&self) -> Option<String> {
+        let lacks = |names: &[&str], words: &[Option<String>], kind| {
+            let nth = words.iter().position(Option::is_none)?;
+            Some(format!("{kind}-{}", names[nth]))
+        };
+        lacks(&WEEKDAYS, &self.weekdays, "weekday").or_else(|| lacks(&MONTHS, &self.months, "month"))
+    }
+
     fn take(&mut self, key: &str, pattern: Pattern) -> Result<(), String> {
         let allowed: &[&str] = match key.split_once('-') {
             None if key == "sp" => {

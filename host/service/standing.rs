@@ -22,7 +22,7 @@ impl Host {
             oldest_due: Lane::ALL.map(|lane| (lane.name(), waited(lane).unwrap_or_default())).into(),
             paused: self.is_stopped(),
             policies: self.policies.all().len(),
-            faults: self.renderer.snapshot().faults().len(),
+            faults: self.renderer.faults().len(),
         })
     }
 }

@@ -86,11 +86,34 @@ pub(crate) fn print() {
     );
     let others = f64::from(u32::try_from(locales - 1).unwrap_or(1));
     println!("reading one locale more        {:>8.0} us", (all - one) / others);
+    println!("reading all again after an edit {:>7.0} us", reload(&home.join("house"), &settings));
     let catalogue = Renderer::load(repository, &settings).expect("a sound home").snapshot();
     let began = Instant::now();
     let findings = catalogue.report(None).len();
     println!("linting all, a year of dates   {:>8} ms, {findings} findings", began.elapsed().as_millis());
     std::fs::remove_dir_all(home).ok();
+}
+
+/// What a running host does when a comment was added to each language.
+fn reload(house: &Path, settings: &RenderSettings) -> f64 {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    super::host::copy(&repository.join("templates"), &house.join("templates"));
+    super::host::copy(&repository.join("locales"), &house.join("locales"));
+    let renderer = Renderer::load(house, settings).expect("a sound home");
+    let tags: Vec<String> = renderer.snapshot().locales().map(str::to_owned).collect();
+    let mut took = 0.0;
+    for nth in 0..LOADS {
+        for tag in &tags {
+            let file = house.join("locales").join(tag).join("common.ftl");
+            let text = std::fs::read_to_string(&file).expect("a file");
+            std::fs::write(&file, format!("{text}# {nth}\n")).expect("a place for files");
+        }
+        let began = Instant::now();
+        let catalogue = renderer.reload().expect("a sound home").expect("an edit");
+        took += began.elapsed().as_secs_f64();
+        assert!(catalogue.faults().is_empty());
+    }
+    took * 1e6 / f64::from(LOADS)
 }
 
 fn renders(catalogue: &Catalogue, variables: &BTreeMap<String, Value>, times: u32) {

@@ -37,6 +37,7 @@ mod simulation;
 mod startup;
 mod store;
 mod tools;
+mod translating;
 mod usage;
 mod webhooks;
 mod words;

@@ -1,6 +1,6 @@
 //! Words that translators change while the host runs.
 
-use super::support::{ANA, Start};
+use super::support::{ANA, Start, TestHost};
 use crate::for_each_database;
 use serde_json::json;
 use std::fs;
@@ -31,6 +31,19 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// A text to somebody new, because nobody gets many in a day.
+async fn goes_out_in_spanish(host: &TestHost, n: usize) {
+    let to = json!({"id": format!("person-{n}"), "phone": format!("+120255501{n:02}"), "language": "es"});
+    let id = host.message(json!({"type": "prescription-ready", "to": to})).await;
+    host.run().await;
+    let story = host.story(&id).await;
+    assert_eq!(
+        (&story["state"], &story["text"]["locale_sent"]),
+        (&json!("delivered"), &json!("es")),
+        "{story}"
+    );
+}
+
 fn ready(language: &str) -> serde_json::Value {
     json!({"type": "prescription-ready", "to": {"id": "ana", "phone": ANA, "language": language}})
 }
@@ -58,6 +71,48 @@ for_each_database! {
         let fault = readiness["faults"][0].as_str().unwrap();
         assert!(fault.starts_with("locales/es/prescriptions.ftl:3:25: $clinica does not exist"), "{fault}");
         assert!(fault.ends_with('^'), "{fault}");
+    }
+
+    async fn no_broken_file_stops_a_text(start: Start) {
+        let (start, home) = editable(start);
+        let host = start.host().await;
+        let file = home.join(FILE);
+        let sound = fs::read(&file).unwrap();
+        let utf16 = [0xFF, 0xFE].into_iter().chain("x = y".encode_utf16().flat_map(u16::to_le_bytes)).collect();
+        let text = String::from_utf8(sound.clone()).unwrap();
+        let marked = format!("\u{FEFF}{}", text.replace('\n', "\r\n")).into_bytes();
+        // What is written, and whether Spanish stays as it was because of it.
+        let cases = [
+            (true, text[..text.rfind("{ $").unwrap() + 4].as_bytes().to_vec()),
+            (true, Vec::new()),
+            (true, utf16),
+            (true, [sound.clone(), vec![b'#'; 300 * 1024]].concat()),
+            (true, format!("x = {}", "{".repeat(5000)).into_bytes()),
+            (false, marked),
+            (false, sound.clone()),
+        ];
+        for (n, (told, written)) in cases.into_iter().enumerate() {
+            fs::write(&file, written).unwrap();
+            host.host.reload_words().await;
+            assert_eq!(host.get("/readyz").await["kept"], if told { json!(["es"]) } else { json!([]) });
+            goes_out_in_spanish(&host, n).await;
+        }
+        let elsewhere = home.join("locales/es/recetas.ftl");
+        fs::rename(&file, &elsewhere).unwrap();
+        host.host.reload_words().await;
+        assert_eq!(host.get("/readyz").await["faults"], json!([]));
+        goes_out_in_spanish(&host, 20).await;
+        fs::remove_file(&elsewhere).unwrap();
+        host.host.reload_words().await;
+        goes_out_in_spanish(&host, 21).await;
+        // Not even a home without words.
+        fs::rename(home.join("locales"), home.join("aside")).unwrap();
+        host.host.reload_words().await;
+        let readiness = host.get("/readyz").await;
+        let told = readiness["faults"][0].as_str().unwrap();
+        assert!(told.starts_with("locales: the folder cannot be read (No such file"), "{told}");
+        assert_eq!(readiness["ready"], json!(true));
+        goes_out_in_spanish(&host, 22).await;
     }
 
     async fn a_story_says_which_language_was_asked_for_and_why_another_was_sent(start: Start) {

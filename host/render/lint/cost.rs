@@ -144,8 +144,8 @@ impl Calendar {
         year
     }
 
-    /// Days and hours that change the alphabet, and with it the price, of a text that is cheap on
-    /// others.
+    /// Days and hours whose letters make a text dearer than it is on others, with the sample that pays
+    /// the most for them.
     fn dear_words(
         &self,
         catalogue: &Catalogue,
@@ -156,39 +156,70 @@ impl Calendar {
         let cheap_day = self.days.iter().find(|case| case.letter.is_none());
         let cheap_hour = self.hours.iter().find(|case| case.letter.is_none());
         let (Some(day), Some(hour)) = (cheap_day, cheap_hour) else { return Vec::new() };
-        if times(kind).next().is_none() {
+        let (dear_days, dear_hours) = (dear(&self.days), dear(&self.hours));
+        if times(kind).next().is_none() || dear_days.is_empty() && dear_hours.is_empty() {
             return Vec::new();
         }
-        let count = |day: NaiveDate, hour: NaiveTime| {
-            segments_of(catalogue, locale, kind, Discretion::Standard, 0, day.and_time(hour))
-        };
-        let Some(cheap) = count(day.first, hour.first).filter(|s| s.encoding == Encoding::Gsm7) else {
-            return Vec::new();
-        };
-        let days = self.days.iter().filter_map(|case| Some((case, count(case.first, hour.first)?)));
-        let days = days.filter_map(|(case, s)| Some((case.letter.clone()?, case.count, s)));
-        let hours = self.hours.iter().filter_map(|case| Some((case, count(day.first, case.first)?)));
-        let hours = hours.filter_map(|(case, s)| Some((case.letter.clone()?, case.count, s)));
-        let mut found = Vec::new();
-        for (cases, all) in [(days.collect::<Vec<_>>(), "365 days"), (hours.collect(), "24 hours")] {
-            // One line for each word: `sáb` is the same on each of its 52 days.
-            let mut words: BTreeMap<(char, String), (u32, u32)> = BTreeMap::new();
-            for (letter, count, segments) in
-                cases.into_iter().filter(|(_, _, s)| s.encoding != cheap.encoding)
-            {
-                let entry = words.entry(letter).or_default();
-                *entry = (entry.0 + count, entry.1.max(segments.parts));
+        // One line for each word: `sáb` is the same on each of its 52 days.
+        let mut words: BTreeMap<&(char, String), Dear> = BTreeMap::new();
+        for (discretion, nth) in DISCRETIONS.into_iter().flat_map(|d| (0..samples(kind)).map(move |n| (d, n)))
+        {
+            let count = |day: NaiveDate, hour: NaiveTime| {
+                segments_of(catalogue, locale, kind, discretion, nth, day.and_time(hour))
+            };
+            let Some(cheap) = count(day.first, hour.first).filter(|s| s.encoding == Encoding::Gsm7) else {
+                continue;
+            };
+            let days = dear_days
+                .iter()
+                .map(|(word, case)| (*word, case.count, "365 days", count(case.first, hour.first)));
+            let hours = dear_hours
+                .iter()
+                .map(|(word, case)| (*word, case.count, "24 hours", count(day.first, case.first)));
+            let mut of_sample: BTreeMap<&(char, String), Dear> = BTreeMap::new();
+            for (word, moments, all, segments) in days.chain(hours) {
+                let Some(parts) = segments.map(|s| s.parts).filter(|parts| *parts > cheap.parts) else {
+                    continue;
+                };
+                let dear =
+                    of_sample.entry(word).or_insert(Dear { parts, cheap: cheap.parts, moments: 0, all });
+                dear.moments += moments;
+                dear.parts = dear.parts.max(parts);
             }
-            for ((letter, word), (count, parts)) in words {
-                let text = format!(
-                    "{count} of {all} make {} UCS-2, {parts} segments instead of {}, because of `{letter}` in `{word}`",
-                    kind.name, cheap.parts
-                );
-                found.push(at_word(locale, &word, keys, text).warn("dear-date"));
+            for (word, dear) in of_sample {
+                let known = words.entry(word).or_insert(dear);
+                if (dear.parts - dear.cheap, dear.moments) > (known.parts - known.cheap, known.moments) {
+                    *known = dear;
+                }
             }
         }
-        found
+        let found = words.into_iter().map(|((letter, word), dear)| {
+            let Dear { parts, cheap, moments, all } = dear;
+            let fault = at_word(locale, word, keys, String::new());
+            let message = format!(
+                "{moments} of {all} cost {parts} segments because of `{letter}` in `{word}`, line {}: {} costs {cheap} on the others",
+                fault.line, kind.name
+            );
+            Fault { message, ..fault }.warn("dear-date")
+        });
+        found.collect()
     }
+}
+
+/// What one word does to the price of a text.
+#[derive(Clone, Copy)]
+struct Dear {
+    parts: u32,
+    /// Without the word.
+    cheap: u32,
+    /// On how many days, or at how many hours.
+    moments: u32,
+    all: &'static str,
+}
+
+/// The cases with a letter outside GSM-7, and the word it is in.
+fn dear<T>(cases: &[Case<T>]) -> Vec<(&(char, String), &Case<T>)> {
+    cases.iter().filter_map(|case| Some((case.letter.as_ref()?, case))).collect()
 }
 
 /// UCS-2 before GSM-7, then by length.

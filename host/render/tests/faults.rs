@@ -24,6 +24,32 @@ fn a_template_cannot_use_what_its_type_does_not_declare() {
 }
 
 #[test]
+fn a_code_that_cannot_be_bound_to_the_clinics_domain_is_refused() {
+    let declared = "[variables.domain]\ntype = \"domain\"\n";
+    let home = |variables: &str, template: &str| {
+        let otp = VISIT.replace("scope = \"tests\"", "scope = \"tests\"\nlane = \"otp\"");
+        Home::new()
+            .with("templates/visit.toml", format!("{otp}{variables}"))
+            .with("templates/visit.j2", format!("{{{{ t(\"visit\", name=name, at=at) }}}}{template}"))
+    };
+    let bound = RenderSettings { codes_have_domain: true, ..american() };
+    let faults = |home: &Home| match Renderer::load(&home.0, &bound) {
+        Err(RenderLoadError::Faults(faults)) => faults.to_string(),
+        other => format!("{other:?}"),
+    };
+    let last = "{% if domain and code %}\n@{{ domain }} #{{ code }}{% endif %}";
+    assert!(faults(&home("", "")).starts_with("templates/visit.toml: `otp.domain` is set"));
+    assert!(faults(&home(declared, "")).contains("the last line must be `@`"));
+    assert!(
+        faults(&home(declared, &format!("{last}{{{{ sp }}}}{{{{ t(\"visit\", name=name, at=at) }}}}")))
+            .contains("the last line")
+    );
+    assert!(Renderer::load(&home(declared, last).0, &bound).is_ok());
+    // A clinic without a domain need not know of it.
+    assert!(Renderer::load(&home("", "").0, &american()).is_ok());
+}
+
+#[test]
 fn a_syntax_error_in_a_template_has_a_place() {
     let fault =
         Home::new().with("templates/visit.j2", "{% if name %}\n{{ t(\"visit\" name) }}").faults().remove(0);

@@ -114,6 +114,32 @@ fn a_file_that_vanishes_takes_no_text_with_it() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_read_is_told_as_long_as_it_cannot() {
+    let home = home();
+    let renderer = home.load();
+    let (folder, aside) = (home.0.join("locales"), home.0.join("aside"));
+    std::fs::rename(&folder, &aside).unwrap();
+    std::fs::write(&folder, "a file in the place of the folder").unwrap();
+    assert!(renderer.reload().is_err());
+    let told = Faults(renderer.faults()).to_string();
+    assert!(
+        told.starts_with("locales: the folder cannot be read (") && told.contains("stay as they were"),
+        "{told}"
+    );
+    assert_eq!(said(&renderer, "es"), "Hola Ana, 7 mar. Hasta luego.");
+    std::fs::remove_file(&folder).unwrap();
+    std::fs::rename(&aside, &folder).unwrap();
+    assert!(renderer.reload().unwrap().is_none() && renderer.faults().is_empty());
+    // One locale's folder is that locale's trouble.
+    let mut files = Files::read(&home.0).unwrap();
+    let closed = Fault::whole("locales/es", "the folder cannot be read: permission denied");
+    files.locales.insert("es".to_owned(), BTreeMap::from([(String::new(), Err(closed.clone()))]));
+    let catalogue = Catalogue::build(files, &american(), Some(&renderer.snapshot())).unwrap();
+    assert_eq!((catalogue.faults(), catalogue.kept().collect::<Vec<_>>()), (&[closed][..], vec!["es"]));
+    assert_eq!(Ask::new("visit", "es").of(&catalogue, &ana()).unwrap().locale_sent, "es");
+}
+
+#[test]
 fn a_file_that_is_renamed_or_split_is_not_missed() {
     let home = home();
     let renderer = home.load();

@@ -1,4 +1,23 @@
-//! The traps of the libraries below, one promise each.
+//! The traps of the libraries below, one promise each:
+//!
+//! 1. ICU writes a narrow space into the time: `the_time_of_day_does_not_change_the_alphabet`.
+//! 2. The price depends on the date: `lint::a_year_of_dates_is_counted_and_the_word_to_blame_is_shown`,
+//!    `bundled::a_reminder_to_ordinary_names_is_one_segment_on_every_day_of_the_year_wherever_the_alphabet_allows`.
+//! 3. Fluent fails in silence: `what_fluent_would_send_in_silence_is_found_when_the_file_is_read`,
+//!    `what_only_shows_while_rendering_makes_the_text_unusable`.
+//! 4. Translators' tools do not look at variables: the same, and `faults::a_bad_file_in_another_language_is_left_out_and_reported`.
+//! 5. ICU's formatters, and 6. Fluent's bundles, are for one thread: `many_threads_share_one_catalogue`.
+//! 7. A panic poisons a bundle for ever: `a_panic_in_a_message_costs_one_text_and_no_more`.
+//! 8. A nested file ends the process: `faults::no_file_is_nested_so_deeply_that_it_ends_the_process`.
+//! 9. A byte order mark loses the first message: `marks_and_line_ends_of_windows_lose_no_message`.
+//! 10. Fluent's plural rules are older than ICU's: `lint::plural_categories_are_those_of_the_language`.
+//! 11. An object is false in a condition: `an_amount_or_a_time_that_is_there_is_true_in_a_condition`,
+//!     `a_template_prints_nothing_but_texts_and_whole_numbers`.
+//! 12. The engine reads templates again by itself: `a_file_that_changes_on_disk_changes_nothing_in_a_catalogue`.
+//! 13. The locale chooses the calendar: `dates_are_gregorian_with_latin_digits_everywhere`.
+//! 14. A language without data is written as `M03 7, Sat`: `a_language_whose_days_nobody_can_name_is_not_sent`,
+//!     `a_locale_may_say_its_own_days_and_months`; `tl` is `fil`: `language::tests`.
+//! 15. An accent changes the meaning: `accents_are_kept_whatever_they_cost`.
 
 use super::super::formats::{Formats, Style};
 use super::super::ftl;
@@ -42,10 +61,29 @@ fn dates_are_gregorian_with_latin_digits_everywhere() {
     }
 }
 
+/// All days and months of a language that ICU has no dates in.
+fn haitian() -> String {
+    let days = [
+        ("mon", "len"),
+        ("tue", "mad"),
+        ("wed", "mek"),
+        ("thu", "jed"),
+        ("fri", "van"),
+        ("sat", "sam"),
+        ("sun", "dim"),
+    ];
+    let months = [
+        "jan jan", "feb fev", "mar mas", "apr avr", "may me", "jun jen", "jul jiy", "aug out", "sep sep",
+        "oct okt", "nov nov", "dec des",
+    ];
+    let days = days.map(|(day, word)| format!("weekday-{day} = {word}\n"));
+    let months = months.map(|month| format!("month-{}\n", month.replace(' ', " = ")));
+    days.concat() + &months.concat() + "pattern-day = { $weekday } { $day } { $month }\n"
+}
+
 #[test]
 fn a_locale_may_say_its_own_days_and_months() {
-    let haitian = "sp = { \" \" }\nweekday-sat = sam\nmonth-mar = mas\n\
-                   pattern-day = { $weekday } { $day } { $month }\nmoney-usd = { $amount } dola";
+    let haitian = haitian() + "sp = { \" \" }\nmoney-usd = { $amount } dola";
     let home = Home::new()
         .with(
             "templates/visit.j2",
@@ -60,6 +98,25 @@ fn a_locale_may_say_its_own_days_and_months() {
     let text = |language| Ask::new("visit", language).of(&catalogue, &variables).unwrap().text;
     assert_eq!(text("ht"), "Jou sam 7 mas. 1,250.50 dola.");
     assert_eq!(text("en"), "On Sat, Mar 7. 1,250.50 USD.");
+}
+
+#[test]
+fn a_language_whose_days_nobody_can_name_is_not_sent() {
+    let words = "visit = { $name }: { DATETIME($at, style: \"day\") }.";
+    let home = Home::new().with("locales/ht/visits.ftl", words);
+    let catalogue = home.load().snapshot();
+    let fault = &catalogue.faults()[0];
+    assert!(
+        fault.file == "locales/ht/formats.ftl" && fault.message.contains("`weekday-mon` is missing"),
+        "{fault}"
+    );
+    assert_eq!(visit(&home, "ht").locale_sent, "en");
+    // One month is enough to be wrong on thirty days.
+    let named = haitian();
+    let home = home.with("locales/ht/formats.ftl", named.replace("month-dec = des\n", ""));
+    assert!(home.load().snapshot().faults()[0].message.contains("`month-dec` is missing"));
+    let home = home.with("locales/ht/formats.ftl", named);
+    assert_eq!(visit(&home, "ht").text, "Ana: sam 7 mas.");
 }
 
 #[test]
