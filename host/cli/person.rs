@@ -49,8 +49,10 @@ impl Person {
     ) -> Result<(), CliError> {
         let home = Home::open(home, environment)?;
         let store = home.store().await?;
+        let progress = super::progress::counter("reading");
         let known =
             service::export(&store, &self.recipient).await.map_err(|error| self.failed("exported", error))?;
+        progress.finish_and_clear();
         super::audit::note(&store, "export", &self.recipient).await?;
         println!("{known:#}");
         Ok(())

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 /// Page by page: a person has few messages, a clinic has many people.
 const PAGE: u32 = 200;
 
-/// A person with preferences, consents, messages with their texts, and replies.
+/// A person with preferences, consents, messages with their texts, links and costs, replies, requests, and
+/// one-time codes without the codes.
 ///
 /// # Errors
 ///
@@ -19,8 +20,10 @@ pub async fn export(store: &Store, id: &str) -> Result<Value, PersonError> {
     if tx.is_erased(id).await? {
         return Err(PersonError::Unknown);
     }
-    let consents = tx.consents_of(id, person.phone.as_ref()).await?;
+    let consents = tx.consent_lines(id, person.phone.as_ref()).await?;
     let replies = tx.replies_of(id).await?;
+    let requests = tx.requests_of(id).await?;
+    let challenges = tx.challenges_of(id, person.phone.as_ref()).await?;
     drop(tx);
     let mut messages = Vec::new();
     for test in [false, true] {
@@ -39,11 +42,23 @@ pub async fn export(store: &Store, id: &str) -> Result<Value, PersonError> {
             "updated_at": person.updated_at,
         },
         "consents": consents.iter().map(|line| json!({
-            "choice": line.choice, "source": line.source, "at": line.at,
+            "choice": line.standing.choice.name(), "scope": line.standing.scope.to_string(),
+            "binds": line.standing.binds.name(), "source": line.standing.source.name(), "at": line.standing.at,
+            "phone": line.phone.as_ref().map(PhoneNumber::e164), "wording": line.wording,
+            "evidence": line.evidence, "by": line.by,
         })).collect::<Vec<_>>(),
         "messages": messages,
         "replies": replies.iter().map(|reply| json!({
             "text": reply.text, "meaning": reply.meaning, "received_at": reply.received_at,
+        })).collect::<Vec<_>>(),
+        "requests": requests.iter().map(|request| json!({
+            "name": request.name, "subject": {"type": request.subject_type, "id": request.subject_id},
+            "test": request.test, "at": request.at,
+        })).collect::<Vec<_>>(),
+        "one_time_codes": challenges.iter().map(|challenge| json!({
+            "purpose": challenge.purpose, "test": challenge.test, "ended": challenge.ended,
+            "checks": challenge.checks, "sends": challenge.sends, "created_at": challenge.created_at,
+            "expires_at": challenge.expires_at,
         })).collect::<Vec<_>>(),
     }))
 }
@@ -58,6 +73,8 @@ async fn messages_of(store: &Store, id: &str, test: bool) -> Result<Vec<Value>, 
         filter.after = page.messages.last().map(|message| (message.created_at, message.id.0));
         for message in page.messages {
             let opened = tx.open_message(message.id).await?;
+            let links = tx.links_of(message.id).await?;
+            let figures = message.text.as_ref();
             found.push(json!({
                 "id": message.id,
                 "type": message.kind,
@@ -70,6 +87,14 @@ async fn messages_of(store: &Store, id: &str, test: bool) -> Result<Vec<Value>, 
                 "phone": opened.phone.as_ref().map(PhoneNumber::e164),
                 "text": opened.text,
                 "variables": opened.payload.map(|payload| payload.variables),
+                "language": figures.map(|text| &text.locale_sent),
+                "segments": figures.map(|text| text.segments),
+                "estimated_cost_micros": figures.map(|text| text.cost_micros),
+                "sent_at": message.sent_at,
+                "delivered_at": message.delivered_at,
+                "links": links.iter().map(|(expires_at, opened_at)| json!({
+                    "expires_at": expires_at, "opened_at": opened_at,
+                })).collect::<Vec<_>>(),
             }));
         }
         if !page.more {

@@ -63,7 +63,7 @@ pub use limits::{Counted, Refusal, TrafficScope};
 pub use links::{Link, NewLink};
 pub use messages::{Opened, Payload};
 pub use moves::{Change, Move};
-pub use person_file::{KeptConsent, KeptReply};
+pub use person_file::{KeptChallenge, KeptReply, KeptRequest};
 pub use provider_events::{ProviderEvent, ProviderEventSource};
 pub use questions::OpenQuestion;
 pub use redactions::Redaction;

@@ -1,6 +1,7 @@
 //! What is known of one person, for whoever has a right to it.
 
 use super::{Result, StoreError, Tx, moment, on};
+use crate::domain::phone::PhoneNumber;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -13,20 +14,40 @@ pub struct KeptReply {
     pub received_at: DateTime<Utc>,
 }
 
-/// A line of the consent ledger about them.
+/// What they asked the clinic's system for.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "as in the table")]
-pub struct KeptConsent {
-    pub choice: String,
-    pub source: String,
+pub struct KeptRequest {
+    pub name: String,
+    pub subject_type: String,
+    pub subject_id: String,
+    pub test: bool,
     pub at: DateTime<Utc>,
+}
+
+/// A one-time code of theirs, without the code: that is stored nowhere.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "as in the table")]
+pub struct KeptChallenge {
+    pub purpose: String,
+    pub test: bool,
+    pub ended: Option<String>,
+    pub checks: i64,
+    pub sends: i64,
+    pub created_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
 }
 
 const REPLIES: &str = "SELECT id, text_sealed, meaning, received_at FROM replies
     WHERE recipient_id = $1 ORDER BY received_at, id";
 
-const CONSENTS: &str = "SELECT choice, source, at FROM consents
-    WHERE recipient_id = $1 OR phone_hash = $2 ORDER BY at, id";
+const REQUESTS: &str = "SELECT name, subject_type, subject_id, test, at FROM requests
+    WHERE recipient_id = $1 ORDER BY at, id";
+
+const CHALLENGES: &str = "SELECT purpose, test, ended, checks, sends, created_at, expires_at FROM challenges
+    WHERE recipient_id = $1 OR phone_hash = $2 ORDER BY created_at, id";
+
+type ChallengeRow = (String, bool, Option<String>, i64, i64, i64, i64);
 
 impl Tx {
     /// What a person wrote, the oldest first.
@@ -52,23 +73,38 @@ impl Tx {
         Ok(replies)
     }
 
-    /// What a person and their phone agreed to, the oldest first.
+    /// What a person asked for by their replies, the oldest first.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn consents_of(
+    pub async fn requests_of(&mut self, recipient: &str) -> Result<Vec<KeptRequest>> {
+        let rows: Vec<(String, String, String, bool, i64)> =
+            on!(self, |db| sqlx::query_as(REQUESTS).bind(recipient).fetch_all(db).await)?;
+        let requests = rows.into_iter().map(|(name, subject_type, subject_id, test, at)| {
+            Ok(KeptRequest { name, subject_type, subject_id, test, at: moment(at, "requests", recipient)? })
+        });
+        requests.collect()
+    }
+
+    /// The one-time codes of a person and their phone, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn challenges_of(
         &mut self,
         recipient: &str,
-        phone: Option<&crate::domain::phone::PhoneNumber>,
-    ) -> Result<Vec<KeptConsent>> {
+        phone: Option<&PhoneNumber>,
+    ) -> Result<Vec<KeptChallenge>> {
         let hash = phone.map(|phone| self.phone_hash(phone));
-        let rows: Vec<(String, String, i64)> =
-            on!(self, |db| sqlx::query_as(CONSENTS).bind(recipient).bind(hash).fetch_all(db).await)?;
-        rows.into_iter()
-            .map(|(choice, source, at)| {
-                Ok(KeptConsent { choice, source, at: moment(at, "consents", recipient)? })
-            })
-            .collect()
+        let rows: Vec<ChallengeRow> =
+            on!(self, |db| sqlx::query_as(CHALLENGES).bind(recipient).bind(hash).fetch_all(db).await)?;
+        let at = |millis| moment(millis, "challenges", recipient);
+        let challenges = rows.into_iter().map(|(purpose, test, ended, checks, sends, created, expires)| {
+            let (created_at, expires_at) = (at(created)?, at(expires)?);
+            Ok(KeptChallenge { purpose, test, ended, checks, sends, created_at, expires_at })
+        });
+        challenges.collect()
     }
 }

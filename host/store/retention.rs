@@ -15,7 +15,7 @@ pub struct Cutoffs {
     pub phones: DateTime<Utc>,
     /// Inputs and answers of policies.
     pub decisions: DateTime<Utc>,
-    /// Messages, events and all that belongs to them.
+    /// Messages, events, replies and all that belongs to them.
     pub messages: DateTime<Utc>,
 }
 
@@ -69,10 +69,14 @@ const REMOVE: [&str; 6] = [
     "DELETE FROM messages WHERE id = $1",
 ];
 
+/// Nothing more is told of a message that is gone.
+const REMOVE_SEQUENCE: &str =
+    "DELETE FROM webhook_sequences WHERE subject_type = 'message' AND subject_id = $1";
+
 /// Takes a moment and forgets at the most so many rows that are older.
 type Step = (&'static str, fn(&Cutoffs) -> DateTime<Utc>);
 
-const SMALL: [Step; 6] = [
+const SMALL: [Step; 10] = [
     (
         "UPDATE replies SET text_sealed = NULL WHERE id IN
             (SELECT id FROM replies WHERE text_sealed IS NOT NULL AND received_at < $1 LIMIT $2)",
@@ -100,6 +104,27 @@ const SMALL: [Step; 6] = [
         "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE received_at < $1 AND state <> 'accepted'
             AND NOT EXISTS (SELECT 1 FROM messages WHERE event_id = events.id)
             AND NOT EXISTS (SELECT 1 FROM decisions WHERE event_id = events.id) LIMIT $2)",
+        |cutoffs| cutoffs.messages,
+    ),
+    (
+        "DELETE FROM questions WHERE id IN (SELECT questions.id FROM questions
+            JOIN replies ON replies.id = questions.reply_id WHERE replies.received_at < $1 LIMIT $2)",
+        |cutoffs| cutoffs.messages,
+    ),
+    (
+        "DELETE FROM requests WHERE id IN (SELECT requests.id FROM requests
+            JOIN replies ON replies.id = requests.reply_id WHERE replies.received_at < $1 LIMIT $2)",
+        |cutoffs| cutoffs.messages,
+    ),
+    (
+        "DELETE FROM replies WHERE id IN (SELECT id FROM replies WHERE received_at < $1
+            AND NOT EXISTS (SELECT 1 FROM questions WHERE reply_id = replies.id)
+            AND NOT EXISTS (SELECT 1 FROM requests WHERE reply_id = replies.id) LIMIT $2)",
+        |cutoffs| cutoffs.messages,
+    ),
+    (
+        "DELETE FROM redactions WHERE sid IN
+            (SELECT sid FROM redactions WHERE settled_at IS NOT NULL AND settled_at < $1 LIMIT $2)",
         |cutoffs| cutoffs.messages,
     ),
     (
@@ -175,6 +200,8 @@ impl Tx {
             for text in REMOVE {
                 on!(self, |db| sqlx::query(text).bind(id).execute(db).await.map(drop))?;
             }
+            let id = id.to_string();
+            on!(self, |db| sqlx::query(REMOVE_SEQUENCE).bind(&id).execute(db).await.map(drop))?;
         }
         Ok(())
     }

@@ -50,3 +50,7 @@ CREATE TABLE audit (
 -- What is over its time is found by its age.
 CREATE INDEX events_by_age ON events (received_at);
 CREATE INDEX replies_of_message ON replies (message_id) WHERE message_id IS NOT NULL;
+-- What goes with what is over its time is found by that.
+CREATE INDEX questions_of_reply ON questions (reply_id);
+CREATE INDEX webhook_events_of_message ON webhook_events (message_id) WHERE message_id IS NOT NULL;
+CREATE INDEX webhook_events_of_reply ON webhook_events (reply_id) WHERE reply_id IS NOT NULL;

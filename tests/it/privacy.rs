@@ -25,6 +25,20 @@ async fn forget(host: &TestHost) {
     host.host.forget_what_is_over(Duration::ZERO).await.unwrap();
 }
 
+/// So many rows are in a table.
+async fn rows(host: &TestHost, table: &str) -> i64 {
+    let count = format!("SELECT COUNT(*) FROM {table}");
+    let count = sqlx::AssertSqlSafe(count);
+    if let Some(url) = &host.start.database_url {
+        let pool = sqlx::PgPool::connect(url).await.unwrap();
+        sqlx::query_scalar(count).fetch_one(&pool).await.unwrap()
+    } else {
+        let path = host.start.folder.path().join("tidings.db");
+        let pool = sqlx::SqlitePool::connect(path.to_str().unwrap()).await.unwrap();
+        sqlx::query_scalar(count).fetch_one(&pool).await.unwrap()
+    }
+}
+
 for_each_database! {
     async fn variables_texts_phones_and_at_last_the_message_are_forgotten_in_their_time(start: Start) {
         let host = start.host().await;
@@ -84,8 +98,80 @@ for_each_database! {
         assert!(texts.clone().any(|text| text.starts_with("Lakeside Clinic")), "{known:#}");
         assert_eq!(word(&items(&known["consents"])[0], "choice"), "opt_out");
         assert_eq!(word(&items(&known["replies"])[0], "text"), "STOP");
+        assert_eq!(known["consents"][0]["phone"], ANA);
+        let sent = items(&known["messages"]).iter().find(|message| message["text"].is_string()).unwrap();
+        assert_eq!((&sent["language"], &sent["segments"], &sent["estimated_cost_micros"]), (&json!("es"), &json!(1), &json!(7500)));
         host.request("DELETE", ANA_AT, None).await;
         assert!(service::export(&host.host.store, "ana").await.is_err());
+    }
+
+    async fn an_export_has_requests_codes_without_the_codes_and_links(start: Start) {
+        let mut start = start;
+        start.config.links.hosts = vec!["*.lakeside.example".to_owned()];
+        let host = start.host().await;
+        host.event(booked(1, "2026-12-03T19:30:00Z")).await;
+        host.run().await;
+        host.message(json!({"type": "payment-reminder", "to": {"id": "ana"}, "variables":
+            {"amount": {"amount": "25.50", "currency": "USD"}, "url": "https://pay.lakeside.example/i/77"}})).await;
+        host.post("/api/v1/otp", json!({"phone": ANA, "purpose": "LOGIN"})).await;
+        host.run().await;
+        // The reminder of the day before asks for an answer.
+        host.clock.set(at("2026-12-02T19:30:00Z"));
+        host.run_after(TimeDelta::zero()).await;
+        host.clock.advance(TimeDelta::seconds(1));
+        host.sandbox.reply(ANA, None, "Sí").await.unwrap();
+        host.run().await;
+        let known = service::export(&host.host.store, "ana").await.unwrap();
+        assert_eq!(known["requests"][0]["name"], "confirm", "{known:#}");
+        assert_eq!(known["requests"][0]["subject"], json!({"type": "appointment", "id": "9"}));
+        let code = &known["one_time_codes"][0];
+        assert_eq!((&code["purpose"], &code["sends"], code["code"].is_null()), (&json!("LOGIN"), &json!(1), true), "{known:#}");
+        assert!(items(&known["messages"]).iter().any(|message| !items(&message["links"]).is_empty()), "{known:#}");
+        let texts = host.texts_to(ANA);
+        let sent = texts.iter().find_map(|text| text.split(|c: char| !c.is_ascii_digit()).find(|digits| digits.len() == 6));
+        assert!(sent.is_some_and(|code| !known.to_string().contains(code)), "{texts:?}");
+    }
+
+    async fn what_hangs_on_a_message_goes_with_it_and_counts_stay(start: Start) {
+        let mut start = start;
+        start.config.links.hosts = vec!["*.lakeside.example".to_owned()];
+        start.config.webhooks.allow_networks = vec!["127.0.0.0/8".parse().unwrap()];
+        let host = start.host().await;
+        let (status, made) = host.post("/api/v1/webhook-endpoints", json!({"url": "http://127.0.0.1:9/hook"})).await;
+        assert_eq!(status, 201, "{made}");
+        host.event(booked(1, "2026-12-03T19:30:00Z")).await;
+        host.message(json!({"type": "payment-reminder", "to": {"id": "ana"}, "variables":
+            {"amount": {"amount": "25.50", "currency": "USD"}, "url": "https://pay.lakeside.example/i/77"}})).await;
+        host.post("/api/v1/otp", json!({"phone": ANA, "purpose": "LOGIN"})).await;
+        host.run().await;
+        host.clock.set(at("2026-12-02T19:30:00Z"));
+        host.run_after(TimeDelta::zero()).await;
+        for words in ["Sí", "hm?", "STOP"] {
+            host.clock.advance(TimeDelta::seconds(1));
+            host.sandbox.reply(ANA, None, words).await.unwrap();
+            host.run().await;
+        }
+        host.host.tell_once().await.unwrap();
+        let month = "/api/v1/usage?since=2026-11-01&until=2026-12-31";
+        let counted = async || {
+            let total = host.get(month).await["total"].clone();
+            (total["messages"].as_i64().unwrap(), total["segments"].as_i64().unwrap())
+        };
+        let usage = counted().await;
+        assert!(usage.0 > 2, "{usage:?}");
+        for table in ["requests", "replies", "links", "webhook_events", "webhook_sequences", "questions"] {
+            assert!(rows(&host, table).await > 0 || table == "questions", "nothing in {table} to forget");
+        }
+        host.clock.advance(TimeDelta::days(400));
+        host.host.sweep().await.unwrap();
+        forget(&host).await;
+        for table in ["messages", "events", "attempts", "provider_events", "decisions", "requests", "replies", "questions", "links"] {
+            assert_eq!(rows(&host, table).await, 0, "{table}");
+        }
+        assert_eq!(counted().await, usage);
+        // Who said STOP has said so for ever.
+        assert_eq!(host.get("/api/v1/opt-outs").await["items"].as_array().map(Vec::len), Some(1));
+        assert_eq!(host.get(ANA_AT).await["id"], "ana");
     }
 
     async fn who_did_what_is_written_down_and_a_changed_line_is_noticed(start: Start) {
