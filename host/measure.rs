@@ -4,7 +4,16 @@
 use chrono::{DateTime, Utc};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+static MEASURED: AtomicBool = AtomicBool::new(false);
+
+/// Whether figures are kept: what only they need is not looked up otherwise.
+#[must_use]
+pub fn is_measured() -> bool {
+    MEASURED.load(Ordering::Relaxed)
+}
 
 /// The target of spans that are made for traces.
 pub const SPANS: &str = "tidings::span";
@@ -41,6 +50,7 @@ impl Figures {
             )?
             .install_recorder()?;
         describe();
+        MEASURED.store(true, Ordering::Relaxed);
         Ok(Self(handle))
     }
 
@@ -59,6 +69,10 @@ fn describe() {
         "tidings_provider_errors_total",
         "Texts that the provider refused or failed, by its error code"
     );
+    describe_counter!(
+        "tidings_outcomes_total",
+        "What became of texts at the carrier, by type, outcome, the provider's error and the number's country"
+    );
     describe_counter!("tidings_unknown_outcomes_total", "Calls whose outcome was not seen");
     describe_counter!("tidings_locale_fallbacks_total", "Texts in another language than their reader's");
     describe_counter!("tidings_segments_total", "Segments handed to the provider");
@@ -67,6 +81,10 @@ fn describe() {
     describe_histogram!(
         "tidings_due_to_delivered_seconds",
         "From the moment a message was due to its delivery"
+    );
+    describe_histogram!(
+        "tidings_accepted_to_delivered_seconds",
+        "From the provider's yes to the text's delivery"
     );
     describe_histogram!("tidings_policy_seconds", "Time a policy took to answer");
     describe_histogram!("tidings_policy_fuel", "Fuel a policy burnt for an answer");
@@ -78,6 +96,10 @@ fn describe() {
     describe_histogram!("tidings_callback_lag_seconds", "From a carrier's receipt to our hearing of it");
     describe_histogram!("tidings_commit_units", "Units of work that shared a commit on SQLite");
     describe_counter!("tidings_refusals_total", "Requests that a limit refused, by route");
+    describe_counter!(
+        "tidings_refused_connections_total",
+        "Connections closed because their address had as many as it may have"
+    );
     describe_counter!("tidings_requests_total", "Requests, by route, method and status");
     describe_histogram!("tidings_request_seconds", "Time to answer a request, by route");
     describe_gauge!("tidings_oldest_due_seconds", "How long the oldest due message of a lane has waited");
@@ -108,6 +130,21 @@ pub struct Moved {
     pub at: DateTime<Utc>,
     /// What is handed over, for a message that goes out now.
     pub handed: Option<Handed>,
+    /// The attempt whose end it is.
+    pub ended: Option<Ended>,
+}
+
+/// The end of an attempt.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// The attempt.
+    pub attempt: uuid::Uuid,
+    /// ISO 3166 alpha-2 of the number; filled in when the unit of work is written.
+    pub country: Option<String>,
+    /// When the provider took it; filled in likewise.
+    pub accepted_at: Option<DateTime<Utc>>,
+    /// The provider's error, where there was one.
+    pub error_code: Option<i64>,
 }
 
 /// A text that is handed to the provider.
@@ -148,6 +185,17 @@ pub fn moved(moved: &Moved) {
         counter!("tidings_reasons_total", "type" => kind.clone(), "state" => *state, "reason" => reason.clone())
             .increment(1);
     }
+    if let Some(ended) = &moved.ended {
+        let code = ended.error_code.map(|code| code.to_string()).unwrap_or_default();
+        let country = ended.country.clone().unwrap_or_default();
+        counter!("tidings_outcomes_total", "type" => kind.clone(), "outcome" => *state, "error" => code,
+            "country" => country)
+        .increment(1);
+        if let (Some(accepted), "delivered") = (ended.accepted_at, *state) {
+            histogram!("tidings_accepted_to_delivered_seconds", "lane" => *lane)
+                .record((moved.at - accepted).to_std().unwrap_or_default().as_secs_f64());
+        }
+    }
     if let (Some(code), "failed" | "undelivered" | "planned") = (moved.error_code, *state) {
         counter!("tidings_provider_errors_total", "code" => code.to_string()).increment(1);
     }
@@ -180,6 +228,11 @@ pub fn callback_heard(at: DateTime<Utc>, now: DateTime<Utc>) {
 /// So many units of work shared a commit.
 pub fn committed(units: u32) {
     histogram!("tidings_commit_units").record(units);
+}
+
+/// A connection was closed: its address had as many as it may have.
+pub fn connection_refused() {
+    counter!("tidings_refused_connections_total").increment(1);
 }
 
 /// A request was answered.

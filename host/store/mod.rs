@@ -267,6 +267,7 @@ impl Tx {
     /// The database did not confirm; nothing may be taken as written.
     pub async fn commit(mut self) -> Result<()> {
         self.write_staged().await?;
+        self.find_countries().await?;
         match self.inner {
             Inner::Sqlite(Unit::Write(unit)) => unit.commit().await?,
             Inner::Sqlite(Unit::Read(tx)) => tx.commit().await?,

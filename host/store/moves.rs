@@ -3,12 +3,12 @@
 
 use super::message_row::{StateColumns, millis, needs_no_words};
 use super::messages::Payload;
-use super::rows::{self, both, rows, value};
+use super::rows::{self, both, ids, rows, value};
 use super::{Result, Sql, StoreError, Tx, on};
 use crate::domain::id::HostId;
 use crate::domain::message::{Cause, Message};
 use crate::domain::phone::PhoneNumber;
-use crate::measure::{Handed, Moved};
+use crate::measure::{Ended, Handed, Moved};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
@@ -96,6 +96,13 @@ macro_rules! moves {
 }
 const MOVE: Sql = both!(moves);
 
+macro_rules! countries {
+    ($db:ident) => {
+        concat!("SELECT id, country, settled_at FROM attempts WHERE id IN ", ids!($db))
+    };
+}
+const COUNTRIES: Sql = both!(countries);
+
 impl Tx {
     /// Writes a message's new state over exactly the row that was read, and its line of the
     /// journal. `after.changes` is counted up.
@@ -138,6 +145,26 @@ impl Tx {
             let from = Some(before.state.name());
             self.moved.push(measured(before, after, change.at));
             self.journal(after.id, after.changes, from, &after.state, &change.note, change.host, change.at);
+        }
+        Ok(())
+    }
+
+    /// Fills in where the texts went, and when the provider took them, that have come to their end in this
+    /// unit of work.
+    pub(super) async fn find_countries(&mut self) -> Result<()> {
+        let ended = self.moved.iter().filter_map(|moved| moved.ended.as_ref());
+        let ids: Vec<Value> = ended.map(|ended| rows::id(ended.attempt)).collect();
+        if ids.is_empty() || !crate::measure::is_measured() {
+            return Ok(());
+        }
+        let (sql, ids) = (COUNTRIES.on(self), rows::parameter("attempts", &ids)?);
+        let found: Vec<(uuid::Uuid, Option<String>, Option<i64>)> =
+            on!(self, |db| sqlx::query_as(sql).bind(ids).fetch_all(db).await)?;
+        for ended in self.moved.iter_mut().filter_map(|moved| moved.ended.as_mut()) {
+            if let Some((_, country, at)) = found.iter().find(|(id, ..)| *id == ended.attempt) {
+                ended.country.clone_from(country);
+                ended.accepted_at = at.and_then(DateTime::from_timestamp_millis);
+            }
         }
         Ok(())
     }
@@ -212,7 +239,16 @@ pub(super) fn measured(before: &Message, after: &Message, at: DateTime<Utc>) -> 
         cost_micros: text.cost_micros,
         fallback: text.fallback.as_ref().map(|_| (text.locale_asked.clone(), text.locale_sent.clone())),
     });
+    let is_end = matches!(after.state.name(), "delivered" | "undelivered" | "failed");
+    let ended = after.attempt.filter(|_| is_end && after.state.name() != before.state.name());
+    let error_code = after.error_code;
     Moved {
+        ended: ended.map(|attempt| Ended {
+            attempt: attempt.0,
+            country: None,
+            accepted_at: None,
+            error_code,
+        }),
         kind: after.kind.to_string(),
         lane: after.lane.name(),
         state: after.state.name(),
