@@ -74,7 +74,13 @@ impl Serve {
             trusted_proxies: server.trusted_proxies.clone(),
             figures: Some(figures),
         };
-        let door = Door { connections: server.connections, header_timeout: server.header_timeout.0 };
+        let door = Door {
+            connections: server.connections,
+            connections_per_address: server.connections_per_address,
+            trusted_proxies: server.trusted_proxies.clone().into(),
+            header_timeout: server.header_timeout.0,
+            write_timeout: server.write_timeout.0,
+        };
         let sandbox = way.sandbox;
         let clock = Arc::new(SystemClock);
         let word = environment.get(crash::VARIABLE).map(String::as_str);

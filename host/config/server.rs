@@ -19,6 +19,10 @@ pub struct Server {
     pub body_limit: usize,
     /// Connections at once; further ones wait until one ends.
     pub connections: usize,
+    /// Connections at once from one address that is no trusted proxy; further ones are closed.
+    pub connections_per_address: usize,
+    /// How long a client may let an answer wait and take nothing of it: `"30s"`.
+    pub write_timeout: Span,
     /// How long a client may take to send the head of a request, and an idle connection is kept: `"10s"`.
     pub header_timeout: Span,
     /// How long a whole request may take: `"30s"`.
@@ -37,6 +41,8 @@ impl Default for Server {
             public_url: None,
             body_limit: 1 << 20,
             connections: 1024,
+            connections_per_address: 512,
+            write_timeout: Span(Duration::from_secs(30)),
             header_timeout: Span(Duration::from_secs(10)),
             request_timeout: Span(Duration::from_secs(30)),
             requests_per_minute: 3000,

@@ -1,15 +1,20 @@
 //! The door: connections are counted, and one that is slow to say what it wants is closed.
 
+use super::patient::Patient;
 use super::peer::Peer;
+use crate::measure;
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use ipnet::IpNet;
+use std::collections::HashMap;
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -24,23 +29,71 @@ const FIELDS: usize = 100;
 const BREATH: Duration = Duration::from_millis(100);
 
 /// What a door holds off.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Door {
     /// Connections at once; further ones wait.
     pub connections: usize,
+    /// Connections at once from one address; further ones are closed.
+    pub connections_per_address: usize,
+    /// Proxies, from whose address everybody comes.
+    pub trusted_proxies: Arc<[IpNet]>,
     /// How long the head of a request may take, and the pause between two requests.
     pub header_timeout: Duration,
+    /// How long a client may take nothing of an answer that waits for it.
+    pub write_timeout: Duration,
 }
 
 impl Default for Door {
     fn default() -> Self {
-        Self { connections: 1024, header_timeout: Duration::from_secs(10) }
+        Self {
+            connections: 1024,
+            connections_per_address: 512,
+            trusted_proxies: Arc::default(),
+            header_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How many connections each address has open.
+#[derive(Clone, Default)]
+struct Crowd(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// One of them, until it is dropped.
+struct Place {
+    crowd: Crowd,
+    address: IpAddr,
+}
+
+impl Crowd {
+    /// A place for one more; `None` when the address has all that it may have.
+    fn enter(&self, address: IpAddr, most: usize) -> Option<Place> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(address).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Place { crowd: self.clone(), address })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.crowd.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.address);
+            }
+        }
     }
 }
 
 /// Serves until `stop` resolves, then lets the requests end that are being answered.
 pub async fn serve(listener: TcpListener, router: Router, door: Door, stop: impl Future<Output = ()>) {
     let places = Arc::new(Semaphore::new(door.connections));
+    let crowd = Crowd::default();
     let (close, closed) = watch::channel(false);
     let mut open = JoinSet::new();
     let mut stop = pin!(stop);
@@ -54,10 +107,17 @@ pub async fn serve(listener: TcpListener, router: Router, door: Door, stop: impl
             () = &mut stop => break,
             (place, accepted) = next => match accepted {
                 Ok((stream, address)) => {
-                    let connection = connection(stream, Peer(address.ip()), router.clone(), door, closed.clone());
+                    let address = address.ip().to_canonical();
+                    let is_proxy = door.trusted_proxies.iter().any(|proxy| proxy.contains(&address));
+                    let most = if is_proxy { usize::MAX } else { door.connections_per_address };
+                    let Some(own) = crowd.enter(address, most) else {
+                        measure::connection_refused();
+                        continue;
+                    };
+                    let connection = connection(stream, Peer(address), router.clone(), door.clone(), closed.clone());
                     open.spawn(async move {
                         connection.await;
-                        drop(place);
+                        drop((place, own));
                     });
                 }
                 Err(error) => {
@@ -93,7 +153,7 @@ async fn connection(
             .header_read_timeout(door.header_timeout)
             .max_buf_size(HEAD)
             .max_headers(FIELDS)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(Patient::new(stream, door.write_timeout)), service)
     );
     let mut is_closing = false;
     loop {

@@ -12,6 +12,7 @@ mod erasures;
 mod event_view;
 mod events;
 mod figures;
+mod guarded;
 mod health;
 mod links;
 mod listen;
@@ -19,6 +20,7 @@ mod messages;
 mod openapi;
 mod otp;
 mod own_preferences;
+mod patient;
 mod peer;
 mod policies;
 mod preview;
@@ -38,17 +40,12 @@ pub use messages::read_message;
 use crate::measure::Figures;
 use crate::service::Host;
 use crate::twilio::signature::Verifier;
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::http::StatusCode;
 use axum::{Router, middleware};
 use ipnet::IpNet;
 use problem::Problem;
 use std::sync::Arc;
 use std::time::Duration;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -158,7 +155,7 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
         figures: settings.figures,
     };
     let trusted: Arc<[IpNet]> = settings.trusted_proxies.into();
-    router
+    let router = router
         .merge(docs::router())
         .fallback(|| async { Problem::not_found("there is nothing at this address; see /docs") })
         .method_not_allowed_fallback(|| async {
@@ -170,38 +167,6 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
         })
         .layer(middleware::from_fn(figures::time))
         .layer(middleware::from_fn_with_state(api.clone(), audit::record))
-        .with_state(api)
-        .layer(DefaultBodyLimit::max(settings.body_limit))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, settings.request_timeout))
-        .layer(middleware::from_fn(auth::tell_allowance))
-        .layer(middleware::from_fn_with_state(trusted, peer::find_client))
-        .layer(middleware::from_fn(problem::name_the_limits))
-        .layer(CatchPanicLayer::custom(problem::panicked))
-        .layer(middleware::from_fn_with_state(is_https, security))
-}
-
-/// What tells browsers to do nothing with our answers that we did not mean.
-const SECURITY: [(HeaderName, &str); 6] = [
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::CACHE_CONTROL, "no-store"),
-    (header::X_FRAME_OPTIONS, "DENY"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-    ),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-];
-
-async fn security(State(is_https): State<bool>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    for (name, value) in SECURITY {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
-    }
-    if is_https {
-        let always = HeaderValue::from_static("max-age=31536000; includeSubDomains");
-        headers.entry(header::STRICT_TRANSPORT_SECURITY).or_insert(always);
-    }
-    response
+        .with_state(api);
+    guarded::guarded(router, settings.body_limit, settings.request_timeout, trusted, is_https)
 }

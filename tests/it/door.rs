@@ -37,6 +37,54 @@ async fn a_connection_that_does_not_say_what_it_wants_is_closed() {
 }
 
 #[tokio::test]
+async fn one_address_cannot_take_every_place_and_a_trusted_proxy_may() {
+    for (trusted, open) in
+        [(Vec::new(), 2), (vec!["127.0.0.1".parse::<std::net::IpAddr>().unwrap().into()], 5)]
+    {
+        let mut start = Start::sqlite();
+        start.config.server.connections_per_address = 2;
+        start.config.server.trusted_proxies = trusted;
+        let host = start.host().await;
+        let mut streams = Vec::new();
+        for _ in 0..5 {
+            let mut stream = connect(&host).await;
+            let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").await;
+            streams.push(stream);
+        }
+        let mut answered = 0;
+        for stream in &mut streams {
+            let mut start = [0; 12];
+            answered += usize::from(stream.read_exact(&mut start).await.is_ok() && start.ends_with(b"200"));
+        }
+        assert_eq!(answered, open);
+        drop(streams);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_as_a_problem_before_it_has_come() {
+    let host = Start::sqlite().host().await;
+    for head in ["content-length: 99999999", "transfer-encoding: chunked"] {
+        let mut stream = connect(&host).await;
+        let head = format!(
+            "POST /api/v1/messages HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\n\
+             content-type: application/json\r\n{head}\r\nconnection: close\r\n\r\n",
+            host.key
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let chunk = format!("{:x}\r\n{}\r\n", 1 << 16, " ".repeat(1 << 16));
+        for _ in 0..20 {
+            if stream.write_all(chunk.as_bytes()).await.is_err() {
+                break;
+            }
+        }
+        let answer = rest(stream).await;
+        assert!(answer.is_empty() || answer.contains(" 413 "), "{answer}");
+    }
+    assert_eq!(host.client.get(format!("{}/healthz", host.base)).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
     let host = Start::sqlite().host().await;
     let mut stream = connect(&host).await;

@@ -192,7 +192,13 @@ impl Start {
         };
         let router = http::router(host.clone(), settings).merge(sandbox.phone_page());
         let server = &self.config.server;
-        let door = Door { connections: server.connections, header_timeout: server.header_timeout.0 };
+        let door = Door {
+            connections: server.connections,
+            connections_per_address: server.connections_per_address,
+            trusted_proxies: server.trusted_proxies.clone().into(),
+            header_timeout: server.header_timeout.0,
+            write_timeout: server.write_timeout.0,
+        };
         tokio::spawn(http::serve(listener, router, door, std::future::pending()));
         let new = NewKey {
             name: "test".to_owned(),
