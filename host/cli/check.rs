@@ -1,4 +1,5 @@
-//! `tidings check`: one gate over everything that a clinic edits.
+//! `tidings check`: one gate over everything that a clinic edits. All of it is looked at, whatever is
+//! broken before it.
 
 use super::CliError;
 use super::home::{Home, HomeError};
@@ -7,42 +8,75 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub(super) async fn run(home: &Path, environment: &BTreeMap<String, String>) -> Result<(), CliError> {
-    let home = Home::open(home, environment)?;
-    println!("configuration  ok");
-    let renderer = home.renderer()?;
-    let catalogue = renderer.snapshot();
-    let locales: Vec<&str> = catalogue.locales().collect();
-    println!("message types  {}", catalogue.kinds().count());
-    println!("locales        {}", locales.join(" "));
-    let mut refused = None;
-    for Checked { file, result } in home.check_policies().await? {
-        match result {
-            Ok(LoadReport::Live(loaded) | LoadReport::Shadow(loaded)) => {
-                let description = &loaded.description;
-                let types: Vec<&str> =
-                    description.message_types.iter().map(crate::domain::kind::TypeName::as_str).collect();
-                let beside = if loaded.mode == Mode::Shadow { ", as a shadow" } else { "" };
-                println!(
-                    "policy         {} {} for {}{beside}",
-                    description.name,
-                    description.version,
-                    types.join(" ")
-                );
+    let mut broken = Vec::new();
+    let home = match Home::open(home, environment) {
+        Ok(home) => {
+            println!("configuration  ok");
+            home
+        }
+        Err(error @ HomeError::Config(_)) => {
+            println!("configuration  is refused");
+            broken.push(error);
+            Home::with_defaults(home)?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let mut faults = 0;
+    match home.renderer() {
+        Ok(renderer) => {
+            let catalogue = renderer.snapshot();
+            let locales: Vec<&str> = catalogue.locales().collect();
+            println!("message types  {}", catalogue.kinds().count());
+            println!("locales        {}", locales.join(" "));
+            for fault in catalogue.faults() {
+                println!("{fault}");
             }
-            Ok(LoadReport::Off { file }) => println!("policy         {} is off", file.display()),
-            Err(refusal) => {
-                println!("policy         {} is refused ({}): {refusal}", file.display(), refusal.code);
-                refused.get_or_insert(PolicyLoadError::Refused { file, source: refusal });
-            }
+            faults = catalogue.faults().len();
+        }
+        Err(error) => {
+            println!("texts          are refused");
+            broken.push(error);
         }
     }
-    let faults = catalogue.faults();
-    for fault in faults {
-        println!("{fault}");
+    match home.check_policies().await {
+        Ok(checked) => checked.into_iter().for_each(|checked| broken.extend(tell_of_policy(checked))),
+        Err(error) => {
+            println!("policies       are refused");
+            broken.push(error);
+        }
     }
-    match refused {
-        Some(error) => Err(HomeError::Policies(error).into()),
-        None if faults.is_empty() => Ok(()),
-        None => Err(CliError::plain(format!("{} faults in locales", faults.len()))),
+    let Some(last) = broken.pop() else {
+        return match faults {
+            0 => Ok(()),
+            faults => Err(CliError::plain(format!("{faults} faults in locales"))),
+        };
+    };
+    for error in broken {
+        eprintln!("error: {}", super::chain(&error));
+    }
+    Err(last.into())
+}
+
+/// Prints what is known of a policy, and answers why it cannot be used.
+fn tell_of_policy(checked: Checked) -> Option<HomeError> {
+    let Checked { file, result } = checked;
+    match result {
+        Ok(LoadReport::Live(loaded) | LoadReport::Shadow(loaded)) => {
+            let description = &loaded.description;
+            let types: Vec<&str> =
+                description.message_types.iter().map(crate::domain::kind::TypeName::as_str).collect();
+            let beside = if loaded.mode == Mode::Shadow { ", as a shadow" } else { "" };
+            let (name, version) = (&description.name, &description.version);
+            println!("policy         {name} {version} for {}{beside}", types.join(" "));
+            None
+        }
+        Ok(LoadReport::Off { file }) => {
+            println!("policy         {} is off", file.display());
+            None
+        }
+        Err(refusal) => {
+            println!("policy         {} is refused ({})", file.display(), refusal.code);
+            Some(HomeError::Policies(PolicyLoadError::Refused { file, source: refusal }))
+        }
     }
 }

@@ -96,37 +96,7 @@ impl Doctor {
 }
 
 async fn look_at_home(home: &Home, found: &mut Findings) {
-    match home.store().await {
-        Ok(store) => match store.migrate().await {
-            Ok(()) => {
-                found.ok("database", format!("{}, up to date", store.engine()));
-                match store.clock().await {
-                    Ok(theirs) if (theirs - now()).abs() <= APART => {
-                        found.ok("clock", "agrees with the database");
-                    }
-                    Ok(theirs) => found.wrong(
-                        "clock",
-                        format!(
-                            "is {} s apart from the database's; run NTP on both machines",
-                            (theirs - now()).num_seconds()
-                        ),
-                    ),
-                    Err(error) => found.wrong("clock", super::chain(&error)),
-                }
-                let keys = async { store.read().await?.api_keys().await };
-                match keys.await {
-                    Ok(keys) if keys.iter().any(|key| key.is_valid(now())) => {
-                        let valid = keys.iter().filter(|key| key.is_valid(now())).count();
-                        found.ok("api keys", format!("{valid} valid"));
-                    }
-                    Ok(_) => found.add("api keys", Health::Warning, "none is valid: `tidings key create`"),
-                    Err(error) => found.wrong("api keys", super::chain(&error)),
-                }
-            }
-            Err(error) => found.wrong("database", super::chain(&error)),
-        },
-        Err(error) => found.wrong("database", super::chain(&error)),
-    }
+    look_at_database(home, found).await;
     match home.check_policies().await {
         Ok(checked) => match checked.iter().filter(|policy| policy.result.is_err()).count() {
             0 => found.ok("plugins", format!("{} loaded", checked.len())),
@@ -150,6 +120,44 @@ async fn look_at_home(home: &Home, found: &mut Findings) {
     }
     found.ok("time zones", format!("IANA {}", chrono_tz::IANA_TZDB_VERSION));
     look_at_disk(&home.folder, found);
+}
+
+/// Looks, and changes nothing: a database that is not there is not made, and an older one stays as it is.
+async fn look_at_database(home: &Home, found: &mut Findings) {
+    if home.config.database.url.is_none() && !home.database_file().exists() {
+        let text = "there is none yet: `tidings serve` or `tidings migrate` makes it";
+        return found.add("database", Health::Warning, text);
+    }
+    let store = match home.store().await {
+        Ok(store) => store,
+        Err(error) => return found.wrong("database", super::chain(&error)),
+    };
+    match store.schema_behind().await {
+        Ok(0) => found.ok("database", format!("{}, up to date", store.engine())),
+        Ok(steps) => {
+            let text = format!(
+                "{}, {steps} steps behind: `tidings serve` or `tidings migrate` makes them",
+                store.engine()
+            );
+            return found.add("database", Health::Warning, text);
+        }
+        Err(error) => return found.wrong("database", super::chain(&error)),
+    }
+    match store.clock().await {
+        Ok(theirs) if (theirs - now()).abs() <= APART => found.ok("clock", "agrees with the database"),
+        Ok(theirs) => {
+            let apart = (theirs - now()).num_seconds();
+            found.wrong("clock", format!("is {apart} s apart from the database's; run NTP on both machines"));
+        }
+        Err(error) => found.wrong("clock", super::chain(&error)),
+    }
+    match async { store.read().await?.api_keys().await }.await {
+        Ok(keys) => match keys.iter().filter(|key| key.is_valid(now())).count() {
+            0 => found.add("api keys", Health::Warning, "none is valid: `tidings key create`"),
+            valid => found.ok("api keys", format!("{valid} valid")),
+        },
+        Err(error) => found.wrong("api keys", super::chain(&error)),
+    }
 }
 
 fn look_at_disk(folder: &Path, found: &mut Findings) {

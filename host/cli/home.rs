@@ -52,6 +52,22 @@ impl Home {
         Ok(Self { folder: folder.to_owned(), config, chance, keys })
     }
 
+    /// The home as it would be without its configuration, to look at the rest of it. Nothing is made in it.
+    pub(super) fn with_defaults(folder: &Path) -> Result<Self, HomeError> {
+        let chance = Chance::from_machine();
+        let keys = folder.join(".tidings/keys");
+        let keys = if keys.join("master.key").is_file() {
+            Keyring::open(&keys, None, &chance)?
+        } else {
+            let mut passing = [[0; 32]; 2];
+            for key in &mut passing {
+                rand::Rng::fill_bytes(&mut *chance.lock(), key);
+            }
+            Keyring::new(passing[0], passing[1], chance.clone())
+        };
+        Ok(Self { folder: folder.to_owned(), config: Config::default(), chance, keys })
+    }
+
     /// Opens the database, beside a host that may be running.
     pub(super) async fn store(&self) -> Result<Store, HomeError> {
         Ok(match &self.config.database.url {
@@ -69,7 +85,8 @@ impl Home {
         Ok(store)
     }
 
-    fn database_file(&self) -> PathBuf {
+    /// Where SQLite keeps everything.
+    pub(super) fn database_file(&self) -> PathBuf {
         self.folder.join(".tidings/tidings.db")
     }
 

@@ -14,6 +14,7 @@ mod locale;
 mod log;
 mod message;
 mod person;
+mod pipe;
 mod plugin;
 mod progress;
 mod rotate;
@@ -135,6 +136,7 @@ pub fn run() -> ExitCode {
     if let Some(Command::CompilePolicy { memory, seconds }) = arguments.command {
         return crate::policy::compile_as_child(memory, seconds);
     }
+    pipe::end_quietly();
     let environment = crate::config::environment();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

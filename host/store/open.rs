@@ -3,7 +3,7 @@
 use super::error::{Result, StoreError};
 use super::seal::Keyring;
 use super::writer::Writer;
-use super::{Pool, Store};
+use super::{Pool, Sql, Store, on};
 use sqlx::Connection as _;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -11,6 +11,13 @@ use std::path::Path;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
+
+const HAS_SCHEMA: Sql = Sql {
+    sqlite: "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'",
+    postgres: "SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = '_sqlx_migrations'",
+};
+
+const MADE: &str = "SELECT version FROM _sqlx_migrations WHERE success";
 
 impl Store {
     /// Takes the SQLite file for a host: one at a time may have it. Commands that only look, or make a
@@ -95,5 +102,23 @@ impl Store {
             Pool::Postgres(pool) => sqlx::migrate!("migrations/postgres").run(pool).await?,
         }
         Ok(())
+    }
+
+    /// How many steps the schema is behind this program; nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// The database does not answer.
+    pub async fn schema_behind(&self) -> Result<usize> {
+        let known = match &self.pool {
+            Pool::Sqlite { .. } => sqlx::migrate!("migrations/sqlite"),
+            Pool::Postgres(_) => sqlx::migrate!("migrations/postgres"),
+        };
+        let mut tx = self.look().await?;
+        let sql = HAS_SCHEMA.on(&tx);
+        let (there,): (i64,) = on!(tx, |db| sqlx::query_as(sql).fetch_one(db).await)?;
+        let made: Vec<(i64,)> =
+            if there == 0 { Vec::new() } else { on!(tx, |db| sqlx::query_as(MADE).fetch_all(db).await)? };
+        Ok(known.iter().filter(|step| !made.contains(&(step.version,))).count())
     }
 }

@@ -77,6 +77,34 @@ fn broken_words_are_refused_by_their_place() {
 }
 
 #[test]
+fn all_that_is_broken_is_told_at_once() {
+    let home = new_home();
+    for (file, text) in [
+        ("tidings.toml", "[clinic]\ntimezone = \"Asia/Dhaka\"\n"),
+        ("plugins/otp.wasm", "not WebAssembly"),
+        ("plugins/follow-up.toml", "[settings]\nafter = \"soon\"\n"),
+        ("templates/otp.j2", "Hello {{ brand }}"),
+        ("locales/en/billing.ftl", "payment-reminder = {\n"),
+    ] {
+        fs::write(home.path().join(file), text).unwrap();
+    }
+    let (status, said, errors) = run(home.path(), &["check"]);
+    assert_eq!(status, Some(2), "{errors}");
+    for word in [
+        "tidings.toml:2:1",
+        "plugins/otp.wasm",
+        "follow-up.toml:2",
+        "templates/otp.j2:1:1",
+        "locales/en/billing.ftl:2:1",
+    ] {
+        assert!(errors.contains(word), "no {word} in {errors}");
+    }
+    // What is sound is said to be.
+    assert!(said.contains("policy         appointment-reminder 0.1.0"), "{said}");
+    assert!(!home.path().join(".tidings/tidings.db").exists());
+}
+
+#[test]
 fn a_broken_translation_hurts_nobody_and_is_told() {
     let home = new_home();
     fs::write(home.path().join("locales/es/codes.ftl"), "otp = { $brand\n").unwrap();

@@ -54,11 +54,17 @@ fn completions_and_the_manual_come_from_the_commands_themselves() {
 
 const ACCOUNT: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
+/// A Messaging Service that posts incoming texts itself, and one that leaves it to its numbers.
+const OWN_SERVICE: &str = "MGaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+const SHY_SERVICE: &str = "MGbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
 /// The part of Twilio that a doctor asks; incoming texts go to the address it was given.
 async fn twilio(inbound: String) -> String {
     async fn resource(State(inbound): State<String>, Path((_, what)): Path<(String, String)>) -> Json<Value> {
         Json(match what.as_str() {
             "Balance.json" => json!({"balance": "12.50", "currency": "USD"}),
+            OWN_SERVICE => json!({"inbound_request_url": inbound, "use_inbound_webhook_on_number": false}),
+            SHY_SERVICE => json!({"inbound_request_url": null, "use_inbound_webhook_on_number": true}),
             _ => json!({"incoming_phone_numbers": [{"sms_url": inbound}]}),
         })
     }
@@ -68,6 +74,7 @@ async fn twilio(inbound: String) -> String {
     let router = axum::Router::new()
         .route("/2010-04-01/Accounts/{account}", account)
         .route("/2010-04-01/Accounts/{account}/{what}", get(resource))
+        .route("/{version}/Services/{what}", get(resource))
         .with_state(inbound);
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     format!("http://{address}")
@@ -134,4 +141,163 @@ async fn a_doctor_tries_the_whole_way_and_says_what_is_wrong() {
     let (status, healths, report) = doctor("a token", &elsewhere, &public);
     assert_eq!((status, healths["twilio number"].as_str()), (Some(1), "wrong"), "{report:#}");
     assert!(report.to_string().contains(&format!("{public}/webhooks/twilio/inbound")), "{report:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_doctor_looks_at_a_messaging_service_and_makes_nothing() {
+    let home = crate::support::program::new_home();
+    let public = "http://127.0.0.1:9";
+    let (ours, theirs) = (
+        twilio(format!("{public}/webhooks/twilio/inbound")).await,
+        twilio("https://a.example".to_owned()).await,
+    );
+    let look = |service: &str, base: &str| {
+        let output = tidings(home.path(), &["doctor", "--json"])
+            .envs([
+                ("TWILIO_ACCOUNT_SID", ACCOUNT),
+                ("TWILIO_AUTH_TOKEN", "a token"),
+                ("TWILIO_BASE_URL", base),
+            ])
+            .envs([("TWILIO_MESSAGING_SERVICE_SID", service), ("TIDINGS_PUBLIC_URL", public)])
+            .output()
+            .unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let found = report["findings"].as_array().unwrap().iter();
+        let found =
+            found.map(|f| (f["what"].as_str().unwrap().to_owned(), f["health"].as_str().unwrap().to_owned()));
+        found.collect::<BTreeMap<_, _>>()
+    };
+    for (service, base, health) in
+        [(OWN_SERVICE, &ours, "ok"), (SHY_SERVICE, &ours, "warning"), (OWN_SERVICE, &theirs, "wrong")]
+    {
+        assert_eq!(look(service, base)["twilio service"], health, "{service} at {base}");
+    }
+    // To look is not to begin.
+    assert_eq!(look(OWN_SERVICE, &ours)["database"], "warning");
+    assert!(!home.path().join(".tidings/tidings.db").exists());
+    assert_eq!(run(home.path(), &["migrate"]).0, Some(0));
+    assert_eq!(look(OWN_SERVICE, &ours)["database"], "ok");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_a_command_without_a_word() {
+    let home = crate::support::program::new_home();
+    let mut command = tidings(home.path(), &["locale", "cost"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(141), String::new()));
+}
+
+#[test]
+fn what_takes_long_is_quiet_in_a_pipe() {
+    let home = crate::support::program::new_home();
+    assert_eq!(run(home.path(), &["migrate"]).0, Some(0));
+    let texts = home.path().join("texts.jsonl");
+    let line = json!({"type": "prescription-ready", "to": {"id": "ana", "phone": "+12025550143"}});
+    std::fs::write(&texts, format!("{line}\n").repeat(120)).unwrap();
+    let copy = home.path().join("copy.db");
+    for arguments in [
+        ["import", texts.to_str().unwrap(), "--test"].as_slice(),
+        &["export", "--recipient", "ana"],
+        &["audit", "verify"],
+        &["backup", copy.to_str().unwrap()],
+    ] {
+        let (status, said, errors) = run(home.path(), arguments);
+        assert_eq!(status, Some(0), "{arguments:?}: {errors}");
+        assert!(
+            !said.is_empty() && !(said + &errors).contains(['\r', '\u{1b}']),
+            "{arguments:?}: {errors:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_told_in_words_and_released_from_the_command_line() {
+    let home = crate::support::program::new_home();
+    let budget = "[[budget.fuses]]\ntype = \"urgent-alert\"\nper = \"day\"\nsegments = 1\n";
+    std::fs::write(home.path().join("tidings.toml"), budget).unwrap();
+    let running = crate::support::program::Running::start(home.path(), None);
+    let body = json!({"type": "urgent-alert", "to": {"id": "ana", "phone": "+12025550143"},
+        "variables": {"text": "The clinic is closed today."}});
+    let post = async || {
+        let posted =
+            running.client.post(format!("{}/api/v1/messages", running.base)).bearer_auth(&running.key);
+        let message: Value = posted.json(&body).send().await.unwrap().json().await.unwrap();
+        message["id"].as_str().unwrap().to_owned()
+    };
+    let comes_to = async |id: &str, state: &str| {
+        let path = format!("/api/v1/messages/{id}");
+        // The program has a clock of its own: there is nothing to wait for but the time it takes.
+        for _ in 0..3000 {
+            if running.get(&path).await["state"] == state {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("{id} is not {state}: {}", running.get(&path).await);
+    };
+    let id = &post().await;
+    comes_to(id, "delivered").await;
+    // The day's budget is used up: a person releases the next one, and it is judged again.
+    let held = &post().await;
+    comes_to(held, "held").await;
+    let (status, said, errors) = run(home.path(), &["message", "retry", held]);
+    assert!(status == Some(0) && said.starts_with("released"), "{said}{errors}");
+    comes_to(held, "held").await;
+    let (_, said, _) = run(home.path(), &["message", "show", held]);
+    assert!(said.contains("released") && said.contains("budget"), "{said}");
+    let path = format!("/api/v1/messages/{id}");
+    let (status, said, errors) = run(home.path(), &["message", "show", id]);
+    assert_eq!(status, Some(0), "{errors}");
+    assert!(said.starts_with("urgent-alert to +1") && said.contains(": delivered"), "{said}");
+    assert!(!said.contains("closed today") && !said.contains("2025550143"), "{said}");
+    let told = running.get(&path).await["story"].as_array().map_or(0, Vec::len);
+    assert!(said.lines().filter(|line| line.contains("Z  ")).count() >= told.max(3), "{said}");
+    let (_, said, _) = run(home.path(), &["message", "show", id, "--text"]);
+    assert!(said.contains("The clinic is closed today."), "{said}");
+    // What has arrived is not released, and what was never there is not shown.
+    let (status, _, errors) = run(home.path(), &["message", "retry", id]);
+    assert!(status == Some(1) && errors.contains("delivered"), "{errors}");
+    let (status, _, errors) = run(home.path(), &["message", "show", "019ab000-0000-7000-8000-000000000000"]);
+    assert!(status == Some(1) && errors.contains("there is no message"), "{errors}");
+    assert_eq!(running.stop(), Some(0));
+}
+
+/// Regular files that a process has open for writing.
+fn open_for_writing(process: u32) -> Vec<std::path::PathBuf> {
+    let handles = std::fs::read_dir(format!("/proc/{process}/fd")).unwrap().flatten();
+    let written = handles.filter_map(|handle| {
+        let number = handle.file_name();
+        let info = std::fs::read_to_string(format!("/proc/{process}/fdinfo/{}", number.to_str()?)).ok()?;
+        let flags = info.lines().find_map(|line| line.strip_prefix("flags:"))?.trim();
+        let is_written = u32::from_str_radix(flags, 8).ok()? & 3 != 0;
+        let target = std::fs::read_link(handle.path()).ok()?;
+        (is_written && target.is_file()).then_some(target)
+    });
+    written.collect()
+}
+
+#[tokio::test]
+async fn one_binary_and_a_folder_are_a_whole_installation_that_writes_nowhere_else() {
+    let folder = Folder::new();
+    let home = folder.path().join("clinic");
+    let elsewhere = folder.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    assert_eq!(run(folder.path(), &["init", home.to_str().unwrap()]).0, Some(0));
+    let place = elsewhere.to_str().unwrap();
+    let running = crate::support::program::Running::start_with(
+        &home,
+        None,
+        &[("HOME", place), ("TMPDIR", place), ("XDG_CACHE_HOME", place), ("XDG_CONFIG_HOME", place)],
+    );
+    let posted = running.client.post(format!("{}/api/v1/events", running.base)).bearer_auth(&running.key);
+    let event: Value = posted.json(&running.event).send().await.unwrap().json().await.unwrap();
+    assert_eq!(event["messages"].as_array().map(Vec::len), Some(3), "{event}");
+    let written = open_for_writing(running.process());
+    assert!(written.iter().any(|file| file.ends_with(".tidings/tidings.db")), "{written:?}");
+    let home = home.canonicalize().unwrap();
+    assert!(written.iter().all(|file| file.starts_with(&home) || file.starts_with("/dev")), "{written:?}");
+    assert_eq!(std::fs::read_dir(&elsewhere).unwrap().count(), 0);
+    assert_eq!(running.stop(), Some(0));
 }
