@@ -2,7 +2,7 @@
 //! and the operator is told once. What is on its way at that moment still goes out.
 
 use super::webhooks::Announcement;
-use super::{Host, HostError};
+use super::{FuseState, Host, HostError};
 use crate::domain::budget::Fuse;
 use crate::domain::message::{Cause, Message, TextFacts};
 use chrono::{DateTime, Utc};
@@ -33,27 +33,37 @@ impl Host {
         now: DateTime<Utc>,
     ) -> Result<Option<(Cause, DateTime<Utc>)>, HostError> {
         self.warn_of_trial(message.test, text.cost_micros, now).await?;
+        let Some((cause, state)) = self.fuse_before(message, country, text, now).await? else {
+            return Ok(None);
+        };
+        let name = state.fuse.to_string();
+        let data = json!({"fuse": name, "until": state.until.to_rfc3339(), "segments": state.segments});
+        self.tell_once_of("budget.blown", &name, message.test, (state.until, now), data).await?;
+        Ok(Some((cause, state.until)))
+    }
+
+    /// The fuse that a text would blow at a moment, if it would; nothing is written.
+    pub(super) async fn fuse_before(
+        &self,
+        message: &Message,
+        country: Option<&str>,
+        text: &TextFacts,
+        at: DateTime<Utc>,
+    ) -> Result<Option<(Cause, FuseState)>, HostError> {
         if self.settings.budget.fuses.is_empty() {
             return Ok(None);
         }
-        for state in self.fuses(message.test, now).await? {
-            let fuse = &state.fuse;
+        let country = country.unwrap_or_default();
+        let is_over = |state: &FuseState| {
             let segments = state.segments + i64::from(text.segments);
-            if !fuse.is_about(message.kind.as_str(), country.unwrap_or_default())
-                || !fuse.blows(message.lane, segments, state.micros + text.cost_micros)
-            {
-                continue;
-            }
-            let name = fuse.to_string();
-            let cause = Cause::new(
-                "budget-blown",
-                format!("the budget for {name} is used up; it goes on with the next"),
-            );
-            let data = json!({"fuse": name, "until": state.until.to_rfc3339(), "segments": state.segments});
-            self.tell_once_of("budget.blown", &name, message.test, (state.until, now), data).await?;
-            return Ok(Some((cause, state.until)));
-        }
-        Ok(None)
+            state.fuse.is_about(message.kind.as_str(), country)
+                && state.fuse.blows(message.lane, segments, state.micros + text.cost_micros)
+        };
+        let blown = self.fuses(message.test, at).await?.into_iter().find(is_over);
+        Ok(blown.map(|state| {
+            let text = format!("the budget for {} is used up; it goes on with the next", state.fuse);
+            (Cause::new("budget-blown", text), state)
+        }))
     }
 
     /// Fuses that are blown now; none while the database does not answer.

@@ -135,7 +135,13 @@ impl Host {
     /// A test key on a host that sends in earnest: what it says of people makes known who was not, and
     /// changes nobody, lest a patient's text go to a number of a test.
     pub(super) fn is_beside_live(&self, caller: &Caller) -> bool {
-        caller.test && self.providers.live.is_some()
+        self.is_test_beside_live(caller.test)
+    }
+
+    /// Something of the sandbox's on a host that sends in earnest: what it says of phones is about
+    /// nobody's phone.
+    pub(super) fn is_test_beside_live(&self, test: bool) -> bool {
+        test && self.providers.live.is_some()
     }
 
     /// Who holds this key. The look-up is by hash, so its time tells nothing of the keys there are.

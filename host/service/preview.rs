@@ -30,6 +30,9 @@ pub struct Preview {
     pub texts: Vec<PreviewText>,
 }
 
+/// What a text in the person's own language comes to, or why there is none.
+type Written = Result<TextFacts, String>;
+
 /// What would be decided at a moment.
 #[derive(Clone, Debug)]
 pub struct Judged {
@@ -108,30 +111,37 @@ impl Host {
             PreviewText { asked, rendered }
         });
         let texts = texts.collect();
+        let own = self.render_text(&message, &facts.recipient, &variables, true);
+        let own = own.map(|text| self.text_facts(&text)).map_err(|error| error.to_string());
 
-        let decisions = self.judged_to_the_end(&message, &facts).await?;
+        let decisions = self.judged_to_the_end(&message, &facts, &own).await?;
         let would_send_at = decisions.last().filter(|last| last.outcome == "send").map(|last| last.at);
         let first_hour = now.duration_trunc(TimeDelta::hours(1)).unwrap_or(now) + TimeDelta::hours(1);
         let mut hours = Vec::new();
         for hour in 0..HOURS {
             let at = first_hour + TimeDelta::hours(1) * hour;
-            hours.push(self.judged(&message, &facts, at).await?);
+            hours.push(self.judged(&message, &facts, &own, at).await?);
         }
         let time_zone = self.zone_of(&facts.recipient);
         Ok(Preview { message, time_zone, decisions, would_send_at, hours, texts })
     }
 
     /// What would be decided when the message is due, and again at the end of each deferral.
-    async fn judged_to_the_end(&self, message: &Message, facts: &Facts) -> Result<Vec<Judged>, IntakeError> {
+    async fn judged_to_the_end(
+        &self,
+        message: &Message,
+        facts: &Facts,
+        text: &Written,
+    ) -> Result<Vec<Judged>, IntakeError> {
         let mut message = message.clone();
         let mut decisions: Vec<Judged> = Vec::new();
         for _ in 0..=MAX_DEFERRALS {
-            let judged = self.judged(&message, facts, message.due_at).await?;
-            let until = judged.until;
+            let judged = self.judged(&message, facts, text, message.due_at).await?;
+            let (until, is_deferred) = (judged.until, judged.outcome == "defer");
             decisions.push(judged);
             let Some(until) = until else { break };
             message.due_at = until;
-            message.deferrals += 1;
+            message.deferrals += u32::from(is_deferred);
         }
         Ok(decisions)
     }
@@ -140,10 +150,15 @@ impl Host {
         &self,
         message: &Message,
         facts: &Facts,
+        text: &Written,
         at: DateTime<Utc>,
     ) -> Result<Judged, IntakeError> {
         let message = Message { due_at: at, ..message.clone() };
         let (verdict, record) = self.judge(&message, facts, at).await?;
+        let verdict = match verdict {
+            Verdict::Send { why } => self.sendable(&message, facts, text, why, at).await?,
+            other => other,
+        };
         let (outcome, until, why) = match verdict {
             Verdict::Send { why } => ("send", None, why),
             Verdict::Defer { until, why } => ("defer", Some(until), why),
@@ -154,5 +169,25 @@ impl Host {
         };
         let answer = record.as_ref().and_then(|record| serde_json::from_slice(&record.answer).ok());
         Ok(Judged { at, outcome, until, why, by: record.map(|record| record.by), answer })
+    }
+
+    /// What is asked of a text that may go out before it does: that it can be written, and is paid for.
+    async fn sendable(
+        &self,
+        message: &Message,
+        facts: &Facts,
+        text: &Written,
+        why: Cause,
+        at: DateTime<Utc>,
+    ) -> Result<Verdict, IntakeError> {
+        let text = match text {
+            Ok(text) => text,
+            Err(problem) => return Ok(Verdict::Hold { cause: Cause::new("not-rendered", problem) }),
+        };
+        let country = facts.recipient.phone.as_ref().and_then(|phone| phone.country());
+        Ok(match self.fuse_before(message, country, text, at).await? {
+            Some((cause, fuse)) => Verdict::HoldUntil { cause, until: fuse.until },
+            None => Verdict::Send { why },
+        })
     }
 }

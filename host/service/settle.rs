@@ -222,6 +222,9 @@ impl Host {
         }
         let Some(open) = tx.attempt(attempt).await? else { return Ok(()) };
         let Some(message) = tx.message(open.attempt.message).await? else { return Ok(()) };
+        if self.is_test_beside_live(message.test) {
+            return Ok(());
+        }
         if let Some(phone) = tx.open_message(message.id).await?.phone
             && !tx.consents("", Some(&phone)).await?.phone_stopped()
         {

@@ -68,6 +68,25 @@ for_each_database! {
         assert_eq!(ask("POST", &format!("{own}/cancel"), None).await.0, 200);
     }
 
+    async fn a_key_for_one_message_type_gets_that_type_alone_out_of_a_batch(start: Start) {
+        let host = start.host().await;
+        let key = new_key(&host, &["messages:write:prescription-ready"]).await;
+        let message = |kind: &str| json!({"type": kind, "to": {"id": "ana", "phone": ANA}});
+        let batch = json!({"messages": [message("follow-up"), message("prescription-ready"), message("otp")]});
+        let answer = ask(&host, &key, "POST", "/api/v1/messages/batch", Some(&batch)).await;
+        assert_eq!(answer.status(), 202);
+        let answer: Value = answer.json().await.unwrap();
+        assert_eq!((&answer["accepted"], &answer["refused"]), (&json!(1), &json!(2)), "{answer}");
+        for (place, status) in [(0, 403), (2, 403)] {
+            assert_eq!(answer["items"][place]["problem"]["status"], json!(status), "{answer}");
+        }
+        assert_eq!(answer["items"][1]["message"]["type"], "prescription-ready", "{answer}");
+        let sent: Vec<String> = host.states().await.into_iter().map(|(kind, ..)| kind).collect();
+        assert_eq!(sent, ["prescription-ready"]);
+        let preview = ask(&host, &key, "POST", "/api/v1/preview", Some(&message("follow-up"))).await;
+        assert_eq!(preview.status(), 403);
+    }
+
     async fn a_key_is_told_its_allowance_and_stopped_at_its_end(start: Start) {
         let mut start = start;
         start.config.server.requests_per_minute = 3;

@@ -142,6 +142,44 @@ async fn a_test_key_beside_live_ones_never_reaches_twilio() {
     assert_eq!((tested["test"].as_bool(), twilio.calls()), (Some(true), 0), "{tested}");
     let sent = deliver(&live).await;
     assert_eq!((sent["test"].as_bool(), twilio.calls()), (Some(false), 1), "{sent}");
+    // What a test says of a person, or hears of a phone, changes nothing for patients.
+    let post = async |key: &str, path: &str, body: Value| {
+        let request = client.post(format!("{base}/api/v1/{path}")).bearer_auth(key).json(&body);
+        request.send().await.unwrap().status().as_u16()
+    };
+    let get = async |path: &str| {
+        let request = client.get(format!("{base}/api/v1/{path}")).bearer_auth(&live);
+        request.send().await.unwrap().json::<Value>().await.unwrap()
+    };
+    let before = get("recipients/ana").await;
+    // The sandbox refuses this number because it has said STOP.
+    let elsewhere = json!({"id": "ana", "phone": "+15005550004", "name": "Somebody", "language": "fr"});
+    let text = json!({"type": "urgent-alert", "to": elsewhere, "variables": {"text": "A test."}});
+    assert_eq!(post(&test, "messages", text.clone()).await, 202);
+    assert_eq!(post(&test, "messages/batch", json!({"messages": [text]})).await, 202);
+    let event = json!({"type": "appointment.booked", "subject": {"type": "appointment", "id": "77", "version": 1},
+        "people": [{"id": "ana", "role": "patient", "phone": "+15005550004", "language": "fr"}],
+        "data": {"starts_at": "2031-01-01T15:00:00Z", "location": "12 Main St"}});
+    assert_eq!(post(&test, "events", event).await, 202);
+    let refused = json!({"type": "urgent-alert", "to": {"id": "bo", "phone": "+15005550004"}, "variables": {"text": "A test."}});
+    assert_eq!(post(&test, "messages", refused).await, 202);
+    let consent = json!({"choice": "opt_out", "scope": "all", "source": "staff"});
+    assert_eq!(post(&test, "recipients/ana/consents", consent).await, 403);
+    assert_eq!(post(&test, "opt-outs", json!({"items": [{"phone": "+12025550143"}]})).await, 403);
+    let failed = async || {
+        let list = client.get(format!("{base}/api/v1/messages?state=failed")).bearer_auth(&test);
+        list.send().await.unwrap().json::<Value>().await.unwrap()["items"].as_array().map_or(0, Vec::len)
+    };
+    for _ in 0..3000 {
+        if failed().await > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(failed().await, 1, "the text to the number that said STOP");
+    assert_eq!(get("recipients/ana").await, before);
+    assert_eq!(get("opt-outs").await["items"], json!([]));
+    assert_eq!(twilio.calls(), 1);
     // Nobody from outside looks at the phones of the sandbox.
     assert_eq!(client.get(format!("{base}/sandbox")).send().await.unwrap().status(), 404);
     // A live key does not see what a test key did, nor the other way round.

@@ -83,6 +83,27 @@ for_each_database! {
         assert_eq!(host.get("/readyz").await["fuses_blown"], json!([]));
     }
 
+    async fn a_preview_knows_that_the_budget_is_used_up_and_blows_nothing(start: Start) {
+        let mut start = start;
+        start.config.budget.fuses = vec![fuse(Some("prescription-ready"), 2)];
+        let host = start.host().await;
+        for n in 0..2 {
+            host.message(notice(&format!("+1202555015{n}"))).await;
+            host.run().await;
+        }
+        let (status, preview) = host.post("/api/v1/preview", notice("+12025550155")).await;
+        assert_eq!(status, 200, "{preview}");
+        let outcomes: Vec<_> = preview["decisions"].as_array().unwrap().iter().map(|d| (&d["outcome"], &d["reason"]["code"])).collect();
+        assert_eq!(outcomes[0], (&json!("hold"), &json!("budget-blown")), "{preview}");
+        assert_eq!(preview["would_send_at"], "2026-11-24T16:00:00Z", "{preview}");
+        assert_eq!(preview["hours"][0]["outcome"], "send", "the next hour has a budget of its own: {preview}");
+        // Nobody was told, and nothing is blown, by looking.
+        assert_eq!(host.get("/readyz").await["fuses_blown"], json!([]));
+        let id = host.message(notice("+12025550155")).await;
+        host.run().await;
+        assert_eq!(host.story(&id).await["reason"]["code"], "budget-blown");
+    }
+
     async fn what_is_kept_for_urgent_texts_is_theirs(start: Start) {
         let mut start = start;
         start.config.budget.reserve = 50;

@@ -186,7 +186,8 @@ impl Host {
                 id: MessageId(question.id.0),
             }));
         }
-        if let Some(choice) = meaning.choice {
+        let choice = meaning.choice.filter(|_| !self.is_test_beside_live(inbound.test));
+        if let Some(choice) = choice {
             let wording: String = inbound.text.trim().chars().take(200).collect();
             let said = said_by_phone(&inbound.from, recipient, choice, &wording, now);
             self.hear_phone(&mut tx, &said, now).await?;
@@ -206,7 +207,7 @@ impl Host {
         tx.commit().await?;
         // From here on nothing is sent: every message is judged by the ledger at its moment. What waits
         // is ended at once, so that it need not wait for its moment to be explained.
-        if meaning.choice == Some(Choice::OptOut) {
+        if choice == Some(Choice::OptOut) {
             self.suppress_to_phone(&inbound.from, now).await?;
         }
         tracing::info!(meaning = meaning.word, "a reply was taken in");
