@@ -93,10 +93,10 @@ fn without_any_one_of_its_safeguards_the_protocol_breaks() {
 
 #[tokio::test]
 async fn no_schedule_loses_or_doubles_a_notice() {
-    run("prescription-ready", 0).await;
+    Box::pin(run("prescription-ready", 0)).await;
 }
 
 #[tokio::test]
 async fn no_schedule_loses_or_doubles_a_code() {
-    run("otp", 1 << 32).await;
+    Box::pin(run("otp", 1 << 32)).await;
 }
