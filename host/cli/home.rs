@@ -2,7 +2,9 @@
 
 use crate::clock::{Chance, Clock as _, SystemClock};
 use crate::config::{Config, ConfigError};
-use crate::policy::{Archive, Cache, Checked, Policies, PolicyLoadError};
+use crate::domain::kind::TypeName;
+use crate::domain::policy::Description;
+use crate::policy::{Archive, Cache, Checked, LoadReport, Loaded, Policies, PolicyLoadError};
 use crate::render::{RenderLoadError, Renderer};
 use crate::store::seal::Keyring;
 use crate::store::{KeyringError, Store, StoreError};
@@ -100,6 +102,20 @@ impl Home {
     pub(super) async fn check_policies(&self) -> Result<Vec<Checked>, HomeError> {
         let cache = Self::cache(&self.folder, &self.keys);
         Ok(Policies::check(&self.folder.join("plugins"), &cache, &self.config.policy).await?)
+    }
+
+    /// The name of the policy that decides for each type, as the folder lies; nothing is written down.
+    pub(super) async fn deciders(&self) -> Result<BTreeMap<TypeName, String>, HomeError> {
+        let checked = self.check_policies().await?;
+        let live = checked.into_iter().filter_map(|checked| match checked.result {
+            Ok(LoadReport::Live(loaded)) => Some(loaded),
+            Ok(LoadReport::Shadow(_) | LoadReport::Off { .. }) | Err(_) => None,
+        });
+        let of = |loaded: &Loaded| {
+            let Description { name, message_types, .. } = loaded.description.clone();
+            message_types.into_iter().map(move |kind| (kind, name.clone()))
+        };
+        Ok(live.flat_map(|loaded| of(&loaded)).collect())
     }
 
     /// The policies that were ever at work.

@@ -41,8 +41,8 @@ impl Message {
         match self {
             Self::Show { id, text } => {
                 // Which policy a type has is worth a look; a broken plugin must not hide the story.
-                let policies = home.policies().await.ok();
-                let own = |kind: &TypeName| Some(policies.as_ref()?.for_type(kind)?.description.name.clone());
+                let deciders = home.deciders().await.unwrap_or_default();
+                let own = |kind: &TypeName| deciders.get(kind).cloned();
                 let told = Story::read(&store, id, own)
                     .await
                     .map_err(|error| CliError::failed("the message could not be read", error))?

@@ -200,6 +200,3 @@ impl Message {
 
 /// One first attempt and at most three retries.
 pub const MAX_ATTEMPTS: u32 = 4;
-
-/// How often a policy may defer one message.
-pub const MAX_DEFERRALS: u32 = 10;

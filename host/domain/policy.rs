@@ -302,12 +302,10 @@ pub enum Blame {
 
 /// A policy did not answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the policy {policy} did not answer `{question}`: {code}: {text}")]
+#[error("the policy {} did not answer `{question}`: {code}: {text}", by.name)]
 pub struct PolicyFault {
-    /// The policy's name.
-    pub policy: String,
-    /// SHA-256 of the `.wasm`, in hex.
-    pub hash: String,
+    /// Who did not answer, and what was used and logged until then.
+    pub by: Box<Answerer>,
     /// `decide`
     pub question: &'static str,
     /// Stable: `out-of-fuel`, `timeout`, `memory-limit`, `trap`, `panic`, `policy-error`,

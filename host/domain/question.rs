@@ -2,10 +2,11 @@
 
 use super::kind::TypeName;
 use super::policy::{
-    DecideQuestion, Decision, FailureQuestion, Plan, PlanQuestion, Reason, ReplyAction, ReplyQuestion,
-    RetryDecision, UnixMs,
+    DecideQuestion, Decision, FailureQuestion, Plan, PlanQuestion, PolicyFault, Reason, ReplyAction,
+    ReplyQuestion, RetryDecision, UnixMs,
 };
 use serde::Serialize;
+use serde_json::json;
 
 /// What a policy is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -38,6 +39,25 @@ pub enum RecordError {
     /// Its JSON is not that of the question or the answer.
     #[error("the record is not what this version writes")]
     Unreadable(#[from] serde_json::Error),
+}
+
+impl PolicyFault {
+    /// The bytes that a decision record holds in place of an answer.
+    ///
+    /// # Errors
+    ///
+    /// None that can happen: it is made of texts.
+    pub fn json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(&json!({"fault": {"code": self.code, "text": self.text}}))
+    }
+
+    /// The code and the text of a fault that a decision record holds.
+    #[must_use]
+    pub fn read(json: &[u8]) -> Option<(String, String)> {
+        let fault = serde_json::from_slice::<serde_json::Value>(json).ok()?;
+        let word = |name: &str| fault["fault"][name].as_str().map(str::to_owned);
+        Some((word("code")?, word("text")?))
+    }
 }
 
 impl Question {

@@ -178,6 +178,8 @@ pub(super) struct DecisionView {
     input: Option<Value>,
     /// The answer, with the facts that settled it; `null` after an erasure.
     answer: Option<Value>,
+    /// What the policy logged meanwhile.
+    log: Vec<String>,
     /// What the answer cost, in units of work.
     fuel: i64,
     at: DateTime<Utc>,
@@ -213,6 +215,7 @@ impl From<DecisionRecord> for DecisionView {
             tz_database: record.tz_database,
             input: json(record.input),
             answer: json(record.answer),
+            log: record.log,
             fuel: record.fuel,
             at: record.at,
         }

@@ -12,13 +12,29 @@ const ALLOWED: [&str; 3] = ["tidings:policy/types", "tidings:policy/calendar", "
 /// What a policy must export, at any 1.x.
 const WANTED: &str = "tidings:policy/policy";
 
-/// Whether this file can be a policy at all.
-pub(super) fn check(wasm: &[u8], limit: Bytes) -> Result<(), Refusal> {
+/// The version of the contract that this host speaks; it serves what was built for any 1.x, as long as that
+/// uses nothing newer.
+const CONTRACT: &str = "1.0";
+
+/// Whether this file can be a policy at all. Answers the version of the contract that it was built for.
+pub(super) fn check(wasm: &[u8], limit: Bytes) -> Result<String, Refusal> {
     size(wasm.len() as u64, limit)?;
     magic(wasm)?;
     let (imports, exports) = names(wasm)?;
     check_imports(&imports)?;
     check_exports(&exports)
+}
+
+/// Why a file does not fit this host, when it was built for this version of the contract.
+pub(super) fn misfit(built: &str, why: &str) -> Refusal {
+    let minor = |version: &str| version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
+    if minor(built) <= minor(CONTRACT) {
+        return Refusal::new("link-failed", format!("it does not fit this host: {why}"));
+    }
+    let text = format!(
+        "it was built for {built} of the contract and uses what is new there; this host speaks {CONTRACT}: {why}"
+    );
+    Refusal::new("version-unsupported", text)
 }
 
 /// Asked before the file is read, and again of what was read.
@@ -82,6 +98,11 @@ fn names(wasm: &[u8]) -> Result<(Vec<String>, Vec<String>), Refusal> {
 fn check_imports(imports: &[String]) -> Result<(), Refusal> {
     let is_known = |name: &str| ALLOWED.contains(&name) || wasi::INTERFACES.contains(&name);
     let forbidden: Vec<_> = imports.iter().filter(|name| !is_known(split(name).0)).collect();
+    if let Some(name) = forbidden.iter().find(|name| split(name).0.starts_with("tidings:policy/")) {
+        let (interface, built) = split(name);
+        let why = format!("there is no `{}`", shown(interface));
+        return Err(version(name).err().unwrap_or_else(|| misfit(built, &why)));
+    }
     if !forbidden.is_empty() {
         let names: Vec<_> = forbidden.iter().map(|name| format!("`{}`", shown(name))).collect();
         let text = format!(
@@ -94,9 +115,9 @@ fn check_imports(imports: &[String]) -> Result<(), Refusal> {
     imports.iter().try_for_each(|name| version(name))
 }
 
-fn check_exports(exports: &[String]) -> Result<(), Refusal> {
+fn check_exports(exports: &[String]) -> Result<String, Refusal> {
     if let Some(name) = exports.iter().find(|name| split(name).0 == WANTED) {
-        return version(name);
+        return version(name).map(|()| shown(split(name).1));
     }
     let found: Vec<_> = exports.iter().map(|name| format!("`{}`", shown(name))).collect();
     let found = if found.is_empty() { "nothing".to_owned() } else { found.join(", ") };

@@ -1,15 +1,13 @@
 //! What an answer must be. A policy decides; it cannot reach beyond the question it was asked.
 
 use super::limits::Limits;
+use super::quantity::Span;
 use crate::domain::kind::TypeName;
 use crate::domain::policy::{
-    DecideQuestion, Decision, Description, FailureQuestion, Plan, PlanQuestion, Reason, ReplyAction,
-    RetryDecision, UnixMs,
+    DecideQuestion, Decision, Description, Fact, FactValue, FailureQuestion, Plan, PlanQuestion, Reason,
+    ReplyAction, RetryDecision, UnixMs,
 };
 use std::collections::HashSet;
-
-/// The furthest a message may be put off at a time: 30 days.
-const FURTHEST: UnixMs = 30 * 24 * 60 * 60 * 1000;
 
 /// The first moment of the year 10000.
 const END_OF_TIME: UnixMs = 253_402_300_800_000;
@@ -58,21 +56,29 @@ pub(super) fn plan(
     Ok(())
 }
 
-pub(super) fn decision(decision: &Decision, question: &DecideQuestion) -> Result<(), Broken> {
+pub(super) fn decision(
+    decision: &Decision,
+    question: &DecideQuestion,
+    limits: &Limits,
+) -> Result<(), Broken> {
     match decision {
         Decision::Send { why } | Decision::Suppress { why } => reason(why),
         Decision::Defer { until, why } => {
-            later(*until, question.now, question.message.expires_at)?;
+            later(*until, question.now, question.message.expires_at, limits.defer)?;
             reason(why)
         }
     }
 }
 
-pub(super) fn retry_decision(decision: &RetryDecision, question: &FailureQuestion) -> Result<(), Broken> {
+pub(super) fn retry_decision(
+    decision: &RetryDecision,
+    question: &FailureQuestion,
+    limits: &Limits,
+) -> Result<(), Broken> {
     match decision {
         RetryDecision::GiveUp { why } => reason(why),
         RetryDecision::Retry { until, why } => {
-            later(*until, question.now, question.message.expires_at)?;
+            later(*until, question.now, question.message.expires_at, limits.defer)?;
             reason(why)
         }
     }
@@ -113,15 +119,15 @@ fn key(key: &str) -> Result<(), Broken> {
     }
 }
 
-fn later(until: UnixMs, now: UnixMs, expires_at: UnixMs) -> Result<(), Broken> {
+fn later(until: UnixMs, now: UnixMs, expires_at: UnixMs, furthest: Span) -> Result<(), Broken> {
     if until <= now {
         return Err(format!("`until` ({until}) must be after `now` ({now})"));
     }
     if until > expires_at {
         return Err(format!("`until` ({until}) must not be after `expires_at` ({expires_at})"));
     }
-    if until > now.saturating_add(FURTHEST) {
-        return Err(format!("`until` ({until}) must be within 30 days of `now` ({now})"));
+    if until > now.saturating_add(furthest.millis()) {
+        return Err(format!("`until` ({until}) must be within {furthest} of `now` ({now}) (`defer`)"));
     }
     Ok(())
 }
@@ -138,7 +144,36 @@ fn reason(reason: &Reason) -> Result<(), Broken> {
     if reason.facts.len() > 20 {
         return Err(format!("the reason has {} facts, and may have 20", reason.facts.len()));
     }
-    Ok(())
+    reason.facts.iter().try_for_each(fact)
+}
+
+/// What settled an answer is read by people and kept for years.
+fn fact(fact: &Fact) -> Result<(), Broken> {
+    let key = shown(&fact.key);
+    if !(1..=128).contains(&fact.key.chars().count()) {
+        return Err(format!("`{key}` is no name of a fact: it has 1 to 128 characters"));
+    }
+    match &fact.value {
+        FactValue::Text(text) if text.chars().count() > 500 => {
+            Err(format!("the fact `{key}` has more than 500 characters"))
+        }
+        FactValue::Decimal(number) if !is_decimal(number) => {
+            Err(format!("the fact `{key}` is `{}`, which is no number", shown(number)))
+        }
+        FactValue::Moment(at) if *at >= END_OF_TIME => {
+            Err(format!("the fact `{key}` is a moment after the year 9999"))
+        }
+        FactValue::Text(_)
+        | FactValue::Integer(_)
+        | FactValue::Decimal(_)
+        | FactValue::Flag(_)
+        | FactValue::Moment(_) => Ok(()),
+    }
+}
+
+/// As JSON writes numbers: `25.50`, and neither `NaN` nor `inf`.
+fn is_decimal(number: &str) -> bool {
+    number.len() <= 64 && serde_json::from_str::<serde_json::Number>(number).is_ok()
 }
 
 /// What a policy wrote, short enough for a log.

@@ -30,6 +30,8 @@ pub(super) struct Version {
     /// The `.toml`, as the clinic wrote it.
     pub(super) toml: String,
     pub(super) name: String,
+    /// Its own version.
+    pub(super) release: String,
     pub(super) message_types: Vec<TypeName>,
     pub(super) events: Vec<String>,
 }
@@ -51,6 +53,7 @@ impl Version {
             settings_hash: loaded.settings_hash.clone(),
             toml: loaded.toml.clone(),
             name: loaded.description.name.clone(),
+            release: loaded.description.version.clone(),
             message_types: loaded.description.message_types.clone(),
             events: loaded.description.events.clone(),
         }
@@ -74,6 +77,15 @@ impl Archive {
     #[must_use]
     pub fn settings(&self, hash: &str) -> Option<String> {
         is_hash(hash).then(|| fs::read_to_string(self.folder.join(format!("{hash}.json"))).ok())?
+    }
+
+    /// The `.toml` with these settings, where this version is at work or was the one before: it has the
+    /// limits, too.
+    pub(super) fn toml(&self, hash: &str, settings_hash: &str) -> Option<String> {
+        let records = self.stems().into_iter().map(|stem| self.record(&stem));
+        let mut versions = records.flat_map(|record| record.at_work.into_iter().chain(record.before));
+        let is_it = |version: &Version| version.hash == hash && version.settings_hash == settings_hash;
+        versions.find(is_it).map(|version| version.toml)
     }
 
     pub(super) fn keep_wasm(&self, hash: &str, wasm: &[u8]) {

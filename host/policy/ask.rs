@@ -113,7 +113,7 @@ impl Runtime {
             .await?
             .ask(loaded.limits.fuel, async |guest: &Guest, store| guest.call_decide(store, &context).await)
             .await?;
-        checked(asked, convert::decision, |decision| answer::decision(decision, question))
+        checked(asked, convert::decision, |decision| answer::decision(decision, question, &loaded.limits))
     }
 
     pub(super) async fn on_failure(
@@ -129,7 +129,9 @@ impl Runtime {
                 guest.call_on_failure(store, &attempt).await
             })
             .await?;
-        checked(asked, convert::retry_decision, |decision| answer::retry_decision(decision, question))
+        checked(asked, convert::retry_decision, |decision| {
+            answer::retry_decision(decision, question, &loaded.limits)
+        })
     }
 
     pub(super) async fn on_reply(
@@ -159,9 +161,12 @@ fn checked<Wire, T>(
     convert: impl FnOnce(Wire) -> T,
     check: impl FnOnce(&T) -> Result<(), String>,
 ) -> Result<Asked<T>, Cause> {
-    let answer = convert(asked.answer);
-    check(&answer).map_err(|rule| Cause::policy("invalid-answer", rule))?;
-    Ok(Asked { answer, log: asked.log, cost: asked.cost })
+    let Asked { answer, log, cost } = asked;
+    let answer = convert(answer);
+    match check(&answer) {
+        Ok(()) => Ok(Asked { answer, log, cost }),
+        Err(rule) => Err(Cause { fuel: cost.fuel, log, ..Cause::policy("invalid-answer", rule) }),
+    }
 }
 
 async fn measured<T>(
@@ -187,9 +192,8 @@ pub(super) fn settle<T>(
         Ok(Asked { answer, log, cost }) => {
             Ok(Answered { answer, by: Answerer { fuel: cost.fuel, log, ..loaded.answerer() } })
         }
-        Err(Cause { code, text, blame }) => Err(PolicyFault {
-            policy: loaded.description.name.clone(),
-            hash: loaded.hash.clone(),
+        Err(Cause { code, text, blame, fuel, log }) => Err(PolicyFault {
+            by: Box::new(Answerer { fuel, log, ..loaded.answerer() }),
             question,
             code,
             text,

@@ -4,7 +4,7 @@
 use super::ask::settle;
 use super::plugin_file::PluginFile;
 use super::run::Asked;
-use super::{Cache, Limits, Loaded, Policies, PolicyLoadError, Refusal, admission, cache, load};
+use super::{Archive, Cache, Limits, Loaded, Policies, PolicyLoadError, Refusal, admission, cache, load};
 use crate::domain::policy::{Answered, PolicyFault};
 use crate::domain::question::{Answer, Question};
 use std::path::Path;
@@ -55,6 +55,32 @@ impl Policies {
             None => PluginFile::parse(wasm.with_extension("toml"), String::new())?,
         };
         load::open(&self.runtime, cache, wasm, &file).await
+    }
+
+    /// The very version that once answered, by the hashes of its `.wasm` and its settings; `None` where the
+    /// archive does not have both. `fuel` is what it was given then, where that is known.
+    ///
+    /// # Errors
+    ///
+    /// This host would refuse it.
+    pub async fn open_archived(
+        &self,
+        archive: &Archive,
+        (hash, settings_hash): (&str, &str),
+        fuel: Option<u64>,
+        cache: &Cache,
+    ) -> Option<Result<Loaded, Refusal>> {
+        let wasm = archive.wasm(hash)?;
+        let file = match archive.toml(hash, settings_hash) {
+            Some(toml) => PluginFile::parse(wasm.with_extension("toml"), toml),
+            None => PluginFile::recorded(wasm.with_extension("json"), archive.settings(settings_hash)?),
+        };
+        let opened = async {
+            let mut file = file?;
+            file.overrides = file.overrides.with_fuel(fuel);
+            load::open(&self.runtime, cache, &wasm, &file).await
+        };
+        Some(opened.await)
     }
 
     /// The same policy with other settings, as TOML.

@@ -26,6 +26,8 @@ const REFUSED: u8 = 3;
 pub(super) struct Code {
     pub(super) component: Component,
     pub(super) hash: String,
+    /// The version of the contract that it was built for.
+    pub(super) contract: String,
     pub(super) size: u64,
     pub(super) from_cache: bool,
 }
@@ -39,18 +41,18 @@ pub(super) async fn code(runtime: &Runtime, cache: &Cache, path: &Path) -> Resul
         let unreadable = |error| Refusal::caused("unreadable", "the file could not be read", error);
         admission::size(fs::metadata(&file).map_err(unreadable)?.len(), limit)?;
         let wasm = fs::read(&file).map_err(unreadable)?;
-        admission::check(&wasm, limit)?;
+        let contract = admission::check(&wasm, limit)?;
         let hash = cache::hash(&wasm);
         let component = kept.fetch(&engine, &hash);
         if component.is_some() {
             kept.keep_source(&hash, &wasm);
         }
-        Ok((Arc::new(wasm), hash, component))
+        Ok((Arc::new(wasm), hash, contract, component))
     };
-    let (wasm, hash, component) = tokio::task::spawn_blocking(read).await.map_err(stopped)??;
+    let (wasm, hash, contract, component) = tokio::task::spawn_blocking(read).await.map_err(stopped)??;
     let size = wasm.len() as u64;
     if let Some(component) = component {
-        return Ok(Code { component, hash, size, from_cache: true });
+        return Ok(Code { component, hash, contract, size, from_cache: true });
     }
     let compiled = if let Some(program) = cache.compiler() {
         in_child(program, &runtime.limits, &wasm).await?
@@ -69,7 +71,7 @@ pub(super) async fn code(runtime: &Runtime, cache: &Cache, path: &Path) -> Resul
         cache::revive(&engine, &compiled).map_err(|error| refused(&error))
     };
     let component = tokio::task::spawn_blocking(take).await.map_err(stopped)??;
-    Ok(Code { component, hash, size, from_cache: false })
+    Ok(Code { component, hash, contract, size, from_cache: false })
 }
 
 fn refused(error: &wasmtime::Error) -> Refusal {

@@ -14,15 +14,19 @@ pub(super) struct Cause {
     pub(super) code: &'static str,
     pub(super) text: String,
     pub(super) blame: Blame,
+    /// Burnt by the question until then.
+    pub(super) fuel: u64,
+    /// Logged until then.
+    pub(super) log: Vec<String>,
 }
 
 impl Cause {
     pub(super) fn policy(code: &'static str, text: String) -> Self {
-        Self { code, text, blame: Blame::Policy }
+        Self { code, text, blame: Blame::Policy, fuel: 0, log: Vec::new() }
     }
 
     pub(super) fn host(text: String) -> Self {
-        Self { code: "host", text, blame: Blame::Host }
+        Self { blame: Blame::Host, ..Self::policy("host", text) }
     }
 
     /// The policy answered with words of its own instead of an answer.

@@ -34,6 +34,10 @@ pub struct Limits {
     pub log_calls: u32,
     /// Messages that one event may plan: 20, at most 100.
     pub planned_messages: u32,
+    /// How far a message may be put off at a time: 30 days, at least a minute, at most 90 days.
+    pub defer: Span,
+    /// How often a message may be put off, before a person must look: 10, at most 100.
+    pub deferrals: u32,
     /// Calls at the same time, the others wait: 16, at most 32.
     pub concurrent_calls: u32,
     /// Processor time for compiling one `.wasm`: 120 s, at least 1 s, at most 300 s.
@@ -57,6 +61,8 @@ impl Default for Limits {
             log_line: Bytes(1 << 10),
             log_calls: 10_000,
             planned_messages: 20,
+            defer: Span(Duration::from_hours(24 * 30)),
+            deferrals: 10,
             concurrent_calls: 16,
             compile_time: Span(Duration::from_mins(2)),
             compile_memory: Bytes(1536 << 20),
@@ -78,6 +84,8 @@ pub(super) const CEILING: Limits = Limits {
     log_line: Bytes(16 << 10),
     log_calls: 100_000,
     planned_messages: 100,
+    defer: Span(Duration::from_hours(24 * 90)),
+    deferrals: 100,
     concurrent_calls: 32,
     compile_time: Span(Duration::from_mins(5)),
     compile_memory: Bytes(3 << 30),
@@ -97,6 +105,8 @@ const FLOOR: Limits = Limits {
     log_line: Bytes(16),
     log_calls: 1,
     planned_messages: 1,
+    defer: Span(Duration::from_mins(1)),
+    deferrals: 1,
     concurrent_calls: 1,
     compile_time: Span(Duration::from_secs(1)),
     compile_memory: Bytes(64 << 20),
@@ -122,6 +132,13 @@ pub(super) struct Overrides {
     wall: Option<Span>,
 }
 
+impl Overrides {
+    /// With so much fuel for a question, whatever else was set.
+    pub(super) fn with_fuel(self, fuel: Option<u64>) -> Self {
+        Self { fuel: fuel.or(self.fuel), ..self }
+    }
+}
+
 impl Limits {
     /// Whether every limit is one that the host can keep.
     ///
@@ -142,7 +159,7 @@ impl Limits {
             )*};
         }
         within!(file fuel start_fuel wall memory stack answer log_lines log_bytes log_line log_calls);
-        within!(planned_messages concurrent_calls compile_time compile_memory);
+        within!(planned_messages defer deferrals concurrent_calls compile_time compile_memory);
         Ok(())
     }
 

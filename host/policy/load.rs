@@ -12,7 +12,7 @@ use super::limits::{CEILING, Limits};
 use super::plugin_file::{Mode, PluginFile};
 use super::run::{Runtime, Session};
 use super::wasi::Basis;
-use super::{answer, canary, imports::one_line};
+use super::{admission, answer, canary, imports::one_line};
 use crate::domain::policy::{Answerer, Description};
 use std::collections::HashSet;
 use std::error::Error;
@@ -159,10 +159,8 @@ pub(super) async fn open(
         runtime.limits.with(file.overrides).map_err(|error| file.refused_limits(&error.to_string()))?;
 
     let code = compile::code(runtime, cache, path).await?;
-    let link_failed = |error: wasmtime::Error| {
-        let text = format!("it does not fit this host: {}", one_line(&format!("{error:#}"), 500));
-        Refusal::new("link-failed", text)
-    };
+    let link_failed =
+        |error: wasmtime::Error| admission::misfit(&code.contract, &one_line(&format!("{error:#}"), 500));
     let pre = runtime.linker.instantiate_pre(&code.component).map_err(link_failed)?;
     let pre = MessagePolicyPre::new(pre).map_err(link_failed)?;
 

@@ -153,6 +153,12 @@ impl Policies {
         self.registry.load().by_event.get(event_type).cloned().unwrap_or_default()
     }
 
+    /// What they may use, and ask for.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.runtime.limits
+    }
+
     /// All of them, in the order of their files.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Loaded>> {

@@ -115,6 +115,23 @@ impl PluginFile {
         })
     }
 
+    /// Settings that a policy had before, as it got them: JSON.
+    pub(super) fn recorded(path: PathBuf, settings_text: String) -> Result<Self, Refusal> {
+        let settings = serde_json::from_str(&settings_text).map_err(|error| {
+            Refusal::caused("config-invalid", "the settings are not as they were kept", error)
+        })?;
+        Ok(Self {
+            mode: Mode::Live,
+            overrides: Overrides::default(),
+            settings_hash: cache::hash(settings_text.as_bytes()),
+            settings,
+            settings_text,
+            path,
+            source: String::new(),
+            limits_at: 0..0,
+        })
+    }
+
     /// Holds the settings against the schema that the policy describes.
     pub(super) fn check_settings(&self, schema: &str) -> Result<(), Refusal> {
         let no_schema = |text: String| {

@@ -1,4 +1,4 @@
-//! Sizes and spans as people write them in TOML: `"32 MiB"`, `"250ms"`.
+//! Sizes and spans as people write them in TOML: `"32 MiB"`, `"250ms"`, `"30d"`.
 
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
@@ -10,12 +10,15 @@ use std::time::Duration;
 #[serde(transparent)]
 pub struct Bytes(pub usize);
 
-/// A length of time, written as `"250ms"` or `"2s"`.
+/// A length of time, written as `"250ms"`, `"2s"`, `"5m"`, `"12h"` or `"30d"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(into = "u64")]
 pub struct Span(pub Duration);
 
 const SIZES: [(&str, usize); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+
+/// In milliseconds.
+const SPANS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
 impl Bytes {
     fn parse(text: &str) -> Option<Self> {
@@ -29,11 +32,8 @@ impl Span {
     fn parse(text: &str) -> Option<Self> {
         let unit = text.find(|c: char| !c.is_ascii_digit())?;
         let number: u64 = text[..unit].parse().ok()?;
-        match text[unit..].trim() {
-            "ms" => Some(Self(Duration::from_millis(number))),
-            "s" => Some(Self(Duration::from_secs(number))),
-            _ => None,
-        }
+        let (_, factor) = SPANS.iter().find(|(name, _)| *name == text[unit..].trim())?;
+        number.checked_mul(*factor).map(|millis| Self(Duration::from_millis(millis)))
     }
 
     /// Whole milliseconds.
@@ -61,7 +61,12 @@ impl fmt::Display for Bytes {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ms", self.millis())
+        let millis = self.millis();
+        let fits = |factor: &u64| millis >= *factor && millis.is_multiple_of(*factor);
+        match SPANS.iter().find(|(_, factor)| fits(factor)) {
+            Some((unit, factor)) => write!(f, "{} {unit}", millis / factor),
+            None => write!(f, "0 ms"),
+        }
     }
 }
 
@@ -110,10 +115,11 @@ mod tests {
         assert_eq!(Bytes::parse("1KiB"), Some(Bytes(1024)));
         assert_eq!(Span::parse("250ms"), Some(Span(Duration::from_millis(250))));
         assert_eq!(Span::parse("2s"), Some(Span(Duration::from_secs(2))));
+        assert_eq!(Span::parse("30d"), Some(Span(Duration::from_hours(720))));
         for text in ["", "MiB", "-1 MiB", "1 MB", "1.5 MiB", "99999999999999999999 B"] {
             assert_eq!(Bytes::parse(text), None, "{text}");
         }
-        for text in ["", "ms", "250", "2 h", "-1s"] {
+        for text in ["", "ms", "250", "2 y", "-1s"] {
             assert_eq!(Span::parse(text), None, "{text}");
         }
     }
@@ -122,5 +128,8 @@ mod tests {
     fn sizes_are_shown_in_the_largest_unit_that_fits() {
         let shown = [0, 1, 1000, 1024, 512 << 10, 24 << 20].map(|number| Bytes(number).to_string());
         assert_eq!(shown, ["0 B", "1 B", "1000 B", "1 KiB", "512 KiB", "24 MiB"]);
+        let shown = [0, 250, 2000, 90_000, 120_000, 2_592_000_000]
+            .map(|millis| Span(Duration::from_millis(millis)).to_string());
+        assert_eq!(shown, ["0 ms", "250 ms", "2 s", "90 s", "2 m", "30 d"]);
     }
 }

@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// A file is read when it has not changed for so long: half of a slow copy is not taken for the whole.
-const REST: Duration = Duration::from_millis(300);
+/// A file is read when it has not changed for so long, after the folder came to rest: half of a slow copy is
+/// not taken for the whole.
+const REST: Duration = Duration::from_millis(200);
 
 /// The folder that is served.
 pub(super) struct Folder {

@@ -103,9 +103,18 @@ impl<'a> Session<'a> {
                 let cost = Cost { start_fuel: self.start_fuel, fuel: burnt, memory: state.memory() };
                 Ok(Asked { answer, log: state.into_lines(), cost })
             }
-            Ok(Err(words)) => Err(Cause::said(&words)),
-            Err(error) => Err(Cause::of(&error, self.store.data(), self.limits, fuel)),
+            Ok(Err(words)) => Err(self.broken_off(Cause::said(&words), fuel)),
+            Err(error) => {
+                let cause = Cause::of(&error, self.store.data(), self.limits, fuel);
+                Err(self.broken_off(cause, fuel))
+            }
         }
+    }
+
+    /// A fault, with what the question had used and logged until then.
+    fn broken_off(self, cause: Cause, given: u64) -> Cause {
+        let fuel = burnt(&self.store, given);
+        Cause { fuel, log: self.store.into_data().into_lines(), ..cause }
     }
 }
 

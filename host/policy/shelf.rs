@@ -6,7 +6,7 @@ use super::load::{LoadReport, Loaded, Refusal};
 use super::plugin_file::Mode;
 use super::registry::Registry;
 use crate::domain::kind::TypeName;
-use crate::domain::policy::{Blame, PolicyFault};
+use crate::domain::policy::{Answerer, Blame, PolicyFault};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -26,8 +26,12 @@ pub(super) struct Stamp {
 pub struct Removed {
     /// Its name.
     pub name: String,
+    /// Its own version.
+    pub version: String,
     /// SHA-256 of the `.wasm` that was at work, in hex.
     pub hash: String,
+    /// SHA-256 of its settings, in hex.
+    pub settings_hash: String,
     /// The message types it decided for.
     pub message_types: Vec<TypeName>,
     /// The events it planned.
@@ -39,8 +43,14 @@ impl Removed {
     #[must_use]
     pub fn fault(&self, question: &'static str) -> PolicyFault {
         PolicyFault {
-            policy: self.name.clone(),
-            hash: self.hash.clone(),
+            by: Box::new(Answerer {
+                name: self.name.clone(),
+                version: self.version.clone(),
+                hash: self.hash.clone(),
+                settings_hash: self.settings_hash.clone(),
+                fuel: 0,
+                log: Vec::new(),
+            }),
             question,
             code: "removed",
             text: "its file is gone from the folder".to_owned(),
@@ -51,8 +61,8 @@ impl Removed {
 
 impl From<Version> for Removed {
     fn from(version: Version) -> Self {
-        let Version { name, hash, message_types, events, .. } = version;
-        Self { name, hash, message_types, events }
+        let Version { name, release: version, hash, settings_hash, message_types, events, toml: _ } = version;
+        Self { name, version, hash, settings_hash, message_types, events }
     }
 }
 

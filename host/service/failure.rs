@@ -64,8 +64,8 @@ impl Host {
         let answered = match self.policies.on_failure(&policy, &question).await {
             Ok(answered) => answered,
             Err(fault) => {
-                tracing::error!(message_id = %message.id, policy = %fault.policy, code = fault.code, "a policy did not answer");
-                let record = Recorded::of_fault("on-failure", &question, policy.answerer(), &fault)?;
+                tracing::error!(message_id = %message.id, policy = %fault.by.name, code = fault.code, "a policy did not answer");
+                let record = Recorded::of_fault("on-failure", &question, &fault)?;
                 return Ok(FailureAnswer { verdict: AfterFailure::End { cause }, record: Some(record) });
             }
         };

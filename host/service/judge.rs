@@ -6,8 +6,8 @@ use super::record::{About, Recorded};
 use super::{Host, HostError};
 use crate::domain::consent::{Binds, Consents, Scope, Standing};
 use crate::domain::kind::{Kind, OnPolicyFailure};
-use crate::domain::message::{Cause, MAX_DEFERRALS, Message, Priority};
-use crate::domain::policy::{Decision, PolicyFault};
+use crate::domain::message::{Cause, Message, Priority};
+use crate::domain::policy::{Blame, Decision, PolicyFault};
 use crate::domain::recipient::Recipient;
 use crate::store::{Change, Opened};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -76,13 +76,15 @@ impl Host {
         let answered = match self.policies.decide(&policy, &question).await {
             Ok(answered) => answered,
             Err(fault) => {
-                let record = Recorded::of_fault("decide", &question, policy.answerer(), &fault)?;
+                let record = Recorded::of_fault("decide", &question, &fault)?;
                 return Ok((self.without_policy(message, facts, &fault, now), Some(record)));
             }
         };
         let (outcome, why, verdict) = match &answered.answer {
             Decision::Send { why } => ("send", why, Verdict::Send { why: why.into() }),
-            Decision::Defer { until, why } => ("defer", why, deferred(message, moment(*until), why.into())),
+            Decision::Defer { until, why } => {
+                ("defer", why, self.deferred(message, moment(*until), why.into()))
+            }
             Decision::Suppress { why } => ("suppress", why, Verdict::Suppress { cause: why.into() }),
         };
         let record = Recorded::new("decide", &question, &answered, outcome, why.into())?;
@@ -125,14 +127,15 @@ impl Host {
         now: DateTime<Utc>,
     ) -> Verdict {
         // The text of a fault may quote what the policy was told: it stays out of the log.
-        tracing::error!(message_id = %message.id, policy = %fault.policy, code = fault.code, "a policy did not answer");
+        tracing::error!(message_id = %message.id, policy = %fault.by.name, code = fault.code, "a policy did not answer");
         let cause = Cause::new(
             format!("policy-{}", fault.code),
-            format!("the policy {} did not answer", fault.policy),
+            format!("the policy {} did not answer", fault.by.name),
         );
         match facts.kind.on_policy_failure {
-            OnPolicyFailure::Hold => Verdict::Hold { cause },
-            OnPolicyFailure::Suppress => Verdict::Suppress { cause },
+            OnPolicyFailure::Suppress if fault.blame == Blame::Policy => Verdict::Suppress { cause },
+            // What the host did wrong costs nobody a text: it is asked again.
+            OnPolicyFailure::Hold | OnPolicyFailure::Suppress => Verdict::Hold { cause },
             OnPolicyFailure::Send => self.unless_quiet(message, facts, cause, now),
         }
     }
@@ -150,8 +153,25 @@ impl Host {
             || guard.may_disturb_types.contains(message.kind.as_str())
             || (message.priority == Priority::High && guard.high_priority_may_disturb);
         match guard.quiet_hours.end_after(now, self.zone_of(&facts.recipient)) {
-            Some(end) if !may_disturb => deferred(message, Some(end), why),
+            Some(end) if !may_disturb => self.deferred(message, Some(end), why),
             Some(_) | None => Verdict::Send { why },
+        }
+    }
+
+    /// A deferral, held against the host's own bounds.
+    fn deferred(&self, message: &Message, until: Option<DateTime<Utc>>, why: Cause) -> Verdict {
+        match until {
+            Some(until) if until >= message.expires_at => Verdict::Expire { cause: why },
+            Some(until) if message.deferrals < self.policies.limits().deferrals => {
+                Verdict::Defer { until, why }
+            }
+            Some(_) | None => {
+                let text = format!(
+                    "deferred {} times (`deferrals` in `[policy]`), and the policy defers it once more",
+                    message.deferrals
+                );
+                Verdict::Hold { cause: Cause::new("deferred-too-often", text) }
+            }
         }
     }
 
@@ -213,21 +233,6 @@ pub(super) fn opted_out(standing: &Standing) -> Cause {
         Scope::Type(name) => format!(" of the type {name}"),
     };
     Cause::new("opted-out", format!("{who}{what}"))
-}
-
-/// A deferral, held against the host's own bounds.
-pub(super) fn deferred(message: &Message, until: Option<DateTime<Utc>>, why: Cause) -> Verdict {
-    match until {
-        Some(until) if until >= message.expires_at => Verdict::Expire { cause: why },
-        Some(until) if message.deferrals < MAX_DEFERRALS => Verdict::Defer { until, why },
-        Some(_) | None => {
-            let text = format!(
-                "deferred {} times, and the policy defers it once more, or to no moment",
-                message.deferrals
-            );
-            Verdict::Hold { cause: Cause::new("deferred-too-often", text) }
-        }
-    }
 }
 
 /// A held message is asked again after 1, 5 and 15 minutes, in case a file was mended; then a

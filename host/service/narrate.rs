@@ -96,6 +96,10 @@ impl Story {
 }
 
 fn decision_line(decision: &DecisionRecord) -> String {
+    let policy = format!("{} {}", decision.policy, decision.version);
+    if decision.reason_code.strip_prefix("policy-") == Some(&decision.outcome) {
+        return format!("The policy {policy} did not answer ({}).", decision.outcome);
+    }
     let answer = match decision.outcome.as_str() {
         "send" => "send it".to_owned(),
         "defer" => "not yet".to_owned(),
@@ -104,7 +108,6 @@ fn decision_line(decision: &DecisionRecord) -> String {
         "retry" => "try again".to_owned(),
         other => other.replace('_', " "),
     };
-    let policy = format!("{} {}", decision.policy, decision.version);
     format!("The policy {policy} says: {answer}. {}", sentence(&decision.reason_text))
 }
 

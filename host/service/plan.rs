@@ -13,7 +13,7 @@ use crate::domain::message::{Cause, Message};
 use crate::domain::policy::{Fact, FactValue, Plan, PlanQuestion, PolicyFault, UnixMs};
 use crate::domain::question::Question;
 use crate::domain::recipient::Recipient;
-use crate::store::{EventState, StoredEvent};
+use crate::store::{DecisionRecord, EventState, StoredEvent};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -89,6 +89,9 @@ struct Answers {
     complete: bool,
 }
 
+/// The outcome of a decision in which a policy did plan.
+const ANSWERED: &str = "plan";
+
 /// Begins the code of what a silent policy's types were passed over for.
 const FAULT: &str = "policy-";
 
@@ -112,8 +115,12 @@ impl Host {
         // Planning is taken up where it was: only policies that have not answered yet are asked.
         let mut outcome: Outcome = outcome.map(serde_json::from_value).transpose()?.unwrap_or_default();
         outcome.passed_over.retain(|passed| !passed.reason.code.starts_with(FAULT));
-        let answered: BTreeSet<String> =
-            tx.decisions_of_event(id).await?.into_iter().map(|decision| decision.policy).collect();
+        let before = tx.decisions_of_event(id).await?;
+        let answered: BTreeSet<&str> = before
+            .iter()
+            .filter(|decision| decision.outcome == ANSWERED)
+            .map(|decision| decision.policy.as_str())
+            .collect();
         let mut people = Vec::new();
         for (person, _) in &event.people {
             if tx.is_erased(person).await? {
@@ -138,7 +145,7 @@ impl Host {
         let mut answers = Answers { complete: true, outcome, ..Answers::default() };
         let mut beside = Vec::new();
         let policies = self.policies.for_event(&event.event_type);
-        for policy in policies.iter().filter(|policy| !answered.contains(&policy.description.name)) {
+        for policy in policies.iter().filter(|policy| !answered.contains(policy.description.name.as_str())) {
             let own_types = || policy.description.message_types.iter().cloned();
             match self.policies.plan(policy, &question).await {
                 Ok(answered) => {
@@ -147,7 +154,7 @@ impl Host {
                         "planned",
                         format!("messages planned: {}", answered.answer.messages.len()),
                     );
-                    let record = Recorded::new("plan", &question, &answered, "plan", why)?;
+                    let record = Recorded::new("plan", &question, &answered, ANSWERED, why)?;
                     if !self.policies.shadows_for_event(&event.event_type).is_empty() {
                         let asked = Question::Plan(question.clone());
                         beside.extend(self.beside(About::Event(event.id), asked, Some(&record)));
@@ -156,11 +163,17 @@ impl Host {
                     sort_in(answered.answer, &people, &mut answers);
                 }
                 // The others' messages are planned all the same; this one is asked again.
-                Err(fault) => pass_over(&event, &fault, own_types(), now, &mut answers),
+                Err(fault) => {
+                    // It is asked again and again; each way in which it fails is written down once.
+                    if !before.iter().any(|decision| is_same(decision, &fault)) {
+                        answers.records.push(Recorded::of_fault("plan", &question, &fault)?);
+                    }
+                    pass_over(&event, &fault, own_types(), now, &mut answers);
+                }
             }
         }
         for removed in self.policies.removed_for_event(&event.event_type) {
-            if !answered.contains(&removed.name) {
+            if !answered.contains(removed.name.as_str()) {
                 let types = removed.message_types.iter().cloned();
                 pass_over(&event, &removed.fault("plan"), types, now, &mut answers);
             }
@@ -263,6 +276,13 @@ impl Host {
     }
 }
 
+fn is_same(decision: &DecisionRecord, fault: &PolicyFault) -> bool {
+    let by = &fault.by;
+    decision.outcome == fault.code
+        && (&decision.policy, &decision.hash, &decision.settings_hash)
+            == (&by.name, &by.hash, &by.settings_hash)
+}
+
 fn reference(index: usize) -> String {
     format!("person-{}", index + 1)
 }
@@ -275,7 +295,7 @@ fn pass_over(
     now: DateTime<Utc>,
     answers: &mut Answers,
 ) {
-    tracing::error!(event_id = %event.id, policy = %fault.policy, code = fault.code, "planning waits");
+    tracing::error!(event_id = %event.id, policy = %fault.by.name, code = fault.code, "planning waits");
     answers.complete &= event.received_at + GIVE_UP <= now;
     answers.outcome.passed_over.extend(types.map(|kind| Passed {
         kind,

@@ -5,7 +5,7 @@ use super::draft::PostedMessage;
 use super::intake::ERASED;
 use super::judge::{Facts, Verdict};
 use super::{Caller, Host, IntakeError};
-use crate::domain::message::{Cause, MAX_DEFERRALS, Message, TextFacts};
+use crate::domain::message::{Cause, Message, TextFacts};
 use crate::domain::policy::Answerer;
 use crate::domain::recipient::{Recipient, Role};
 use crate::store::Opened;
@@ -135,7 +135,7 @@ impl Host {
     ) -> Result<Vec<Judged>, IntakeError> {
         let mut message = message.clone();
         let mut decisions: Vec<Judged> = Vec::new();
-        for _ in 0..=MAX_DEFERRALS {
+        for _ in 0..=self.policies.limits().deferrals {
             let judged = self.judged(&message, facts, text, message.due_at).await?;
             let (until, is_deferred) = (judged.until, judged.outcome == "defer");
             decisions.push(judged);

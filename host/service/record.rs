@@ -7,7 +7,6 @@ use crate::domain::policy::{Answered, Answerer, PolicyFault};
 use crate::store::{NewDecision, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::json;
 
 /// What a decision is about.
 #[derive(Clone, Copy, Debug)]
@@ -51,15 +50,14 @@ impl Recorded {
     pub(super) fn of_fault(
         question: &'static str,
         asked: &impl Serialize,
-        by: Answerer,
         fault: &PolicyFault,
     ) -> Result<Self, HostError> {
-        let text = format!("the policy {} did not answer", fault.policy);
+        let text = format!("the policy {} did not answer", fault.by.name);
         Ok(Self {
             question,
             input: serde_json::to_vec(asked)?,
-            answer: serde_json::to_vec(&json!({"fault": {"code": fault.code, "text": fault.text}}))?,
-            by,
+            answer: fault.json()?,
+            by: Answerer::clone(&fault.by),
             outcome: fault.code,
             why: Cause::new(format!("policy-{}", fault.code), text),
         })

@@ -1,7 +1,7 @@
 //! What policies answered, with everything they were told, byte for byte.
 
 use super::rows::{self, both, rows, value};
-use super::{Result, Sql, Tx, moment, on};
+use super::{Result, Sql, Tx, inconsistent, moment, on};
 use crate::domain::calendar::TZ_DATABASE;
 use crate::domain::id::{DecisionId, EventId, MessageId};
 use crate::domain::policy::Answerer;
@@ -53,6 +53,8 @@ pub struct DecisionRecord {
     pub input: Option<Vec<u8>>,
     /// `None` after an erasure.
     pub answer: Option<Vec<u8>>,
+    /// What the policy logged; none after an erasure.
+    pub log: Vec<String>,
     pub outcome: String,
     pub reason_code: String,
     pub reason_text: String,
@@ -72,6 +74,7 @@ pub(super) struct DecisionRow {
     tz_database: String,
     input_sealed: Option<Vec<u8>>,
     answer_sealed: Option<Vec<u8>>,
+    log_sealed: Option<Vec<u8>>,
     outcome: String,
     reason_code: String,
     reason_text: String,
@@ -82,7 +85,7 @@ pub(super) struct DecisionRow {
 macro_rules! columns {
     () => {
         "id, recipient_id, question, policy, version, hash, settings_hash, tz_database, input_sealed, answer_sealed,
-         outcome, reason_code, reason_text, fuel, at"
+         log_sealed, outcome, reason_code, reason_text, fuel, at"
     };
 }
 pub(super) use columns;
@@ -91,14 +94,14 @@ macro_rules! insert {
     ($db:ident) => {
         concat!(
             "INSERT INTO decisions (id, message_id, event_id, recipient_id, question, policy, version, hash,
-                settings_hash, tz_database, input_sealed, answer_sealed, outcome, reason_code, reason_text, fuel, at)
+                settings_hash, tz_database, input_sealed, answer_sealed, log_sealed, outcome, reason_code, reason_text, fuel, at)
             SELECT ",
             value!($db, id, 0), ", ", value!($db, id, 1), ", ", value!($db, id, 2), ", ",
             value!($db, text, 3), ", ", value!($db, text, 4), ", ", value!($db, text, 5), ", ",
             value!($db, text, 6), ", ", value!($db, text, 7), ", ", value!($db, text, 8), ", ",
             value!($db, text, 9), ", ", value!($db, bytes, 10), ", ", value!($db, bytes, 11), ", ",
-            value!($db, text, 12), ", ", value!($db, text, 13), ", ", value!($db, text, 14), ", ",
-            value!($db, number, 15), ", ", value!($db, number, 16), " FROM ", rows!($db)
+            value!($db, bytes, 12), ", ", value!($db, text, 13), ", ", value!($db, text, 14), ", ",
+            value!($db, text, 15), ", ", value!($db, number, 16), ", ", value!($db, number, 17), " FROM ", rows!($db)
         )
     };
 }
@@ -118,12 +121,19 @@ impl Tx {
     pub async fn insert_decision(&mut self, new: &NewDecision<'_>) -> Result<()> {
         let row = new.id.0.as_bytes();
         // A person who was erased meanwhile leaves the decision, and nothing of what it was about.
-        let (input, answer) = match self.recipient_key(new.recipient).await? {
+        let (input, answer, log) = match self.recipient_key(new.recipient).await? {
             Some(key) => (
                 Some(self.keys.seal(&key, "decisions.input", row, new.input)?),
                 Some(self.keys.seal(&key, "decisions.answer", row, new.answer)?),
+                match &new.by.log[..] {
+                    [] => None,
+                    lines => {
+                        let lines = json!(lines).to_string();
+                        Some(self.keys.seal(&key, "decisions.log", row, lines.as_bytes())?)
+                    }
+                },
             ),
-            None => (None, None),
+            None => (None, None, None),
         };
         let bytes = |sealed: Option<Vec<u8>>| sealed.as_deref().map(rows::bytes);
         self.staged.decisions.push(json!([
@@ -139,6 +149,7 @@ impl Tx {
             TZ_DATABASE,
             bytes(input),
             bytes(answer),
+            bytes(log),
             new.outcome,
             new.reason_code,
             new.reason_text,
@@ -193,6 +204,11 @@ impl Tx {
                 id: DecisionId(row.id),
                 input: open("decisions.input", row.input_sealed)?,
                 answer: open("decisions.answer", row.answer_sealed)?,
+                log: open("decisions.log", row.log_sealed)?
+                    .map(|lines| serde_json::from_slice(&lines))
+                    .transpose()
+                    .map_err(|error| inconsistent("decisions", row.id.to_string(), error.to_string()))?
+                    .unwrap_or_default(),
                 question: row.question,
                 policy: row.policy,
                 version: row.version,

@@ -30,7 +30,7 @@ const SENT: &str = "SELECT attempts.sid, messages.test FROM messages
 const FORGET: [&str; 4] = [
     "UPDATE messages SET payload_sealed = NULL, text_sealed = NULL, phone_sealed = NULL, phone_hash = NULL
         WHERE recipient_id = $1",
-    "UPDATE decisions SET input_sealed = NULL, answer_sealed = NULL WHERE recipient_id = $1",
+    "UPDATE decisions SET input_sealed = NULL, answer_sealed = NULL, log_sealed = NULL WHERE recipient_id = $1",
     "UPDATE events SET body_sealed = NULL WHERE recipient_id = $1",
     "UPDATE replies SET text_sealed = NULL WHERE recipient_id = $1",
 ];

@@ -51,7 +51,7 @@ const FORGET: &str = concat!(
 );
 
 const FORGET_DECISIONS: &str = concat!(
-    "UPDATE decisions SET input_sealed = NULL, answer_sealed = NULL
+    "UPDATE decisions SET input_sealed = NULL, answer_sealed = NULL, log_sealed = NULL
     WHERE input_sealed IS NOT NULL AND at < $5 AND message_id IN (SELECT id FROM messages WHERE ",
     ended!(),
     ")"
@@ -90,7 +90,7 @@ const SMALL: [Step; 10] = [
         |cutoffs| cutoffs.variables,
     ),
     (
-        "UPDATE decisions SET input_sealed = NULL, answer_sealed = NULL WHERE id IN (SELECT id FROM decisions
+        "UPDATE decisions SET input_sealed = NULL, answer_sealed = NULL, log_sealed = NULL WHERE id IN (SELECT id FROM decisions
             WHERE event_id IS NOT NULL AND input_sealed IS NOT NULL AND at < $1 LIMIT $2)",
         |cutoffs| cutoffs.decisions,
     ),

@@ -206,6 +206,8 @@ CREATE TABLE decisions (
     -- JSON, byte for byte what was asked and answered.
     input_sealed BYTEA,
     answer_sealed BYTEA,
+    -- The lines that the policy logged meanwhile, a JSON list; NULL when it logged none.
+    log_sealed BYTEA,
     -- send, defer, suppress, retry, give_up, plan ... or the code of a fault.
     outcome TEXT NOT NULL,
     reason_code TEXT NOT NULL,

@@ -3,18 +3,18 @@
 
 use crate::authoring::{plugin_with, printed};
 use crate::for_each_database;
-use crate::support::{Folder, Start, TestHost, VISIT, booked, repository};
+use crate::guest::{Decides, Guest};
+use crate::support::{Folder, Start, TestHost, VISIT, booked, home};
+use serde_json::json;
 use std::path::Path;
-use std::process::Command;
+use tidings::clock::Chance;
+use tidings::domain::id::DecisionId;
+use tidings::domain::policy::Answerer;
+use tidings::store::NewDecision;
 
 /// A host that has confirmed a visit, in a home beside which commands run.
 async fn confirmed(mut start: Start) -> (Folder, TestHost, Vec<(&'static str, String)>) {
-    let home = Folder::new();
-    for part in ["plugins", "templates", "locales"] {
-        let copied =
-            Command::new("cp").arg("-r").arg(repository().join(part)).arg(home.path()).status().unwrap();
-        assert!(copied.success());
-    }
+    let home = home();
     std::fs::write(home.path().join("tidings.toml"), "[policy]\nwall = \"2s\"\n").unwrap();
     std::fs::create_dir_all(home.path().join(".tidings")).unwrap();
     let environment = start.database_url.iter().map(|url| ("DATABASE_URL", url.clone())).collect();
@@ -76,5 +76,105 @@ for_each_database! {
         let nobody = plugin_with(home.path(), &["replay", id], &environment);
         assert_eq!(nobody.status.code(), Some(1));
         assert!(printed(&nobody).contains("there is no decision"), "{}", printed(&nobody));
+    }
+
+    async fn a_decision_is_made_again_by_the_very_version_that_made_it(start: Start) {
+        let (home, host, environment) = confirmed(start).await;
+        let messages = host.get("/api/v1/messages?type=appointment-confirmation").await;
+        let story = host.story(messages["items"][0]["id"].as_str().unwrap()).await;
+        let id = story["decisions"][1]["id"].as_str().unwrap().to_owned();
+        // Another file, with other settings, has taken its place.
+        let guest = Guest { message_type: "appointment-confirmation", ..Guest::new(Decides::DivideByZero) };
+        let file = home.path().join("plugins/appointment-confirmation.wasm");
+        std::fs::write(&file, guest.component()).unwrap();
+        std::fs::write(file.with_extension("toml"), "").unwrap();
+        host.host.policies.reload().await;
+        let replay = || {
+            let output = plugin_with(home.path(), &["replay", &id], &environment);
+            (output.status.code(), printed(&output))
+        };
+        let (status, text) = replay();
+        assert_eq!(status, Some(0), "{text}");
+        assert!(text.contains("the same, to the byte, for the same fuel"), "{text}");
+        // Without the archive there is only what lies in the folder, and what differs is said.
+        std::fs::remove_dir_all(home.path().join(".tidings/policies")).unwrap();
+        let (status, text) = replay();
+        assert_eq!(status, Some(1), "{text}");
+        for line in ["then      send: ok", "now       fault trap: integer divide by zero", "differs   the .wasm: ", "differs   the settings: ", "differs   the answer", "differs   the fuel: "] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+    }
+
+    async fn what_was_not_answered_is_not_answered_again(start: Start) {
+        let (home, host, environment) = confirmed(start).await;
+        let settings = home.path().join("plugins/prescription-ready.toml");
+        let written = std::fs::read_to_string(&settings).unwrap();
+        std::fs::write(&settings, format!("{written}\n[limits]\nfuel = 1000\n")).unwrap();
+        host.host.policies.reload().await;
+        let id = host.message(json!({"type": "prescription-ready", "to": {"id": "bo", "phone": "+12025550144"}})).await;
+        host.run().await;
+        let event = json!({"type": "prescription.ready", "subject": {"type": "prescription", "id": "7", "version": 1},
+            "people": [{"id": "bo"}]});
+        let event = host.event(event).await["id"].as_str().unwrap().parse().unwrap();
+        // The fuel it was given then counts, not what it is given now.
+        std::fs::write(&settings, written).unwrap();
+        host.host.policies.reload().await;
+        let planned = host.host.store.read().await.unwrap().decisions_of_event(event).await.unwrap().remove(0);
+        let decided = host.story(&id).await["decisions"][0]["id"].as_str().unwrap().to_owned();
+        for id in [planned.id.to_string(), decided] {
+            let output = plugin_with(home.path(), &["replay", &id], &environment);
+            let text = printed(&output);
+            assert!(output.status.success(), "{text}");
+            for line in ["then      fault out-of-fuel: it used up its 1000 units", "now       fault out-of-fuel", "the same, to the byte"] {
+                assert!(text.contains(line), "{line} in {text}");
+            }
+        }
+    }
+
+    async fn a_candidate_that_wakes_people_or_writes_to_who_said_stop_is_not_sound(start: Start) {
+        let (home, host, environment) = confirmed(start).await;
+        let messages = host.get("/api/v1/messages?type=appointment-confirmation").await;
+        let story = host.story(messages["items"][0]["id"].as_str().unwrap()).await;
+        let asked = &story["decisions"][1]["input"];
+        let (mut stopped, mut night) = (asked.clone(), asked.clone());
+        stopped["to"]["opted_out"] = json!(true);
+        night["to"]["local"]["hour"] = json!(3);
+        let answer = json!({"answer": "suppress", "why": {"code": "no", "text": "No.", "facts": []}}).to_string();
+        let by = Answerer { name: "appointment-confirmation".to_owned(), version: "0.1.0".to_owned(),
+            hash: "0".repeat(64), settings_hash: "0".repeat(64), fuel: 1, log: Vec::new() };
+        let mut tx = host.host.store.begin().await.unwrap();
+        for input in [stopped, night] {
+            let input = input.to_string();
+            let id = DecisionId::new(host.clock_now(), &mut *Chance::from_machine().lock());
+            tx.insert_decision(&NewDecision {
+                id,
+                message: Some(story["id"].as_str().unwrap().parse().unwrap()),
+                event: None,
+                recipient: "ana",
+                question: "decide",
+                by: &by,
+                input: input.as_bytes(),
+                answer: answer.as_bytes(),
+                outcome: "suppress",
+                reason_code: "no",
+                reason_text: "No.",
+                at: host.clock_now(),
+            })
+            .await
+            .unwrap();
+        }
+        tx.commit().await.unwrap();
+        let candidate = home.path().join("candidate.wasm");
+        let guest = Guest { message_type: "appointment-confirmation", ..Guest::new(Decides::Send) };
+        std::fs::write(&candidate, guest.component()).unwrap();
+        let arguments = ["backtest", candidate.to_str().unwrap(), "--since", "9999d"];
+        let output = plugin_with(home.path(), &arguments, &environment);
+        let text = printed(&output);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        let change = "       2  decide appointment-confirmation: suppress: no -> send: ok";
+        for line in [change, "2 texts more, about 0.01 USD", "Errors", "       1  would write to somebody who said stop",
+            "       1  would send at night what may not disturb", "the candidate is not sound"] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
     }
 }

@@ -1,11 +1,10 @@
 //! Policies that are dropped into the folder of a running host.
 
 use crate::for_each_database;
-use crate::support::{Folder, Start, TestHost, repository};
+use crate::support::{Folder, Start, TestHost, home, repository};
 use chrono::TimeDelta;
 use serde_json::json;
 use std::path::Path;
-use std::process::Command;
 use tidings::policy::{Cache, Limits, LoadReport, Policies, PolicyLoadError};
 
 /// A folder with one of the bundled policies.
@@ -54,18 +53,7 @@ async fn a_compilation_that_wants_more_memory_than_it_may_have_is_refused_and_th
     assert!(source.text.contains("it may use 64 MiB of memory"), "{}", source.text);
 }
 
-/// A home with the bundled files, which a test may change.
-fn home() -> Folder {
-    let home = Folder::new();
-    for part in ["plugins", "templates", "locales"] {
-        let copied =
-            Command::new("cp").arg("-r").arg(repository().join(part)).arg(home.path()).status().unwrap();
-        assert!(copied.success());
-    }
-    home
-}
-
-async fn begin(start: Start, home: &Folder) -> TestHost {
+pub(crate) async fn begin(start: Start, home: &Folder) -> TestHost {
     let mut start = start;
     start.home = home.path().to_owned();
     start.host().await
@@ -170,23 +158,5 @@ for_each_database! {
         let items = differences["items"].as_array().unwrap();
         let decided = items.iter().find(|it| it["question"] == "decide").unwrap();
         assert_eq!((&decided["about"], &decided["live"]["outcome"]), (&json!(id), &json!("send")));
-    }
-}
-
-#[tokio::test]
-async fn guests_built_for_every_released_version_of_the_contract_load_and_answer() {
-    let folder = Folder::new();
-    std::fs::create_dir(folder.path().join("plugins")).unwrap();
-    let frozen =
-        std::fs::read_dir(repository().join("tests/frozen")).unwrap().map(|entry| entry.unwrap().path());
-    let frozen: Vec<_> =
-        frozen.filter(|path| path.extension().is_some_and(|extension| extension == "wasm")).collect();
-    assert!(!frozen.is_empty());
-    for file in frozen {
-        std::fs::copy(&file, folder.path().join("plugins/frozen.wasm")).unwrap();
-        let cache = Cache::new(folder.path().join("compiled"), [3; 32]);
-        let loaded = Policies::load(&folder.path().join("plugins"), &cache, &Limits::default()).await;
-        // Loading asks it a question, twice.
-        assert_eq!(loaded.unwrap().1.len(), 1, "{}", file.display());
     }
 }

@@ -6,17 +6,22 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/guest/mod.rs"]
+mod guest;
+
 mod api;
 mod authoring;
 mod backtest;
 mod batch;
 mod broken_files;
 mod consents;
+mod contract;
 mod delivery;
 mod door;
 mod drop_in;
 mod events;
 mod guests;
+mod hostile;
 mod import;
 mod keys;
 mod links;
@@ -39,5 +44,6 @@ mod store;
 mod tools;
 mod translating;
 mod usage;
+mod watched;
 mod webhooks;
 mod words;

@@ -2,7 +2,7 @@
 
 use crate::for_each_database;
 use crate::support::postgres::{required, say_skipped, variable};
-use crate::support::{Folder, VISIT, booked, repository};
+use crate::support::{Folder, VISIT, booked, home, repository};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -229,12 +229,7 @@ async fn a_rebuilt_policy_answers_as_the_committed_one_does() {
 
 /// A home with the bundled files, in which one policy never has fuel enough to answer.
 fn home_with_a_silent(policy: &str) -> Folder {
-    let home = Folder::new();
-    for part in ["plugins", "templates", "locales"] {
-        let copied =
-            Command::new("cp").arg("-r").arg(repository().join(part)).arg(home.path()).status().unwrap();
-        assert!(copied.success());
-    }
+    let home = home();
     let file = home.path().join(format!("plugins/{policy}.toml"));
     let settings = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, format!("{settings}\n[limits]\nfuel = 1000\n")).unwrap();
@@ -260,7 +255,9 @@ for_each_database! {
         let decisions = host.host.store.read().await.unwrap().decisions_of_event(id).await.unwrap();
         let mut asked: Vec<&str> = decisions.iter().map(|decision| decision.policy.as_str()).collect();
         asked.sort_unstable();
-        assert_eq!(asked, ["appointment-confirmation", "appointment-reminder", "follow-up"]);
+        assert_eq!(asked, ["appointment-confirmation", "appointment-reminder", "cancellation-alert", "follow-up"]);
+        let silent = decisions.iter().find(|decision| decision.policy == "cancellation-alert").unwrap();
+        assert_eq!((silent.outcome.as_str(), silent.fuel), ("out-of-fuel", 1000), "written down once");
         host.run_after(TimeDelta::days(1)).await;
         let event = host.get(&format!("/api/v1/events/{}", event["id"].as_str().unwrap())).await;
         assert_eq!((&event["state"], event["canceled"].as_array().unwrap().len()), (&json!("planned"), 2));

@@ -14,7 +14,7 @@ use tidings::clock::{Chance, Clock, ManualClock};
 use tidings::config::Config;
 use tidings::domain::phone::PhoneNumber;
 use tidings::http::{self, Door, HttpSettings};
-use tidings::policy::{Cache, Policies};
+use tidings::policy::{Archive, Cache, Policies};
 use tidings::render::Renderer;
 use tidings::sandbox::{Sandbox, SandboxSettings};
 use tidings::service::{Host, NewKey, Providers, SCOPES};
@@ -88,6 +88,16 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// A home with the bundled files, which a test may change.
+pub(crate) fn home() -> Folder {
+    let home = Folder::new();
+    for part in ["plugins", "templates", "locales"] {
+        let (from, to) = (repository().join(part), home.path());
+        assert!(std::process::Command::new("cp").arg("-r").arg(from).arg(to).status().unwrap().success());
+    }
+    home
 }
 
 /// On a machine that is busy the clock must not end what a policy has to say.
@@ -224,6 +234,10 @@ impl Start {
         static BUNDLED: OnceCell<Policies> = OnceCell::const_new();
         let folder = self.home.join("plugins");
         let cache = Cache::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"), [3; 32]);
+        let cache = match &self.state {
+            Some(state) => cache.archived_in(Archive::new(state.join("policies"))),
+            None => cache,
+        };
         let limits = self.config.policy.clone();
         let load = || async move { Policies::load(&folder, &cache, &limits).await.unwrap().0 };
         if self.home == repository() { BUNDLED.get_or_init(load).await.clone() } else { load().await }

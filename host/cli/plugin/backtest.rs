@@ -8,7 +8,7 @@ use super::workbench::Workbench;
 use crate::cli::home::{Home, HomeError, now};
 use crate::cli::{CliError, chain};
 use crate::domain::id::DecisionId;
-use crate::domain::policy::{Decision, Description};
+use crate::domain::policy::{Decision, Description, ReplyAction, RetryDecision};
 use crate::domain::question::{Answer, Question};
 use crate::domain::window::DailyWindow;
 use crate::policy::{Loaded, Policies};
@@ -94,9 +94,9 @@ impl Backtest {
         if let Some(name) = &self.against {
             return Ok(BTreeSet::from([name.clone()]));
         }
-        let live = home.policies().await?;
-        let names = described.message_types.iter().filter_map(|kind| live.for_type(kind));
-        let mut names: BTreeSet<String> = names.map(|policy| policy.description.name.clone()).collect();
+        let deciders = home.deciders().await?;
+        let names = described.message_types.iter().filter_map(|kind| deciders.get(kind));
+        let mut names: BTreeSet<String> = names.cloned().collect();
         names.insert(described.name.clone());
         Ok(names)
     }
@@ -168,34 +168,71 @@ impl Trial {
         if !self.is_asked(&question) {
             return None;
         }
-        // A fault was recorded without an answer.
-        let old = if recorded.is_empty() { None } else { Answer::read(&record.question, recorded).ok() };
-        let about = match &question {
+        let about = || match &question {
             Question::Plan(plan) => format!("plan {}", plan.event_type),
             other => other
                 .message_type()
                 .map_or(other.name().to_owned(), |kind| format!("{} {kind}", other.name())),
         };
-        let was = old.as_ref().map_or_else(|| format!("fault {}", record.outcome), kind);
+        // One that was a fault has no answer.
+        let old = || Answer::read(&record.question, recorded).ok();
+        let was = |old: Option<&Answer>| old.map_or_else(|| format!("fault {}", record.outcome), kind);
         let new = match self.policies.ask(&self.candidate, &question).await {
             Ok(answered) => answered.answer,
             Err(fault) => {
-                let change = format!("{about}: {was} -> fault {}", fault.code);
+                let change = format!("{}: {} -> fault {}", about(), was(old().as_ref()), fault.code);
                 return Some(Tried::Fault { change, example: format!("{}  {}", record.id, chain(&fault)) });
             }
         };
+        let is_same = new.json().is_ok_and(|json| json == *recorded);
+        let errors = self.errors(&question, &new, || old().filter(|_| !is_same));
+        // Most are the same: nothing more is made of them.
+        if is_same && errors.is_empty() {
+            return Some(Tried::Same);
+        }
+        let old = old();
+        let was = was(old.as_ref());
         let shown = old.as_ref().map_or_else(|| was.clone(), |old| line(&question, old));
         let texts = texts(&new) - old.as_ref().map_or(0, texts);
-        let opted_out = matches!(&question, Question::Decide(question) if question.to.opted_out);
         Some(Tried::Answered {
             difference: old.as_ref().map_or(Difference::Answer, |old| difference(old, &new)),
-            change: format!("{about}: {was} -> {}", kind(&new)),
+            change: format!("{}: {was} -> {}", about(), kind(&new)),
             example: format!("{}  {shown} -> {}", record.id, line(&question, &new)),
             texts,
             cost: texts * past.segments.unwrap_or(1).max(1) * self.price,
-            to_opted_out: opted_out && matches!(new, Answer::Decide(Decision::Send { .. })),
-            at_night: sample::sends_at_night(&question, &new, self.quiet_hours),
+            errors,
         })
+    }
+
+    /// What no candidate may do, whatever the policy before it did.
+    fn errors(
+        &self,
+        question: &Question,
+        new: &Answer,
+        old: impl FnOnce() -> Option<Answer>,
+    ) -> Vec<&'static str> {
+        let writes_to_opted_out = match (question, new) {
+            (Question::Decide(question), Answer::Decide(Decision::Send { .. })) => question.to.opted_out,
+            (Question::OnFailure(question), Answer::OnFailure(RetryDecision::Retry { .. })) => {
+                question.to.opted_out
+            }
+            _ => false,
+        };
+        let hears_stop = |answer: &Answer| matches!(answer, Answer::OnReply(ReplyAction::OptOut { .. }));
+        let overhears_stop = matches!(new, Answer::OnReply(_))
+            && !hears_stop(new)
+            && old().is_some_and(|old| hears_stop(&old));
+        [
+            (writes_to_opted_out, "would write to somebody who said stop"),
+            (overhears_stop, "would not hear somebody who says stop"),
+            (
+                sample::sends_at_night(question, new, self.quiet_hours),
+                "would send at night what may not disturb",
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(is_so, what)| is_so.then_some(what))
+        .collect()
     }
 
     /// Whether the host would put this question to the candidate.

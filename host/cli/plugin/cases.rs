@@ -88,7 +88,7 @@ impl Case {
         let question = self.situation.question(&loaded.description, ordinary).map_err(unusable)?;
         let (answered, log) = match policies.ask(&loaded, &question).await {
             Ok(answered) => (words::lines(&question, &answered.answer), answered.by.log),
-            Err(fault) => (vec![words::fault(&fault)], Vec::new()),
+            Err(fault) => (vec![words::fault(fault.code, &fault.text)], Vec::new()),
         };
         let expected = match &self.expect {
             Some(Expected::Line(line)) => vec![line.clone()],

@@ -8,6 +8,8 @@ const EXAMPLES: usize = 3;
 
 /// What came of asking one recorded question again.
 pub(super) enum Tried {
+    /// The answer is the same, to the byte.
+    Same,
     /// It was answered.
     Answered {
         difference: Difference,
@@ -18,10 +20,8 @@ pub(super) enum Tried {
         /// Texts more or fewer, and what they cost, in millionths.
         texts: i64,
         cost: i64,
-        /// Somebody who said stop would be written to.
-        to_opted_out: bool,
-        /// Somebody would be woken.
-        at_night: bool,
+        /// What speaks against the candidate, in words.
+        errors: Vec<&'static str>,
     },
     /// The candidate gave no answer.
     Fault { change: String, example: String },
@@ -49,8 +49,7 @@ pub(super) struct Report {
     texts: i64,
     cost: i64,
     changes: BTreeMap<(Difference, String), Change>,
-    to_opted_out: Change,
-    at_night: Change,
+    errors: BTreeMap<&'static str, Change>,
     broken: BTreeMap<String, Change>,
 }
 
@@ -73,7 +72,8 @@ impl Change {
 impl Report {
     pub(super) fn add(&mut self, tried: Tried) {
         match tried {
-            Tried::Answered { difference, change, example, texts, cost, to_opted_out, at_night } => {
+            Tried::Same => self.same += 1,
+            Tried::Answered { difference, change, example, texts, cost, errors } => {
                 match difference {
                     Difference::Same => self.same += 1,
                     Difference::Reason => self.reason += 1,
@@ -81,11 +81,8 @@ impl Report {
                 }
                 self.texts += texts;
                 self.cost += cost;
-                if to_opted_out {
-                    self.to_opted_out.add(&example);
-                }
-                if at_night {
-                    self.at_night.add(&example);
+                for error in errors {
+                    self.errors.entry(error).or_default().add(&example);
                 }
                 if difference != Difference::Same {
                     self.changes.entry((difference, change)).or_default().add(&example);
@@ -107,7 +104,7 @@ impl Report {
 
     /// Whether nothing was found that speaks against the candidate.
     pub(super) fn is_sound(&self) -> bool {
-        self.faults == 0 && self.to_opted_out.count == 0 && self.at_night.count == 0
+        self.faults == 0 && self.errors.is_empty()
     }
 
     pub(super) fn print(&self, currency: &str) {
@@ -135,11 +132,7 @@ impl Report {
         for (what, change) in &self.broken {
             change.print(what);
         }
-        let errors = [
-            (&self.to_opted_out, "would write to somebody who said stop"),
-            (&self.at_night, "would send at night what may not disturb"),
-        ];
-        for (change, what) in errors.into_iter().filter(|(change, _)| change.count > 0) {
+        for (what, change) in &self.errors {
             change.print(what);
         }
     }

@@ -2,7 +2,7 @@
 //! Moments are on the wall clock of the person, with seconds where there are some.
 
 use crate::domain::calendar::to_local;
-use crate::domain::policy::{Decision, Plan, PlanQuestion, PolicyFault, ReplyAction, RetryDecision, UnixMs};
+use crate::domain::policy::{Decision, Plan, PlanQuestion, ReplyAction, RetryDecision, UnixMs};
 use crate::domain::question::{Answer, Question};
 use chrono::DateTime;
 use chrono_tz::Tz;
@@ -29,8 +29,8 @@ pub(super) fn lines(question: &Question, answer: &Answer) -> Vec<String> {
 }
 
 /// A policy that gave no answer.
-pub(super) fn fault(fault: &PolicyFault) -> String {
-    format!("fault {}: {}", fault.code, fault.text)
+pub(super) fn fault(code: &str, text: &str) -> String {
+    format!("fault {code}: {text}")
 }
 
 fn reply(action: &ReplyAction) -> String {

@@ -6,6 +6,7 @@ use crate::cli::home::{Home, HomeError};
 use crate::clock::Chance;
 use crate::config::Config;
 use crate::policy::{Cache, Loaded, Policies};
+use crate::store::DecisionRecord;
 use crate::store::seal::Keyring;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -66,6 +67,24 @@ impl Workbench {
         opened.map_err(|refusal| {
             CliError::failed(format!("{} is refused ({})", wasm.display(), refusal.code), refusal)
         })
+    }
+
+    /// The very version that made a decision, where the home still has it.
+    pub(super) async fn load_archived(
+        &self,
+        home: &Home,
+        record: &DecisionRecord,
+    ) -> Option<Result<Loaded, CliError>> {
+        let hashes = (record.hash.as_str(), record.settings_hash.as_str());
+        // It came to the end of what it was given then, which its limits may have grown beyond.
+        let fuel = (record.outcome == "out-of-fuel").then(|| u64::try_from(record.fuel).unwrap_or(0));
+        let opened = self.policies.open_archived(&home.archive(), hashes, fuel, &self.cache).await?;
+        Some(opened.map_err(|refusal| {
+            CliError::failed(
+                format!("{} {} is refused ({})", record.policy, record.version, refusal.code),
+                refusal,
+            )
+        }))
     }
 
     /// What is behind a situation that says little.

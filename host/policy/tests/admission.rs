@@ -2,21 +2,7 @@
 
 use super::super::admission::check;
 use super::super::quantity::Bytes;
-use super::guest::{Decides, Guest};
-use wasm_encoder::{Component, ComponentImportSection, ComponentTypeRef, ComponentTypeSection, InstanceType};
-
-/// A component that imports these interfaces and exports nothing.
-fn importing(names: &[&str]) -> Vec<u8> {
-    let mut types = ComponentTypeSection::new();
-    types.instance(&InstanceType::new());
-    let mut imports = ComponentImportSection::new();
-    for name in names {
-        imports.import(*name, ComponentTypeRef::Instance(0));
-    }
-    let mut component = Component::new();
-    component.section(&types).section(&imports);
-    component.finish()
-}
+use super::guest::{Decides, Guest, importing};
 
 fn refused(wasm: &[u8]) -> (&'static str, String) {
     let refusal = check(wasm, Bytes(1 << 20)).unwrap_err();

@@ -31,7 +31,7 @@ fn planned(key: &str) -> PlannedMessage {
     PlannedMessage {
         key: key.to_owned(),
         message_type: TypeName::from("sample"),
-        to: "p1".to_owned(),
+        to: "person-1".to_owned(),
         send_at: ms("2026-11-24T14:00:00-05:00"),
         expires_at: None,
         occurrence: Some(ms(super::VISIT)),
@@ -53,7 +53,7 @@ fn broken(change: impl FnOnce(&mut PlannedMessage)) -> String {
 #[test]
 fn a_plan_stays_within_its_event_and_its_policy() {
     check(vec![planned("24h"), planned("1h")]).unwrap();
-    assert_eq!(broken(|m| m.to = "p2".into()), "`p2` is none of the event's people");
+    assert_eq!(broken(|m| m.to = "person-2".into()), "`person-2` is none of the event's people");
     assert_eq!(
         broken(|m| m.message_type = TypeName::from("otp")),
         "it does not describe the message type `otp`"
@@ -93,13 +93,19 @@ fn what_is_passed_over_is_held_to_the_same_rules() {
         let plan = Plan { messages: Vec::new(), passed_over: vec![passed] };
         answer::plan(&plan, &booked(), &described(), &Limits::default())
     };
-    check(passed("p1")).unwrap();
+    check(passed("person-1")).unwrap();
     assert_eq!(check(passed("p9")).unwrap_err(), "`p9` is none of the event's people");
 }
 
 #[test]
 fn a_reason_is_short() {
-    let decide = |why| answer::decision(&Decision::Send { why }, &due("sample", "2026-11-24T14:00:00-05:00"));
+    let decide = |why| {
+        answer::decision(
+            &Decision::Send { why },
+            &due("sample", "2026-11-24T14:00:00-05:00"),
+            &Limits::default(),
+        )
+    };
     decide(why()).unwrap();
     let long = Reason { text: "ü".repeat(500), ..why() };
     decide(long).unwrap();
@@ -117,8 +123,10 @@ fn a_deferral_is_at_most_thirty_days() {
     let mut question = due("sample", "2026-11-24T14:00:00-05:00");
     question.message.expires_at = u64::MAX;
     let days = |days: u64| Decision::Defer { until: question.now + days * 24 * 60 * 60 * 1000, why: why() };
-    answer::decision(&days(30), &question).unwrap();
-    assert!(answer::decision(&days(31), &question).unwrap_err().contains("within 30 days"));
+    answer::decision(&days(30), &question, &Limits::default()).unwrap();
+    assert!(
+        answer::decision(&days(31), &question, &Limits::default()).unwrap_err().contains("within 30 d of")
+    );
 }
 
 #[test]
@@ -136,7 +144,9 @@ fn a_retry_comes_after_now_and_before_the_end_of_use() {
         clinic: asked.clinic,
         facts: Vec::new(),
     };
-    let retry = |until| answer::retry_decision(&RetryDecision::Retry { until, why: why() }, &question);
+    let retry = |until| {
+        answer::retry_decision(&RetryDecision::Retry { until, why: why() }, &question, &Limits::default())
+    };
     retry(question.now + 1).unwrap();
     assert!(retry(question.now).is_err() && retry(question.message.expires_at + 1).is_err());
 }

@@ -1,7 +1,7 @@
 //! Each limit, hit by a policy that was made for it.
 
-use super::guest::{Decides, Guest};
-use super::{Folder, chain, due, ms, only};
+use super::guest::{Decides, Guest, Plans};
+use super::{Folder, booked, chain, due, ms, only};
 use crate::domain::policy::{Answered, Blame, Decision, PolicyFault};
 use crate::policy::{Bytes, Limits};
 
@@ -24,8 +24,8 @@ async fn ask_within(decides: Decides, limits: &Limits) -> Result<Answered<Decisi
 
 async fn fault(decides: Decides) -> (&'static str, String) {
     let fault = ask(decides).await.unwrap_err();
-    assert_eq!((fault.policy.as_str(), fault.question, fault.blame), ("sample", "decide", Blame::Policy));
-    assert_eq!(fault.hash.len(), 64);
+    assert_eq!((fault.by.name.as_str(), fault.question, fault.blame), ("sample", "decide", Blame::Policy));
+    assert_eq!(fault.by.hash.len(), 64);
     (fault.code, fault.text)
 }
 
@@ -66,7 +66,7 @@ async fn recursion_ends_with_the_stack() {
 
 #[tokio::test]
 async fn an_answer_that_is_too_large_is_not_taken_in() {
-    let (code, text) = fault(Decides::BigText).await;
+    let (code, text) = fault(Decides::Text(12 << 20)).await;
     assert_eq!(code, "output-too-large");
     assert!(text.starts_with("it handed over more than 256 KiB"), "{text}");
 }
@@ -120,6 +120,62 @@ async fn a_reason_has_a_code_that_can_be_counted() {
     let (code, text) = fault(Decides::SendBecause("Because I say so".to_owned())).await;
     assert_eq!(code, "invalid-answer");
     assert_eq!(text, "the reason's code `Because I say so` is not 1 to 64 of `a-z`, `0-9` and `-`");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_answer_of_the_contract_is_not_taken_for_one() {
+    for nonsense in [Decides::NoSuchCase, Decides::BrokenText] {
+        let (code, text) = fault(nonsense).await;
+        assert_eq!(code, "trap");
+        assert!(text.starts_with("its answer could not be read: "), "{text}");
+    }
+    for number in ["NaN", "inf", "0x10", ""] {
+        let (code, text) = fault(Decides::SendWithDecimal(number)).await;
+        assert_eq!(
+            (code, text),
+            ("invalid-answer", format!("the fact `hour` is `{number}`, which is no number"))
+        );
+    }
+    ask(Decides::SendWithDecimal("-25.50")).await.unwrap();
+    assert_eq!(fault(Decides::Defer(u64::MAX)).await.0, "invalid-answer");
+}
+
+#[tokio::test]
+async fn a_plan_that_is_too_much_or_beyond_its_event_is_none() {
+    let plan = async |plans| {
+        let folder = Folder::new();
+        let guest = Guest { plans, ..Guest::new(Decides::Send) };
+        folder.put("sample.wasm", guest.component());
+        let (policies, reports) = folder.load(&toml::from_str("wall = '2s'").unwrap()).await.unwrap();
+        policies.plan(&only(&reports), &booked()).await.map(|answered| answered.answer.messages.len())
+    };
+    for (plans, code, text) in [
+        (Plans::Many(1_000_000), "memory-limit", "it asked for 86976 KiB of memory and may have 32 MiB"),
+        (Plans::Many(5_000), "output-too-large", "it handed over more than 256 KiB at once"),
+        (
+            Plans::Many(21),
+            "invalid-answer",
+            "an event plans at most 20 messages (`planned_messages`), not 21",
+        ),
+        (Plans::OfType("otp"), "invalid-answer", "it does not describe the message type `otp`"),
+        (Plans::To("somebody"), "invalid-answer", "`somebody` is none of the event's people"),
+        (Plans::At(u64::MAX), "invalid-answer", "a moment lies after the year 9999"),
+        (Plans::Trap, "trap", "wasm `unreachable` instruction executed"),
+    ] {
+        let fault = plan(plans).await.unwrap_err();
+        assert_eq!((fault.question, fault.code), ("plan", code), "{fault}");
+        assert!(fault.text.starts_with(text), "{fault}");
+    }
+    assert_eq!(plan(Plans::Nothing).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_fault_says_what_was_used_and_logged_until_then() {
+    let fault = ask(Decides::Loop).await.unwrap_err();
+    assert_eq!((fault.by.fuel, fault.by.log.len()), (100_000_000, 0));
+    let fault = ask(Decides::Panic("panicked at src/lib.rs:1:1".to_owned())).await.unwrap_err();
+    assert!(fault.by.fuel > 0);
+    assert_eq!(fault.by.log, ["error: panicked at src/lib.rs:1:1"]);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Folders, settings and the cache.
 
-use super::guest::{Decides, Guest};
-use super::{Folder, chain, only};
+use super::guest::{Contract, Decides, Guest};
+use super::{Folder, chain, due, only};
 use crate::domain::kind::TypeName;
 use crate::policy::{Limits, LoadReport, PolicyLoadError};
 use std::fs;
@@ -126,6 +126,26 @@ async fn compiled_code_is_used_again_and_never_when_it_was_touched() {
     fs::write(entry("cwasm"), code).unwrap();
     fs::write(entry("mac"), seal).unwrap();
     assert!(!from_cache().await, "the seal of another policy");
+}
+
+#[tokio::test]
+async fn a_guest_of_a_later_minor_version_loads_when_it_uses_nothing_that_is_new() {
+    let folder = Folder::new();
+    let put = |contract| folder.put("a.wasm", Guest { contract, ..Guest::new(Decides::Send) }.component());
+    put(Contract::Grown);
+    let (policies, reports) = folder.load(&Limits::default()).await.unwrap();
+    policies.decide(&only(&reports), &due("sample", "2026-11-24T14:00:00-05:00")).await.unwrap();
+
+    for (contract, what) in [
+        (Contract::GrownFunction, "holidays"),
+        (Contract::GrownInterface, "there is no `tidings:policy/weather`"),
+    ] {
+        put(contract);
+        let refused = refusal(&folder).await;
+        let words = "is refused (version-unsupported): it was built for 1.1.0 of the contract and uses what is new \
+                     there; this host speaks 1.0: ";
+        assert!(refused.contains(words) && refused.contains(what), "{refused}");
+    }
 }
 
 #[cfg(unix)]

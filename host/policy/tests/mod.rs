@@ -6,6 +6,7 @@ mod built;
 mod bundled;
 mod calls;
 mod candidates;
+#[path = "../../../tests/support/guest/mod.rs"]
 mod guest;
 mod loading;
 mod reloading;
@@ -86,7 +87,7 @@ fn new_york(at: UnixMs) -> LocalTime {
 
 fn person(now: UnixMs) -> Person {
     Person {
-        reference: "p1".to_owned(),
+        reference: "person-1".to_owned(),
         role: Role::Patient,
         language: "en".to_owned(),
         time_zone: "America/New_York".to_owned(),

@@ -88,8 +88,9 @@ impl Host {
         let told = match self.policies.on_reply(&policy, &question).await {
             Ok(told) => told,
             Err(fault) => {
-                tracing::error!(message_id = %message.id, policy = %fault.policy, code = fault.code, "a policy did not answer");
-                return Ok(Meaning { answered, ..Meaning::staff("policy-fault") });
+                tracing::error!(message_id = %message.id, policy = %fault.by.name, code = fault.code, "a policy did not answer");
+                let record = Some(Recorded::of_fault("on-reply", &question, &fault)?);
+                return Ok(Meaning { answered, record, ..Meaning::staff("policy-fault") });
             }
         };
         let (word, why, answer) = match &told.answer {
