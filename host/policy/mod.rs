@@ -141,6 +141,20 @@ impl Policies {
         })
     }
 
+    /// The same policies, whose answer to `decide` is native code that always sends. No configuration leads
+    /// here: the bench measures with it what WebAssembly costs.
+    ///
+    /// # Errors
+    ///
+    /// The engine does not start.
+    #[doc(hidden)]
+    pub fn sending_all(&self) -> Result<Self, PolicyLoadError> {
+        let mut runtime =
+            Runtime::new(self.limits()).map_err(|error| PolicyLoadError::Engine { source: error.into() })?;
+        runtime.sends_all = true;
+        Ok(Self { runtime: Arc::new(runtime), ..self.clone() })
+    }
+
     /// The policy that decides for this message type.
     #[must_use]
     pub fn for_type(&self, message_type: &TypeName) -> Option<Arc<Loaded>> {

@@ -15,6 +15,8 @@ pub(super) struct Runtime {
     pub(super) engine: Engine,
     pub(super) linker: Linker<State>,
     pub(super) limits: Limits,
+    /// Whether everything is sent, and no policy asked: what the bench holds the real thing against.
+    pub(super) sends_all: bool,
     /// Calls beyond the pool wait rather than fail.
     places: Semaphore,
 }
@@ -24,7 +26,7 @@ impl Runtime {
         let engine = super::engine::engine(limits)?;
         let linker = super::engine::linker(&engine)?;
         let places = Semaphore::new(limits.concurrent_calls as usize);
-        Ok(Self { engine, linker, limits: limits.clone(), places })
+        Ok(Self { engine, linker, limits: limits.clone(), sends_all: false, places })
     }
 }
 

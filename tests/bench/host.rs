@@ -108,6 +108,16 @@ pub(crate) fn resident_mb(process: u32) -> f64 {
     kb / 1024.0
 }
 
+/// A process's processor time, user and system.
+pub(crate) fn processor_time(process: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = |place: usize| -> u64 {
+        after_name.split_whitespace().nth(place).and_then(|number| number.parse().ok()).unwrap_or(0)
+    };
+    Duration::from_millis((ticks(11) + ticks(12)) * 10)
+}
+
 impl Drop for Home {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
@@ -121,12 +131,7 @@ impl Serving {
 
     /// Of the host's own processor time, user and system.
     pub(crate) fn processor_time(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        let after_name = stat.rsplit(')').next().unwrap_or_default();
-        let ticks = |place: usize| -> u64 {
-            after_name.split_whitespace().nth(place).and_then(|number| number.parse().ok()).unwrap_or(0)
-        };
-        Duration::from_millis((ticks(11) + ticks(12)) * 10)
+        processor_time(self.child.id())
     }
 
     pub(crate) fn stop(self) {

@@ -1,6 +1,6 @@
 //! What the host costs and how fast it is: prints figures, judges nothing. `cargo bench`, or one part by
-//! its name: `cargo bench -- words`, `policies`, `at-rest`, `accepts`, `end-to-end`, `bulk`, `waiting`, `claims`
-//! (fills ten million rows: some minutes), on one database with `sqlite` or `postgres` beside it.
+//! its name: `cargo bench -- words`, `policies`, `backtest`, `send-path`, `at-rest`, `accepts`,
+//! `end-to-end`, `bulk`, `waiting`, `claims` (fills ten million rows: some minutes), on one database with `sqlite` or `postgres` beside it.
 //! `cargo bench --features crash-points -- crash` kills hosts five hundred times and counts texts; without
 //! the feature it does so at random moments only, and as slowly as in real life.
 //!
@@ -11,6 +11,7 @@
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on should stop")]
 
 mod at_rest;
+mod backtest;
 mod bulk;
 mod claims;
 #[path = "../crash/program/mod.rs"]
@@ -21,6 +22,7 @@ mod load;
 mod policies;
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod send_path;
 mod stand_in;
 mod waiting;
 mod words;
@@ -41,6 +43,12 @@ async fn main() {
     }
     if wanted("policies") {
         policies::run(host::Home::new(None).folder()).await;
+    }
+    if wanted("backtest") {
+        backtest::run().await;
+    }
+    if wanted("send-path") {
+        send_path::run().await;
     }
     for engine in ["sqlite", "postgres"] {
         let other = if engine == "sqlite" { "postgres" } else { "sqlite" };

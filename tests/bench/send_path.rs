@@ -1,0 +1,138 @@
+//! What policies cost on the way of a text, from its claim to the provider's answer: the whole host in
+//! this process, with the bundled policies and with native code that always sends.
+
+use crate::host::{Home, daytime_zone, processor_time};
+use chrono::{DateTime, Utc};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tidings::clock::{Chance, SystemClock};
+use tidings::config::Config;
+use tidings::domain::failure::{AcceptedText, ListedText, ProviderStatus, SendOutcome};
+use tidings::domain::phone::PhoneNumber;
+use tidings::policy::{Cache, Limits, Policies};
+use tidings::render::Renderer;
+use tidings::service::{Caller, Host, PostedMessage, PostedPerson, Providers};
+use tidings::store::Store;
+use tidings::store::seal::Keyring;
+use tidings::twilio::{BoxFuture, LookUpError, Outgoing, Provider};
+
+/// Texts of one round.
+const TEXTS: usize = 2_000;
+
+/// Rounds of each kind, one after the other in turn: a machine that slows down slows both.
+const ROUNDS: usize = 4;
+
+pub(crate) async fn run() {
+    let home = Home::new(None);
+    let cache = Cache::new(home.folder().join("compiled"), [1; 32]);
+    let plugins = home.folder().join("plugins");
+    let (policies, _) = Policies::load(&plugins, &cache, &Limits::default()).await.expect("they load");
+    let native = policies.sending_all().expect("the engine starts");
+    let mut spent = [Duration::ZERO; 2];
+    let mut took = [Duration::ZERO; 2];
+    for round in 0..ROUNDS {
+        for (which, policies) in [&native, &policies].into_iter().enumerate() {
+            let folder = home.folder().join(format!("{round}-{which}"));
+            std::fs::create_dir_all(&folder).expect("the temporary folder can be written");
+            let host = host(&home, &folder, policies.clone()).await;
+            fill(&host).await;
+            let (before, began) = (processor_time(std::process::id()), Instant::now());
+            while host.tick().await.expect("the database works").claimed > 0 {}
+            took[which] += began.elapsed();
+            spent[which] += processor_time(std::process::id()).saturating_sub(before);
+        }
+    }
+    let texts = u32::try_from(TEXTS * ROUNDS).unwrap_or(u32::MAX);
+    let each = |total: Duration| total.as_secs_f64() * 1e6 / f64::from(texts);
+    let price = |of: [Duration; 2]| (of[1].as_secs_f64() / of[0].as_secs_f64() - 1.0) * 100.0;
+    println!(
+        "send path, a text              {:>8.0} us native, {:.0} us with policies: {:+.1} %",
+        each(took[0]),
+        each(took[1]),
+        price(took)
+    );
+    println!(
+        "  of processor time            {:>8.0} us native, {:.0} us with policies: {:+.1} %",
+        each(spent[0]),
+        each(spent[1]),
+        price(spent)
+    );
+}
+
+async fn host(home: &Home, folder: &std::path::Path, policies: Policies) -> Host {
+    let mut config = Config::default();
+    config.twilio.phone_number = Some("+15005550006".to_owned());
+    let keys = Keyring::new([7; 32], [9; 32], Chance::from_machine());
+    let store = Store::open_sqlite(&folder.join("tidings.db"), keys).await.expect("a new database");
+    store.migrate().await.expect("its tables are made");
+    let host = Host::new(
+        store,
+        policies,
+        Renderer::load(home.folder(), &config.render()).expect("the bundled words are sound"),
+        Providers { live: Some(Arc::new(AtOnce::default())), test: None },
+        Arc::new(SystemClock),
+        Chance::from_machine(),
+        config.settings(),
+    );
+    host.begin().await.expect("it begins");
+    host
+}
+
+/// Texts that are due now.
+async fn fill(host: &Host) {
+    let caller =
+        Caller::importer(&host.store, false, host.now(), &Chance::from_machine()).await.expect("a caller");
+    for number in 0..TEXTS {
+        let posted = PostedMessage {
+            kind: "prescription-ready".to_owned(),
+            to: PostedPerson {
+                id: Some(number.to_string()),
+                phone: Some(format!("+1202555{number:04}")),
+                time_zone: Some(daytime_zone().to_owned()),
+                role: None,
+                region: None,
+                name: None,
+                language: None,
+            },
+            variables: serde_json::Map::new(),
+            language: None,
+            send_at: None,
+            expires_at: None,
+        };
+        host.accept_bulk(&caller, None, number.to_string().as_bytes(), posted).await.expect("it is taken");
+    }
+}
+
+/// A provider that takes every text at once.
+#[derive(Default)]
+struct AtOnce(AtomicU64);
+
+impl Provider for AtOnce {
+    fn send<'a>(&'a self, _: &'a Outgoing) -> BoxFuture<'a, SendOutcome> {
+        let number = self.0.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async move {
+            SendOutcome::Accepted(AcceptedText {
+                sid: format!("SM{number:032x}"),
+                status: ProviderStatus::Queued,
+                segments: Some(1),
+            })
+        })
+    }
+
+    fn fetch<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<ListedText>, LookUpError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn list<'a>(
+        &'a self,
+        _: &'a PhoneNumber,
+        _: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<Vec<ListedText>, LookUpError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn redact<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), LookUpError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
