@@ -78,7 +78,8 @@ fn code(limits: &Limits) -> Config {
 }
 
 /// Address space for as many instances as there are calls, and a few for policies being loaded.
-/// Nothing of it is memory until it is used, and little is kept after: a slot holds on to 256 KiB.
+/// Nothing of it is memory until it is used, and it is given back after: what compilers put lowest in a memory
+/// is the far end of the stack, so that keeping the lowest pages would keep those that nobody touched.
 fn pool(limits: &Limits, slot: usize) -> PoolingAllocationConfig {
     let instances = limits.concurrent_calls + 4;
     let mut pool = PoolingAllocationConfig::new();
@@ -93,7 +94,9 @@ fn pool(limits: &Limits, slot: usize) -> PoolingAllocationConfig {
         .max_memories_per_component(8)
         .table_elements(50_000)
         .max_memory_size(slot)
-        .linear_memory_keep_resident(256 << 10)
+        .linear_memory_keep_resident(0)
+        // Small enough to be wiped: quicker than asking the system for a new page.
+        .table_keep_resident(16 << 10)
         .max_unused_warm_slots(limits.concurrent_calls.min(16));
     pool
 }
