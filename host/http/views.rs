@@ -174,7 +174,8 @@ pub(super) struct DecisionView {
     policy: PolicyView,
     /// The release of the time-zone database that local times came from.
     tz_database: String,
-    /// The question, as the policy was asked; `null` after an erasure.
+    /// The question with every fact that was at hand, of which the policy was told those it lists in its
+    /// `inputs`; `null` after an erasure.
     input: Option<Value>,
     /// The answer, with the facts that settled it; `null` after an erasure.
     answer: Option<Value>,
