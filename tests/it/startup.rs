@@ -143,7 +143,7 @@ async fn a_test_key_beside_live_ones_never_reaches_twilio() {
     let sent = deliver(&live).await;
     assert_eq!((sent["test"].as_bool(), twilio.calls()), (Some(false), 1), "{sent}");
     // What a test says of a person, or hears of a phone, changes nothing for patients.
-    let post = async |key: &str, path: &str, body: Value| {
+    let posting = async |key: &str, path: &str, body: Value| {
         let request = client.post(format!("{base}/api/v1/{path}")).bearer_auth(key).json(&body);
         request.send().await.unwrap().status().as_u16()
     };
@@ -154,18 +154,18 @@ async fn a_test_key_beside_live_ones_never_reaches_twilio() {
     let before = get("recipients/ana").await;
     // The sandbox refuses this number because it has said STOP.
     let elsewhere = json!({"id": "ana", "phone": "+15005550004", "name": "Somebody", "language": "fr"});
-    let text = json!({"type": "urgent-alert", "to": elsewhere, "variables": {"text": "A test."}});
-    assert_eq!(post(&test, "messages", text.clone()).await, 202);
-    assert_eq!(post(&test, "messages/batch", json!({"messages": [text]})).await, 202);
+    let moved = json!({"type": "urgent-alert", "to": elsewhere, "variables": {"text": "A test."}});
+    assert_eq!(posting(&test, "messages", moved.clone()).await, 202);
+    assert_eq!(posting(&test, "messages/batch", json!({"messages": [moved]})).await, 202);
     let event = json!({"type": "appointment.booked", "subject": {"type": "appointment", "id": "77", "version": 1},
         "people": [{"id": "ana", "role": "patient", "phone": "+15005550004", "language": "fr"}],
         "data": {"starts_at": "2031-01-01T15:00:00Z", "location": "12 Main St"}});
-    assert_eq!(post(&test, "events", event).await, 202);
+    assert_eq!(posting(&test, "events", event).await, 202);
     let refused = json!({"type": "urgent-alert", "to": {"id": "bo", "phone": "+15005550004"}, "variables": {"text": "A test."}});
-    assert_eq!(post(&test, "messages", refused).await, 202);
+    assert_eq!(posting(&test, "messages", refused).await, 202);
     let consent = json!({"choice": "opt_out", "scope": "all", "source": "staff"});
-    assert_eq!(post(&test, "recipients/ana/consents", consent).await, 403);
-    assert_eq!(post(&test, "opt-outs", json!({"items": [{"phone": "+12025550143"}]})).await, 403);
+    assert_eq!(posting(&test, "recipients/ana/consents", consent).await, 403);
+    assert_eq!(posting(&test, "opt-outs", json!({"items": [{"phone": "+12025550143"}]})).await, 403);
     let failed = async || {
         let list = client.get(format!("{base}/api/v1/messages?state=failed")).bearer_auth(&test);
         list.send().await.unwrap().json::<Value>().await.unwrap()["items"].as_array().map_or(0, Vec::len)

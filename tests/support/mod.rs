@@ -157,7 +157,12 @@ impl Start {
     }
 
     /// Starts everything.
-    pub(crate) async fn host(mut self) -> TestHost {
+    pub(crate) async fn host(self) -> TestHost {
+        // Tests hold the future of this on their stacks.
+        Box::pin(self.started()).await
+    }
+
+    async fn started(mut self) -> TestHost {
         let clock: Arc<dyn Clock> = self.clock.clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
