@@ -37,7 +37,7 @@ fn backtest(home: &Path, settings: &str, environment: &[(&str, String)]) -> (Opt
 
 for_each_database! {
     async fn a_candidate_is_tried_on_what_was_decided(start: Start) {
-        let (home, _host, environment) = confirmed(start).await;
+        let (home, _host, environment) = Box::pin(confirmed(start)).await;
         let (status, text) = backtest(home.path(), "", &environment);
         assert_eq!(status, Some(0), "{text}");
         for line in ["       2  same", "       0  answer changed", "0 texts more, about 0.00 USD"] {
@@ -60,7 +60,7 @@ for_each_database! {
     }
 
     async fn a_decision_is_made_again_to_the_byte(start: Start) {
-        let (home, host, environment) = confirmed(start).await;
+        let (home, host, environment) = Box::pin(confirmed(start)).await;
         let messages = host.get("/api/v1/messages?type=appointment-confirmation").await;
         let id = messages["items"][0]["id"].as_str().unwrap();
         let story = host.get(&format!("/api/v1/messages/{id}")).await;
