@@ -3,7 +3,7 @@
 
 use super::CliError;
 use super::home::{Home, now};
-use crate::config::Config;
+use crate::config::{Backend, Config};
 use crate::twilio::{LookUpError, TwilioClient, callback};
 use chrono::TimeDelta;
 use clap::Args;
@@ -234,6 +234,7 @@ async fn look_at_twilio(config: &Config, found: &mut Findings) {
         }
     }
     look_at_sender(config, &client, found).await;
+    look_at_verify(config, &client, found).await;
     look_at_webhooks(config, &client, found).await;
 }
 
@@ -265,6 +266,32 @@ async fn look_at_sender(config: &Config, client: &TwilioClient, found: &mut Find
         (None, None) => {
             found.wrong("twilio number", "none: set TWILIO_PHONE_NUMBER or TWILIO_MESSAGING_SERVICE_SID");
         }
+    }
+}
+
+async fn look_at_verify(config: &Config, client: &TwilioClient, found: &mut Findings) {
+    const WHAT: &str = "twilio verify";
+    let is_used = config.otp.backend == Backend::Verify;
+    match (&config.twilio.verify_service_sid, is_used) {
+        (None, false) => return,
+        (None, true) => {
+            return found
+                .wrong(WHAT, "no service: set TWILIO_VERIFY_SERVICE_SID, or otp.backend = \"tidings\"");
+        }
+        (Some(_), false) => {
+            let text = "has a service that is not used: otp.backend = \"verify\" leaves the codes to it";
+            return found.add(WHAT, Health::Warning, text);
+        }
+        (Some(_), true) => {}
+    }
+    match client.verify_service_found().await {
+        Ok(Some(service)) => {
+            let digits =
+                service.code_length.map_or_else(String::new, |digits| format!(", codes of {digits} digits"));
+            found.ok(WHAT, format!("its texts name `{}`{digits}", service.friendly_name));
+        }
+        Ok(None) => found.wrong(WHAT, "the account has no such service: check TWILIO_VERIFY_SERVICE_SID"),
+        Err(error) => found.wrong(WHAT, super::chain(&error)),
     }
 }
 

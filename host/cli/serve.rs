@@ -3,7 +3,7 @@
 use super::CliError;
 use super::home::{Home, HomeError, now};
 use crate::clock::SystemClock;
-use crate::config::Config;
+use crate::config::{Backend, Config};
 use crate::crash::{self, Crash};
 use crate::domain::secret::Secret;
 use crate::http::{self, Door, HttpSettings};
@@ -208,6 +208,7 @@ fn account_at(
         auth_token: sandbox.auth_token().clone(),
         phone_number,
         messaging_service_sid,
+        verify_service_sid: Some(sandbox.verify_service_sid().to_owned()),
         base_url: sandbox.base_url(),
         price_per_segment: real.price_per_segment,
         currency: real.currency.clone(),
@@ -233,6 +234,11 @@ fn check_account(home: &Home) -> Result<(), HomeError> {
     if home.config.server.public_url.is_none() {
         let text = "no public address is configured: set TIDINGS_PUBLIC_URL, so that Twilio can tell how \
                     texts fare";
+        return Err(HomeError::Account(text.to_owned()));
+    }
+    if home.config.otp.backend == Backend::Verify && settings.verify_service_sid.is_none() {
+        let text =
+            "otp.backend is \"verify\", and no Verify service is configured: set TWILIO_VERIFY_SERVICE_SID";
         return Err(HomeError::Account(text.to_owned()));
     }
     Ok(())

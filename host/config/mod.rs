@@ -23,7 +23,7 @@ pub use guard::Guard;
 pub use jwt::Jwt;
 pub use lanes::Lanes;
 pub use links::Links;
-pub use otp::Otp;
+pub use otp::{Backend, Otp};
 pub use retention::Retention;
 pub use senders::SenderSettings;
 pub use server::{Database, Server};

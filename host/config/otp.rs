@@ -17,6 +17,8 @@ const LONGEST_LIFE: TimeDelta = TimeDelta::minutes(10);
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Otp {
+    /// Who makes, sends and checks the codes: this host, or Twilio Verify.
+    pub backend: Backend,
     /// Digits of a code: 6, at least 4, at most 10.
     pub digits: u8,
     /// How long a code is good for: 5 minutes, at most 10.
@@ -42,6 +44,21 @@ pub struct Otp {
     /// Whether the words of a code's text are taken out at Twilio, once it has arrived.
     pub redact: bool,
 }
+
+/// Who makes, sends and checks the codes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Backend {
+    /// This host.
+    #[default]
+    Tidings,
+    /// Twilio Verify: `twilio.verify_service_sid` names the service.
+    Verify,
+}
+
+/// Codes that Twilio Verify lets be tried, and how often it sends one (Twilio: Verify, rate limits and timeouts).
+const VERIFY_CHECKS: u32 = 5;
+const VERIFY_SENDS: usize = 5;
 
 /// What is done about pumping.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -97,6 +114,7 @@ impl Default for Limits {
 impl Default for Otp {
     fn default() -> Self {
         Self {
+            backend: Backend::Tidings,
             digits: 6,
             life: Span(TimeDelta::minutes(5)),
             attempts: 3,
@@ -127,6 +145,15 @@ impl Otp {
         }
         if self.resend_after.len() > 10 {
             return Err(("otp.resend_after", "has more than 10 waits"));
+        }
+        if self.backend == Backend::Verify && self.attempts > VERIFY_CHECKS {
+            return Err(("otp.attempts", "is more than 5, which is all that Twilio Verify allows"));
+        }
+        if self.backend == Backend::Verify && self.resend_after.len() >= VERIFY_SENDS {
+            return Err((
+                "otp.resend_after",
+                "has more than 4 waits, which is all that Twilio Verify allows",
+            ));
         }
         if self.domain.as_deref().is_some_and(|domain| !is_domain(domain)) {
             return Err(("otp.domain", "is no domain; expected such as clinic.example, without https://"));
@@ -172,6 +199,7 @@ impl Otp {
         }
         let limits = self.limits.clone();
         OtpSettings {
+            verify: self.backend == Backend::Verify,
             digits: self.digits,
             life: self.life.0,
             max_checks: self.attempts,
@@ -234,6 +262,11 @@ mod tests {
             ("digits = 3", "otp.digits"),
             ("life = \"11m\"", "otp.life"),
             ("attempts = 0", "otp.attempts"),
+            ("backend = \"verify\"\nattempts = 6", "otp.attempts"),
+            (
+                "backend = \"verify\"\nresend_after = [\"1s\", \"1s\", \"1s\", \"1s\", \"1s\"]",
+                "otp.resend_after",
+            ),
             ("domain = \"https://clinic.example\"", "otp.domain"),
             ("domain = \"clinic\"", "otp.domain"),
             ("app_hash = \"short\"", "otp.app_hash"),

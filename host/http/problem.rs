@@ -344,6 +344,14 @@ impl From<OtpError> for Problem {
                 Self::plain(StatusCode::TOO_MANY_REQUESTS, "code-just-sent", text).after(retry_after)
             }
             OtpError::Ended => Self::plain(StatusCode::CONFLICT, "code-ended", text),
+            OtpError::NotChecked(error) => {
+                tracing::error!(
+                    error = &error as &dyn Error,
+                    "Twilio Verify did not say whether a code is right"
+                );
+                Self::plain(StatusCode::SERVICE_UNAVAILABLE, "codes-unavailable", text)
+                    .after(chrono::TimeDelta::seconds(5))
+            }
             OtpError::Unavailable(error) => {
                 tracing::error!(error = &error as &dyn Error, "a one-time code could not be given");
                 Self::plain(StatusCode::SERVICE_UNAVAILABLE, "codes-unavailable", text)

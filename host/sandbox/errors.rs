@@ -32,10 +32,10 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self.code {
             20003 => StatusCode::UNAUTHORIZED,
-            20005 => StatusCode::FORBIDDEN,
+            20005 | 60204 | 60205 | 60410 | 60605 => StatusCode::FORBIDDEN,
             20404 | 21701 | 30404 => StatusCode::NOT_FOUND,
             20009 => StatusCode::CONFLICT,
-            20429 => StatusCode::TOO_MANY_REQUESTS,
+            20429 | 60202 | 60203 | 60212 => StatusCode::TOO_MANY_REQUESTS,
             20500 => StatusCode::INTERNAL_SERVER_ERROR,
             20503 => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
@@ -70,6 +70,11 @@ impl Refusal {
             21705 => "The Messaging Service SID is invalid.".to_owned(),
             30400 => "The update of the message is not valid.".to_owned(),
             30409 => "The message cannot be canceled.".to_owned(),
+            60200 => "Invalid parameter".to_owned(),
+            60202 => "Max check attempts reached".to_owned(),
+            60203 => "Max send attempts reached".to_owned(),
+            60205 => format!("SMS is not supported by landline phone number {number}"),
+            60410 => format!("The destination phone number {number} has been temporarily blocked by Twilio"),
             code => format!("Error {code}"),
         }
     }

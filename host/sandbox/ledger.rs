@@ -1,6 +1,7 @@
 //! What the sandbox remembers: every text, what is to go wrong, who said stop.
 
 use super::fault::Faults;
+use super::verify::Verification;
 use crate::domain::phone::mask;
 use chrono::{DateTime, Utc};
 use std::collections::HashSet;
@@ -101,13 +102,22 @@ pub(super) struct Ledger {
     /// Phones that replied STOP.
     pub(super) blocked: HashSet<String>,
     pub(super) inbound_url: Option<String>,
+    /// What Verify waits for, and what it has waited for.
+    pub(super) verifications: Vec<Verification>,
     /// Calls to create a text, whatever came of them.
     pub(super) calls: u64,
 }
 
 impl Ledger {
     pub(super) fn new(inbound_url: Option<String>) -> Self {
-        Self { texts: Vec::new(), faults: Faults::default(), blocked: HashSet::new(), inbound_url, calls: 0 }
+        Self {
+            texts: Vec::new(),
+            faults: Faults::default(),
+            blocked: HashSet::new(),
+            inbound_url,
+            verifications: Vec::new(),
+            calls: 0,
+        }
     }
 
     pub(super) fn reset(&mut self) {

@@ -4,7 +4,7 @@ use super::errors::Refusal;
 use super::fault::{Fault, GOOD_SENDER, SENDERS};
 use super::ledger::{Direction, SandboxText};
 use super::line::Scissors;
-use super::{SandboxSettings, Shared, life, wire};
+use super::{SandboxSettings, Shared, life, verify, wire};
 use crate::domain::phone::{PhoneError, PhoneNumber};
 use crate::domain::segments;
 use axum::body::Bytes;
@@ -19,12 +19,13 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-type Pairs = Vec<(String, String)>;
+pub(super) type Pairs = Vec<(String, String)>;
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/2010-04-01/Accounts/{account}/Messages.json", get(list).post(create))
         .route("/2010-04-01/Accounts/{account}/Messages/{file}", get(fetch).post(update).delete(delete))
+        .merge(verify::router())
         .fallback(async || Refusal::of(20404))
         .layer(middleware::from_fn_with_state(shared.clone(), at_the_door))
         .with_state(shared)
@@ -35,7 +36,7 @@ async fn at_the_door(State(shared): State<Arc<Shared>>, request: Request, next: 
     let account = format!("/2010-04-01/Accounts/{}/", shared.settings.account_sid);
     let mut response = if !is_known(&shared.settings, request.headers()) {
         Refusal::of(20003).into_response()
-    } else if request.uri().path().starts_with(&account) {
+    } else if request.uri().path().starts_with(&account) || request.uri().path().starts_with("/v2/") {
         next.run(request).await
     } else {
         Refusal::of(20404).into_response()
@@ -113,7 +114,7 @@ async fn create(
 }
 
 /// No answer for as long as the caller waits.
-async fn never(shared: &Shared) -> Response {
+pub(super) async fn never(shared: &Shared) -> Response {
     shared.until_stopped().await;
     Refusal::of(20503).into_response()
 }
@@ -133,7 +134,7 @@ impl Shared {
         }
     }
 
-    fn accept(&self, text: SandboxText) -> Value {
+    pub(super) fn accept(&self, text: SandboxText) -> Value {
         let resource = wire::resource(&self.settings.account_sid, &text);
         let mut ledger = self.ledger();
         // The oldest tenth at once, so that forgetting costs little.
@@ -332,7 +333,7 @@ fn is_wanted(text: &SandboxText, params: &Pairs) -> bool {
     })
 }
 
-fn find<'a>(params: &'a Pairs, name: &str) -> Option<&'a str> {
+pub(super) fn find<'a>(params: &'a Pairs, name: &str) -> Option<&'a str> {
     params
         .iter()
         .find(|(key, _)| key == name)

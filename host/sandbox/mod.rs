@@ -3,8 +3,9 @@
 //!
 //! What it promises:
 //!
-//! - It speaks Twilio's Messages resource (create, fetch, list with paging, redact, cancel, delete)
-//!   on a port of its own, with Twilio's field types, dates, prices and errors.
+//! - It speaks Twilio's Messages resource (create, fetch, list with paging, redact, cancel, delete) and
+//!   Verify's Verifications and `VerificationCheck`, on a port of its own, with Twilio's field types,
+//!   dates, prices and errors.
 //! - Every text it accepts is recorded, whatever was answered and whoever hung up: [`Sandbox::texts`].
 //!   A text lost or sent twice can be counted.
 //! - Status callbacks and inbound texts go over real HTTP and are signed like Twilio's.
@@ -33,6 +34,7 @@ mod page;
 mod post;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod wire;
 
 pub use fault::Fault;
@@ -61,6 +63,8 @@ pub struct SandboxSettings {
     pub bind: SocketAddr,
     /// The one account it has.
     pub account_sid: String,
+    /// The account's one Verify service.
+    pub verify_service_sid: String,
     /// The account's token; made up when it is empty.
     pub auth_token: Secret,
     /// An API key and its secret, accepted beside the token.
@@ -92,6 +96,7 @@ impl Default for SandboxSettings {
         Self {
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             account_sid: "AC5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a".to_owned(),
+            verify_service_sid: "VA5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a".to_owned(),
             auth_token: Secret::default(),
             api_key: None,
             senders: Vec::new(),
@@ -213,6 +218,12 @@ impl Sandbox {
     #[must_use]
     pub fn account_sid(&self) -> &str {
         &self.shared.settings.account_sid
+    }
+
+    /// The account's Verify service.
+    #[must_use]
+    pub fn verify_service_sid(&self) -> &str {
+        &self.shared.settings.verify_service_sid
     }
 
     /// The account's token.

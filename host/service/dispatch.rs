@@ -3,6 +3,7 @@
 
 use super::intend::{Intended, Intent, Judged};
 use super::judge::{Facts, Verdict};
+use super::otp::{CodeText, words_of_verify};
 use super::record::Recorded;
 use super::senders::{Arriving, waits_its_turn};
 use super::{Host, HostError};
@@ -221,9 +222,14 @@ impl Host {
             return self.conclude(message, Verdict::Hold { cause }, None, now).await;
         };
         let consents = tx.consents(&recipient.id, recipient.phone.as_ref()).await?;
-        let no_code = self.put_in_code(&mut tx, &message, &recipient, &mut opened, now).await?;
-        let facts = Facts { recipient, opened, kind, consents };
-        if let Some(verdict) = self.own_rules(&message, &facts, now).or(no_code) {
+        let (verifying, useless) =
+            match self.put_in_code(&mut tx, &message, &recipient, &mut opened, now).await? {
+                CodeText::Ours => (None, None),
+                CodeText::Verify(verifying) => (Some(verifying), None),
+                CodeText::Useless(verdict) => (None, Some(verdict)),
+            };
+        let facts = Facts { recipient, opened, kind, consents, verifying };
+        if let Some(verdict) = self.own_rules(&message, &facts, now).or(useless) {
             drop(tx);
             return self.conclude(message, verdict, None, now).await;
         }
@@ -332,17 +338,28 @@ impl Host {
             validity: (expires_at - now).to_std().ok(),
         };
         let call = tracing::info_span!(target: SPANS, "provider call", attempt_id = %attempt);
-        let outcome = provider.send(&outgoing).instrument(call).await;
+        let outcome = match &facts.verifying {
+            Some(verifying) => {
+                let language = self.language_for(&sending, &facts.recipient);
+                self.send_by_verify(&*provider, verifying, &outgoing.to, language).instrument(call).await
+            }
+            None => provider.send(&outgoing).instrument(call).await,
+        };
         self.crash_at(Point::Answered).await;
         if let SendOutcome::NotNow { error, retry_after } = &outcome
             && !error.account_wide
             && self.is_paced(&sending)
+            && facts.verifying.is_none()
         {
             self.slow_sender(&route.sender, *retry_after).await?;
         }
         self.settle(&sending, attempt, &outcome).await?;
         self.crash_at(Point::ResultCommitted).await;
         Ok(())
+    }
+
+    fn language_for<'a>(&'a self, message: &'a Message, recipient: &'a Recipient) -> &'a str {
+        message.language.as_deref().unwrap_or_else(|| self.language_of(recipient))
     }
 
     /// The text as it goes out, and as it is kept: without its secrets.
@@ -356,7 +373,7 @@ impl Host {
         let links = self.short_links(message.id, variables);
         self.renderer.snapshot().render(&RenderRequest {
             kind: &message.kind,
-            language: message.language.as_deref().unwrap_or_else(|| self.language_of(recipient)),
+            language: self.language_for(message, recipient),
             time_zone: self.zone_of(recipient),
             discretion: recipient.preferences.discretion,
             variables,
@@ -371,6 +388,9 @@ impl Host {
         facts: &Facts,
         variables: &BTreeMap<String, crate::domain::value::Value>,
     ) -> Result<(Rendered, String), crate::render::RenderError> {
+        if let Some(verifying) = &facts.verifying {
+            return Ok(words_of_verify(verifying, self.language_for(message, &facts.recipient)));
+        }
         let text = self.render_text(message, &facts.recipient, variables, false)?;
         let has_secrets = facts.kind.variables.values().any(|variable| variable.secret);
         let kept = if has_secrets {

@@ -2,6 +2,7 @@
 //! is not sent now.
 
 use super::context::moment;
+use super::otp::Verifying;
 use super::record::{About, Recorded};
 use super::{Host, HostError};
 use crate::domain::consent::{Binds, Consents, Scope, Standing};
@@ -46,6 +47,8 @@ pub(super) struct Facts {
     pub(super) opened: Opened,
     pub(super) kind: Kind,
     pub(super) consents: Consents,
+    /// Its text is a code that Twilio Verify makes and writes.
+    pub(super) verifying: Option<Box<Verifying>>,
 }
 
 impl Host {

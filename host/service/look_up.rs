@@ -46,7 +46,11 @@ impl Host {
         let asked_at = self.now();
         let since = open.attempt.intent_at - CLOCKS;
         let mut pause = self.settings.patience.seen_twice;
-        let found = match provider.list(&phone, since).await {
+        let listed = match self.list_by_verify(&**provider, message, &phone, since).await? {
+            Some(listed) => listed,
+            None => provider.list(&phone, since).await,
+        };
+        let found = match listed {
             Ok(listed) => {
                 // Where the list itself does not tell, it is read ever more seldom.
                 pause = pause.max((asked_at - open.attempt.intent_at) / 2);

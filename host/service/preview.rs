@@ -94,7 +94,7 @@ impl Host {
         let (message, payload) = self.message_of(draft, &recipient, caller.test, now)?;
         let variables = payload.variables.clone();
         let opened = Opened { payload: Some(payload), text: None, phone: None };
-        let facts = Facts { recipient, opened, kind, consents };
+        let facts = Facts { recipient, opened, kind, consents, verifying: None };
 
         let languages = if locales.is_empty() {
             let own = message.language.as_deref().unwrap_or_else(|| self.language_of(&facts.recipient));

@@ -25,6 +25,7 @@ struct ChallengeRow {
     language: Option<String>,
     test: bool,
     ended: Option<String>,
+    verification: Option<String>,
     checks: i64,
     max_checks: i64,
     sends: i64,
@@ -36,19 +37,20 @@ struct ChallengeRow {
 macro_rules! columns {
     () => {
         "id, maker, key_id, nonce, digits, purpose, phone_hash, country, from_hash, recipient_id, named, language, test,
-         ended, checks, max_checks, sends, next_send_at, created_at, expires_at"
+         ended, verification, checks, max_checks, sends, next_send_at, created_at, expires_at"
     };
 }
 
 const INSERT: &str = concat!(
     "INSERT INTO challenges (",
     columns!(),
-    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
     ON CONFLICT DO NOTHING"
 );
 
+// Twilio Verify has one code for a number at a time, whatever it is for.
 const SUPERSEDE: &str = "UPDATE challenges SET ended = 'superseded', ended_at = $4
-    WHERE phone_hash = $1 AND purpose = $2 AND test = $3 AND ended IS NULL";
+    WHERE phone_hash = $1 AND (purpose = $2 OR maker = 'verify') AND test = $3 AND ended IS NULL";
 
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM challenges WHERE id = $1 AND test = $2");
 
@@ -102,6 +104,7 @@ impl TryFrom<ChallengeRow> for Challenge {
             maker: match row.maker.as_str() {
                 "host" => Maker::Host,
                 "settings" => Maker::Settings,
+                "verify" => Maker::Verify,
                 _ => return Err(wrong("a maker that is none")),
             },
             key_id: row.key_id,
@@ -119,8 +122,10 @@ impl TryFrom<ChallengeRow> for Challenge {
                 None => None,
                 Some("approved") => Some(End::Approved),
                 Some("superseded") => Some(End::Superseded),
+                Some("gone") => Some(End::Gone),
                 Some(_) => return Err(wrong("an end that is none")),
             },
+            verification: row.verification,
             checks: small(row.checks, "challenges", &id)?,
             max_checks: small(row.max_checks, "challenges", &id)?,
             sends: small(row.sends, "challenges", &id)?,
@@ -141,6 +146,7 @@ impl Tx {
         let maker = match challenge.maker {
             Maker::Host => "host",
             Maker::Settings => "settings",
+            Maker::Verify => "verify",
         };
         let added = on!(self, |db| sqlx::query(INSERT)
             .bind(challenge.id.0)
@@ -157,6 +163,7 @@ impl Tx {
             .bind(&challenge.language)
             .bind(challenge.test)
             .bind(None::<String>)
+            .bind(&challenge.verification)
             .bind(i64::from(challenge.checks))
             .bind(i64::from(challenge.max_checks))
             .bind(i64::from(challenge.sends))
@@ -169,7 +176,8 @@ impl Tx {
         Ok(added == 1)
     }
 
-    /// Ends the open challenge of a phone and purpose, if there is one: a newer one takes its place.
+    /// Ends the open challenge of a phone and purpose, if there is one, and whatever Twilio Verify waits for
+    /// from this phone: a newer one takes its place.
     ///
     /// # Errors
     ///

@@ -41,6 +41,7 @@ mod search;
 mod senders;
 mod staged;
 mod usage;
+mod verifications;
 mod webhook_deliveries;
 mod webhook_endpoints;
 mod webhook_events;

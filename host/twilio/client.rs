@@ -34,6 +34,7 @@ pub struct TwilioClient {
     http: Client,
     base: String,
     account_sid: String,
+    verify_service: Option<String>,
     user: String,
     password: Secret,
 }
@@ -77,6 +78,7 @@ impl TwilioClient {
             http,
             base: base.as_str().trim_end_matches('/').to_owned(),
             account_sid: settings.account_sid.clone(),
+            verify_service: settings.verify_service_sid.clone(),
             user,
             password,
         })
@@ -97,6 +99,10 @@ impl TwilioClient {
         &self.base
     }
 
+    pub(super) fn verify_service(&self) -> Option<&str> {
+        self.verify_service.as_deref()
+    }
+
     pub(super) fn account_url(&self) -> String {
         format!("{}/2010-04-01/Accounts/{}", self.base, self.account_sid)
     }
@@ -113,9 +119,18 @@ impl TwilioClient {
     }
 
     async fn create(&self, text: &Outgoing) -> SendOutcome {
-        let response = match self.request(Method::POST, &self.messages()).form(&form(text)).send().await {
+        self.post_once(&self.messages(), &form(text)).await.0
+    }
+
+    /// Makes a call that sends something: what is known of it, and the body of the answer.
+    pub(super) async fn post_once(
+        &self,
+        url: &str,
+        form: &[(&'static str, String)],
+    ) -> (SendOutcome, Vec<u8>) {
+        let response = match self.request(Method::POST, url).form(form).send().await {
             Ok(response) => response,
-            Err(error) => return lost(error),
+            Err(error) => return (lost(error), Vec::new()),
         };
         let status = response.status();
         log_answer(&response);
@@ -127,7 +142,7 @@ impl TwilioClient {
         let retry_after = wire::retry_after(asked.as_deref(), date.as_deref());
         // A status without its body is still an answer; a 2xx without its SID is not.
         let body = read(response).await.unwrap_or_default();
-        wire::outcome(status.as_u16(), retry_after, &body)
+        (wire::outcome(status.as_u16(), retry_after, &body), body)
     }
 
     /// Asks about a text or a page; `None` when there is none.
@@ -147,6 +162,9 @@ impl TwilioClient {
     }
 
     async fn look_up(&self, sid: &str) -> Result<Option<ListedText>, LookUpError> {
+        if is_sid(sid, &["VL"]) {
+            return self.sending(sid).await;
+        }
         let url = self.message(sid)?;
         let Some(body) = self.ask(self.request(Method::GET, &url)).await? else { return Ok(None) };
         let resource: Resource = read_json(&body)?;
@@ -268,7 +286,7 @@ async fn read(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
     Ok(body)
 }
 
-fn read_json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, LookUpError> {
+pub(super) fn read_json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, LookUpError> {
     serde_json::from_slice(body).map_err(|_| LookUpError::Unreadable)
 }
 

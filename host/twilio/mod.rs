@@ -16,6 +16,7 @@
 //!
 //! ```text
 //! client ── wire ── errors (+ errors.toml)     what we ask, what we are answered
+//! verify                                       codes that Twilio makes and checks
 //! webhook ── signature, callback               what Twilio tells, and why we believe it
 //! ```
 
@@ -27,6 +28,7 @@ mod settings;
 pub mod signature;
 #[cfg(test)]
 mod tests;
+pub mod verify;
 pub mod webhook;
 mod wire;
 
@@ -50,7 +52,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Whoever carries our texts. The one trait of the product, because Twilio, the sandbox and a dry
 /// run differ.
-pub trait Provider: Send + Sync {
+pub trait Provider: verify::Verify {
     /// Hands one text over, once.
     fn send<'a>(&'a self, text: &'a Outgoing) -> BoxFuture<'a, SendOutcome>;
 
@@ -106,8 +108,8 @@ impl Sender {
 /// Why the provider could not be asked about a text.
 #[derive(Debug, thiserror::Error)]
 pub enum LookUpError {
-    /// It would not be an identifier of a text at Twilio.
-    #[error("this is not the SID of a text")]
+    /// It would not be such an identifier at Twilio, or there is none.
+    #[error("this is not such a SID")]
     NotASid,
     /// There was no answer, or not a whole one.
     #[error("Twilio did not answer")]

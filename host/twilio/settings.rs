@@ -174,6 +174,9 @@ impl TwilioSettings {
             _ if self.messaging_service_sid.as_ref().is_some_and(|sid| !is_sid(sid, &["MG"])) => {
                 wrong("messaging_service_sid", "must be `MG` and 32 hex digits")
             }
+            _ if self.verify_service_sid.as_ref().is_some_and(|sid| !is_sid(sid, &["VA"])) => {
+                wrong("verify_service_sid", "must be `VA` and 32 hex digits")
+            }
             _ if self.timeout < self.connect_timeout => {
                 wrong("timeout", "is the time for the whole call and must not be less than `connect_timeout`")
             }

@@ -1,9 +1,10 @@
 -- One-time codes. A code itself is stored nowhere: it follows from the row, the phone and a key outside
--- the database.
+-- the database, or is Twilio Verify's.
 CREATE TABLE challenges (
     id BLOB PRIMARY KEY CHECK (length(id) = 16),
-    -- host: derived here. settings: a number for tests, with the code that the settings name.
-    maker TEXT NOT NULL CHECK (maker IN ('host', 'settings')),
+    -- host: derived here. settings: a number for tests, with the code that the settings name. verify: made,
+    -- sent and checked by Twilio Verify.
+    maker TEXT NOT NULL CHECK (maker IN ('host', 'settings', 'verify')),
     -- Which of the keys outside the database the code is derived with.
     key_id TEXT NOT NULL,
     nonce BLOB NOT NULL CHECK (length(nonce) = 16),
@@ -21,8 +22,10 @@ CREATE TABLE challenges (
     language TEXT,
     test INTEGER NOT NULL CHECK (test IN (0, 1)),
     -- NULL: open until it expires or all tries are used.
-    ended TEXT CHECK (ended IN ('approved', 'superseded')),
+    ended TEXT CHECK (ended IN ('approved', 'superseded', 'gone')),
     ended_at INTEGER,
+    -- The verification at Twilio, once its code was sent.
+    verification TEXT CHECK (verification IS NULL OR maker = 'verify'),
     -- Tries, each committed before its code is compared; a right one counts too.
     checks INTEGER NOT NULL CHECK (checks BETWEEN 0 AND max_checks),
     max_checks INTEGER NOT NULL CHECK (max_checks > 0),
@@ -35,6 +38,10 @@ CREATE TABLE challenges (
 
 -- One open challenge for each phone and purpose: a new one ends the older in the same unit of work.
 CREATE UNIQUE INDEX challenges_open ON challenges (phone_hash, purpose, test) WHERE ended IS NULL;
+-- Twilio has one verification for a number at a time: a code that was sent for one challenge is none of
+-- another's.
+CREATE UNIQUE INDEX challenges_verification ON challenges (verification) WHERE verification IS NOT NULL;
+CREATE INDEX challenges_at_verify ON challenges (phone_hash, created_at) WHERE maker = 'verify';
 CREATE INDEX challenges_by_age ON challenges (created_at);
 
 -- How often something happened in one window of time. The window before is kept for its share.

@@ -9,14 +9,14 @@ use std::collections::BTreeSet;
 use tidings::service::{Checked, Origin};
 use tokio::task::JoinSet;
 
-const BO: &str = "+12025550144";
+pub(crate) const BO: &str = "+12025550144";
 
-async fn ask(host: &TestHost, phone: &str, purpose: &str) -> Answer {
+pub(crate) async fn ask(host: &TestHost, phone: &str, purpose: &str) -> Answer {
     host.post("/api/v1/otp", json!({"phone": phone, "purpose": purpose})).await
 }
 
 /// Asks for a code that must be given, and answers its id and what the phone got.
-async fn code(host: &TestHost, phone: &str, purpose: &str) -> (String, String) {
+pub(crate) async fn code(host: &TestHost, phone: &str, purpose: &str) -> (String, String) {
     let (status, answer) = ask(host, phone, purpose).await;
     assert_eq!(status, 202, "{answer}");
     host.run().await;
@@ -24,20 +24,20 @@ async fn code(host: &TestHost, phone: &str, purpose: &str) -> (String, String) {
 }
 
 /// The digits of the last text to a phone.
-fn last_code(host: &TestHost, phone: &str) -> String {
+pub(crate) fn last_code(host: &TestHost, phone: &str) -> String {
     let text = host.texts_to(phone).pop().unwrap_or_else(|| panic!("no text to {phone}"));
     let mut words = text.split(|c: char| !c.is_ascii_digit());
     words.rfind(|digits| digits.len() == 6).unwrap_or_else(|| panic!("no code in it")).to_owned()
 }
 
-async fn check(host: &TestHost, id: &str, code: &str) -> Value {
+pub(crate) async fn check(host: &TestHost, id: &str, code: &str) -> Value {
     let (status, answer) = host.post(&format!("/api/v1/otp/{id}/check"), json!({"code": code})).await;
     assert_eq!(status, 200, "{answer}");
     answer
 }
 
 /// Another code, for sure.
-fn wrong(code: &str) -> String {
+pub(crate) fn wrong(code: &str) -> String {
     code.chars().map(|c| char::from(b'0' + (c as u8 - b'0' + 1) % 10)).collect()
 }
 

@@ -177,6 +177,10 @@ impl Start {
             account_sid: sandbox.account_sid().to_owned(),
             auth_token: sandbox.auth_token().clone(),
             phone_number: given.phone_number.clone().or(Some("+15005550006".to_owned())),
+            verify_service_sid: given
+                .verify_service_sid
+                .clone()
+                .or(Some(sandbox.verify_service_sid().to_owned())),
             base_url: sandbox.base_url(),
             timeout: given.timeout,
             rate: given.rate,

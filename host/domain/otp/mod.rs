@@ -55,6 +55,8 @@ pub enum Maker {
     Host,
     /// Nobody: a number for other teams' tests has the code that the settings name.
     Settings,
+    /// Twilio Verify, which sends and checks it too. It is never ours.
+    Verify,
 }
 
 /// One code that is waited for.
@@ -88,6 +90,8 @@ pub struct Challenge {
     pub test: bool,
     /// Somebody gave the right code, or a newer challenge took its place.
     pub end: Option<End>,
+    /// What Twilio Verify calls it, once its code was sent.
+    pub verification: Option<String>,
     /// Codes that were tried; each counts before it is compared.
     pub checks: u32,
     /// So many may be tried.
@@ -109,6 +113,8 @@ pub enum End {
     Approved,
     /// A newer challenge for the same phone and purpose took its place.
     Superseded,
+    /// Twilio Verify does not wait for it any more.
+    Gone,
 }
 
 /// Where a challenge stands.
@@ -134,7 +140,7 @@ impl Challenge {
     pub fn standing(&self, now: DateTime<Utc>) -> Standing {
         match self.end {
             Some(End::Approved) => Standing::Approved,
-            Some(End::Superseded) => Standing::Expired,
+            Some(End::Superseded | End::Gone) => Standing::Expired,
             None if now >= self.expires_at || now < self.created_at - SKEW => Standing::Expired,
             None if self.checks >= self.max_checks => Standing::Exhausted,
             None => Standing::Open,
@@ -184,6 +190,7 @@ mod tests {
             language: None,
             test: false,
             end: None,
+            verification: None,
             checks: 0,
             max_checks: 3,
             sends: 1,
@@ -209,7 +216,9 @@ mod tests {
         assert_eq!(Challenge { checks: 3, ..challenge() }.standing(now), Standing::Exhausted);
         let used = Challenge { checks: 3, end: Some(End::Approved), ..challenge() };
         assert_eq!(used.standing(now + TimeDelta::hours(1)), Standing::Approved);
-        assert_eq!(Challenge { end: Some(End::Superseded), ..challenge() }.standing(now), Standing::Expired);
+        for end in [End::Superseded, End::Gone] {
+            assert_eq!(Challenge { end: Some(end), ..challenge() }.standing(now), Standing::Expired);
+        }
     }
 
     #[test]

@@ -144,7 +144,9 @@ impl Host {
             OtpError::Limited { brake, .. } => *brake,
             OtpError::CountryClosed => "otp.countries",
             OtpError::TooEarly { .. } => "otp.resend_after",
-            OtpError::Fields(_) | OtpError::Ended | OtpError::Unavailable(_) => return,
+            OtpError::Fields(_) | OtpError::Ended | OtpError::NotChecked(_) | OtpError::Unavailable(_) => {
+                return;
+            }
         };
         tracing::warn!(brake = reason, purpose = %asked.purpose, "a one-time code was refused");
         let kept = async {

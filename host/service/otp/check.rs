@@ -5,6 +5,7 @@ use crate::domain::id::ChallengeId;
 use crate::domain::otp::{self, Challenge, Purpose, Standing};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::secret::Secret;
+use crate::twilio::verify::CodeCheck;
 use chrono::{DateTime, Utc};
 
 /// What came of a try.
@@ -40,16 +41,30 @@ impl Host {
         let counted = tx.count_check(id, test, now).await?;
         tx.commit().await?;
 
-        let expected = match &counted {
-            Some(challenge) => self.code_of(challenge),
-            None => None,
+        let compared = if self.is_verifys(counted.as_ref()) {
+            self.ask_verify(counted.as_ref(), id, test, &given).await?
+        } else {
+            self.compare(counted.as_ref(), id, &given)
         };
-        // Where there is nothing to compare with, something is derived and compared all the same.
-        let is_same = otp::is_same(&expected.clone().unwrap_or_else(|| self.no_code(id)), &given);
-        match counted {
-            Some(challenge) if expected.is_some() && is_same => self.approve(challenge, now).await,
-            _ => self.why_not(id, test, now).await,
+        match (counted, compared) {
+            (Some(challenge), CodeCheck::Right) => self.approve(challenge, now).await,
+            (Some(challenge), CodeCheck::Gone) => {
+                let mut tx = self.store.begin().await?;
+                tx.challenge_gone(challenge.id, now).await?;
+                tx.commit().await?;
+                Ok(Checked::Expired)
+            }
+            (Some(_), CodeCheck::Exhausted) => Ok(Checked::Exhausted),
+            (Some(_), CodeCheck::Wrong) | (None, _) => self.why_not(id, test, now).await,
         }
+    }
+
+    /// Compares with a code of our own. Where there is nothing to compare with, something is derived and
+    /// compared all the same.
+    fn compare(&self, counted: Option<&Challenge>, id: ChallengeId, given: &Secret) -> CodeCheck {
+        let expected = counted.and_then(|challenge| self.code_of(challenge));
+        let is_same = otp::is_same(&expected.clone().unwrap_or_else(|| self.no_code(id)), given);
+        if is_same && expected.is_some() { CodeCheck::Right } else { CodeCheck::Wrong }
     }
 
     /// Tries a code on the open challenge of a phone, as the older routes do.

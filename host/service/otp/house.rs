@@ -3,6 +3,7 @@
 use super::{Host, HostError};
 use crate::domain::message::Message;
 use crate::store::{StoreError, Tx};
+use crate::twilio::verify::is_sending;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::PoisonError;
 
@@ -23,7 +24,9 @@ impl Host {
         tx: &mut Tx,
         message: &Message,
     ) -> Result<(), StoreError> {
-        let Some(sid) = message.sid.as_deref().filter(|_| self.settings.otp.redact_at_provider) else {
+        // The words of Twilio Verify are its own.
+        let is_to_redact = |sid: &&str| self.settings.otp.redact_at_provider && !is_sending(sid);
+        let Some(sid) = message.sid.as_deref().filter(is_to_redact) else {
             return Ok(());
         };
         let due = message.expires_at + TOLD_NOTHING;

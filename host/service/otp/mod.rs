@@ -14,6 +14,8 @@
 //! start ── brakes, pump ── challenge + message ── text (at dispatch) ── check
 //!            resend ──────────────'
 //! ```
+//!
+//! With `otp.backend = "verify"` the same holds, but that Twilio makes, sends and checks the code (`verify`).
 
 mod brakes;
 mod check;
@@ -22,10 +24,13 @@ mod resend;
 mod settings;
 mod start;
 mod text;
+mod verify;
 
 pub use check::Checked;
 pub use settings::{Brakes, OtpSettings, PumpBreaker};
 pub use start::{CodeRequest, PostedCode};
+pub(super) use text::CodeText;
+pub(super) use verify::{Verifying, words_of_verify};
 
 use super::{FieldError, Host, HostError};
 use crate::domain::id::{ChallengeId, KeyId};
@@ -34,6 +39,7 @@ use crate::domain::otp::{self, Challenge, Maker};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::secret::Secret;
 use crate::store::StoreError;
+use crate::twilio::LookUpError;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::net::IpAddr;
 
@@ -97,6 +103,9 @@ pub enum OtpError {
     /// The challenge is over, or there is none of this id.
     #[error("no code is waited for under this id; ask for a new one")]
     Ended,
+    /// Twilio Verify, which alone knows the code, does not say whether this is it.
+    #[error("codes cannot be checked now")]
+    NotChecked(#[source] LookUpError),
     /// Nothing is sent that cannot be counted.
     #[error("codes cannot be given now")]
     Unavailable(#[from] HostError),
@@ -109,7 +118,7 @@ impl From<StoreError> for OtpError {
 }
 
 impl Host {
-    /// The code of a challenge; `None` when its key is gone.
+    /// The code of a challenge; `None` when its key is gone, or when it is not ours to know.
     fn code_of(&self, challenge: &Challenge) -> Option<Secret> {
         match challenge.maker {
             Maker::Host => {
@@ -131,6 +140,7 @@ impl Host {
                 let own = |e164: &&String| self.store.keys().hash("phone", e164) == challenge.phone_hash;
                 numbers.keys().find(own).and_then(|e164| numbers.get(e164)).cloned()
             }
+            Maker::Verify => None,
         }
     }
 

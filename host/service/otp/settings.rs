@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How codes are made, sent and held back.
 #[derive(Clone, Debug)]
 pub struct OtpSettings {
+    /// Twilio Verify makes, sends and checks the codes.
+    pub verify: bool,
     /// Digits of a code, 4 to 10.
     pub digits: u8,
     /// How long a code is good for; ten minutes at most.

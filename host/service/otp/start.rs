@@ -131,7 +131,11 @@ impl Host {
             tx.recipient_of_phone(&request.phone, request.named.as_deref(), &unnamed, now).await?;
         Ok(Challenge {
             id,
-            maker: if self.is_test_number(&request.phone, test) { Maker::Settings } else { Maker::Host },
+            maker: match self.is_test_number(&request.phone, test) {
+                true => Maker::Settings,
+                false if settings.verify => Maker::Verify,
+                false => Maker::Host,
+            },
             key_id: self.store.keys().codes().newest().id,
             nonce,
             digits: settings.digits,
@@ -144,6 +148,7 @@ impl Host {
             language: request.language.clone(),
             test,
             end: None,
+            verification: None,
             checks: 0,
             max_checks: settings.max_checks,
             sends: 1,
@@ -160,7 +165,7 @@ impl Host {
         challenge: &Challenge,
         now: DateTime<Utc>,
     ) -> Result<(), HostError> {
-        if challenge.maker != Maker::Host {
+        if challenge.maker == Maker::Settings {
             return Ok(());
         }
         let kind = self.code_kind()?;

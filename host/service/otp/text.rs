@@ -1,18 +1,28 @@
 //! The text of a code, at the moment it is sent: the code is derived, and put in for this text alone.
 
+use super::verify::Verifying;
 use super::{Host, HostError, KIND};
 use crate::domain::id::ChallengeId;
 use crate::domain::message::{Cause, Message};
-use crate::domain::otp::{Challenge, Standing, minutes_left};
+use crate::domain::otp::{Challenge, Maker, Standing, minutes_left};
 use crate::domain::recipient::Recipient;
 use crate::service::judge::Verdict;
 use crate::store::{Opened, Payload, Tx};
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+/// What becomes of a text that may hold a code.
+pub(in crate::service) enum CodeText {
+    /// The host writes it.
+    Ours,
+    /// Twilio Verify writes it.
+    Verify(Box<Verifying>),
+    /// It has lost its use: nobody waits for the code any more.
+    Useless(Verdict),
+}
+
 impl Host {
-    /// Puts the code into what a text is made of; nothing happens to texts of other kinds. A verdict when
-    /// the text has lost its use: nobody waits for the code any more.
+    /// Puts the code into what a text is made of; nothing happens to texts of other kinds.
     pub(in crate::service) async fn put_in_code(
         &self,
         tx: &mut Tx,
@@ -20,10 +30,10 @@ impl Host {
         recipient: &Recipient,
         opened: &mut Opened,
         now: DateTime<Utc>,
-    ) -> Result<Option<Verdict>, HostError> {
+    ) -> Result<CodeText, HostError> {
         // Codes that callers make themselves have no challenge.
         if message.kind.as_str() != KIND || message.event.is_some() || message.key.is_empty() {
-            return Ok(None);
+            return Ok(CodeText::Ours);
         }
         let challenge = match message.key.parse::<ChallengeId>() {
             Ok(id) => tx.challenge(id, message.test).await?,
@@ -35,14 +45,19 @@ impl Host {
         });
         let Some(challenge) = open else {
             let text = "nobody waits for the code any more: it was used, a newer one took its place, or too many were tried";
-            return Ok(Some(Verdict::Suppress { cause: Cause::new("code-ended", text) }));
+            return Ok(CodeText::Useless(Verdict::Suppress { cause: Cause::new("code-ended", text) }));
         };
+        if challenge.maker == Maker::Verify {
+            let cancel_older = challenge.sends == 1 && tx.others_at_verify(&challenge).await?;
+            opened.payload = Some(Payload::default());
+            return Ok(CodeText::Verify(Box::new(Verifying { challenge, cancel_older })));
+        }
         let Some(payload) = self.words_of(&challenge, recipient, now)? else {
             let text = "the key that the code is derived with is missing from this home";
-            return Ok(Some(Verdict::Hold { cause: Cause::new("code-key-missing", text) }));
+            return Ok(CodeText::Useless(Verdict::Hold { cause: Cause::new("code-key-missing", text) }));
         };
         opened.payload = Some(payload);
-        Ok(None)
+        Ok(CodeText::Ours)
     }
 
     /// What the text is made of. Of what the template may say, it is given what it declares.

@@ -46,6 +46,7 @@ fn settings_for(sandbox: &Sandbox) -> TwilioSettings {
     TwilioSettings {
         account_sid: sandbox.account_sid().to_owned(),
         auth_token: sandbox.auth_token().clone(),
+        verify_service_sid: Some(sandbox.verify_service_sid().to_owned()),
         base_url: sandbox.base_url(),
         ..TwilioSettings::default()
     }
