@@ -24,6 +24,10 @@ pub(super) enum Key {
     /// Make a new master key and wrap everybody's keys with it, beside a running host.
     #[command(after_help = "Example: tidings key rotate-master")]
     RotateMaster(super::rotate::RotateMaster),
+    /// Make a new key for one-time codes, beside a running host. The older one goes when its last code has
+    /// ended.
+    #[command(after_help = "Example: tidings key rotate-codes")]
+    RotateCodes,
     /// Take a key back, at once.
     #[command(after_help = "Example: tidings key revoke 019ab000-0000-7000-8000-000000000000")]
     Revoke {
@@ -87,6 +91,13 @@ impl Key {
                 println!("{}", key.expose());
                 eprintln!("This is the only time the key is shown.");
             }
+            Self::RotateCodes => {
+                let codes = store.keys().codes();
+                let new = codes.rotate(&home.chance).map_err(HomeError::from)?;
+                super::audit::note(&store, "key rotate-codes", &new.id).await?;
+                println!("new one-time codes follow from the key {}", new.id);
+                println!("the older {} until the last code has ended", remaining(codes.retired().len()));
+            }
             Self::RotateMaster(rotate) => rotate.run(&store).await?,
             Self::List => {
                 let mut tx = store.read().await.map_err(failed)?;
@@ -109,6 +120,10 @@ impl Key {
         }
         Ok(())
     }
+}
+
+fn remaining(keys: usize) -> String {
+    if keys == 1 { "one stays".to_owned() } else { format!("{keys} stay") }
 }
 
 fn line(key: &ApiKey, now: DateTime<Utc>) -> String {

@@ -97,7 +97,7 @@ use crate::store::{Modes, Store, StoreError};
 use crate::twilio::{Provider, callback::Callbacks};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use together::Together;
 use tokio::sync::{Notify, Semaphore};
@@ -254,6 +254,8 @@ pub struct Inner {
     turns: senders::Turns,
     /// When old codes and counters were last cleared away.
     codes_cleared: std::sync::Mutex<Option<DateTime<Utc>>>,
+    /// When each retired key of codes was first found retired.
+    codes_retired: std::sync::Mutex<HashMap<String, DateTime<Utc>>>,
 }
 
 struct LanePermits {
@@ -331,6 +333,7 @@ impl Host {
             stops: account::Stops::default(),
             turns: senders::Turns::default(),
             codes_cleared: std::sync::Mutex::new(None),
+            codes_retired: std::sync::Mutex::default(),
         }))
     }
 

@@ -7,6 +7,7 @@ use crate::clock::Chance;
 use arc_swap::ArcSwap;
 use rand::RngExt as _;
 use sha2::{Digest as _, Sha256};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -101,6 +102,7 @@ impl CodeKeys {
     ///
     /// The file cannot be read or written.
     pub fn rotate(&self, chance: &Chance) -> Result<CodeKey, KeyringError> {
+        let _alone = self.lock()?;
         self.refresh()?;
         let new = CodeKey::new(chance.lock().random());
         let mut keys = vec![new.clone()];
@@ -115,10 +117,23 @@ impl CodeKeys {
     ///
     /// The file cannot be read or written.
     pub fn forget(&self, id: &str) -> Result<(), KeyringError> {
+        let _alone = self.lock()?;
         self.refresh()?;
         let mut kept = vec![self.newest()];
         kept.extend(self.retired().into_iter().filter(|key| key.id != id));
         self.keep(kept)
+    }
+
+    /// Processes change the file in turns: a key that one adds is not lost to another that takes one away.
+    fn lock(&self) -> Result<Option<std::fs::File>, KeyringError> {
+        let Some(path) = &self.path else { return Ok(None) };
+        let path = path.with_extension("lock");
+        let failed = |source| KeyringError::File { path: path.clone(), source };
+        let mut options = std::fs::OpenOptions::new();
+        let file =
+            options.write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(failed)?;
+        file.lock().map_err(failed)?;
+        Ok(Some(file))
     }
 
     fn keep(&self, keys: Vec<CodeKey>) -> Result<(), KeyringError> {
@@ -133,6 +148,9 @@ impl CodeKeys {
             }
             write_private(&aside, &(lines.join("\n") + "\n"))?;
             std::fs::rename(&aside, path).map_err(failed)?;
+            // A rename that a power cut forgets would lose the key of open challenges.
+            let folder = path.parent().unwrap_or(path);
+            std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
         }
         self.keys.store(Arc::new(keys));
         Ok(())

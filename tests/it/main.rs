@@ -29,6 +29,7 @@ mod messages;
 mod observability;
 mod otp;
 mod otp_brakes;
+mod otp_process;
 mod otp_verify;
 mod our_webhooks;
 mod plugins;

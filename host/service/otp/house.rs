@@ -10,6 +10,10 @@ use std::sync::PoisonError;
 /// Challenges are kept so long, for those who ask what happened.
 const KEPT: TimeDelta = TimeDelta::days(30);
 
+/// A key stays so long after it was found retired: whoever took it for a challenge just before has committed
+/// by then, and every host has read the file again.
+const RETIRED: TimeDelta = TimeDelta::minutes(1);
+
 /// How often what is old is cleared away.
 const CLEARING: TimeDelta = TimeDelta::minutes(10);
 
@@ -45,6 +49,9 @@ impl Host {
             );
         }
         for key in keys.retired() {
+            if !self.is_long_retired(&key.id, now) {
+                continue;
+            }
             let mut tx = self.store.read().await?;
             let used = tx.is_code_key_used(&key.id, now).await?;
             drop(tx);
@@ -65,6 +72,12 @@ impl Host {
         tx.forget_challenges(now - KEPT).await?;
         tx.forget_counters(now).await?;
         Ok(tx.commit().await?)
+    }
+
+    fn is_long_retired(&self, id: &str, now: DateTime<Utc>) -> bool {
+        let mut retired = self.codes_retired.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = *retired.entry(id.to_owned()).or_insert(now);
+        now >= since + RETIRED
     }
 
     fn is_time_to_clear(&self, now: DateTime<Utc>) -> bool {
