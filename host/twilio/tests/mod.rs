@@ -1,6 +1,7 @@
 //! The client against the sandbox, over real sockets.
 
 mod calls;
+mod verify;
 mod webhooks;
 
 use super::*;
