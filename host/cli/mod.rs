@@ -13,6 +13,7 @@ mod key;
 mod locale;
 mod log;
 mod message;
+mod otp;
 mod person;
 mod pipe;
 mod plugin;
@@ -75,6 +76,9 @@ enum Command {
     /// Messages: the story of one, and its release.
     #[command(subcommand)]
     Message(message::Message),
+    /// One-time codes: what was refused, and why.
+    #[command(subcommand)]
+    Otp(otp::Otp),
     /// Policies.
     #[command(subcommand)]
     Plugin(plugin::Plugin),
@@ -180,6 +184,7 @@ async fn dispatch(arguments: Arguments, environment: &BTreeMap<String, String>) 
         Command::Key(key) => key.run(&home, environment).await,
         Command::Locale(locale) => locale.run(&home, environment).await,
         Command::Message(message) => message.run(&home, environment).await,
+        Command::Otp(otp) => otp.run(&home, environment).await,
         Command::CompilePolicy { .. } => Ok(()),
         Command::Plugin(plugin) => plugin.run(&home, environment).await,
         Command::Backup(backup) => backup.run(&home, environment).await,

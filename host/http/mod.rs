@@ -19,6 +19,7 @@ mod listen;
 mod messages;
 mod openapi;
 mod otp;
+mod otp_refusals;
 mod own_preferences;
 mod patient;
 mod peer;
@@ -122,6 +123,7 @@ pub fn router(host: Host, settings: HttpSettings) -> Router {
         .routes(routes!(otp::start))
         .routes(routes!(otp::check))
         .routes(routes!(otp::resend))
+        .routes(routes!(otp_refusals::list))
         .routes(routes!(sms::send_otp))
         .routes(routes!(sms::verify_otp))
         .routes(routes!(own_preferences::patch))

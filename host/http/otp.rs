@@ -2,12 +2,12 @@
 
 use super::Api;
 use super::auth::Key;
-use super::body::{Id, Json};
+use super::body::{Id, Json, idempotency_key};
 use super::problem::Problem;
 use crate::domain::id::ChallengeId;
-use crate::service::{Caller, Checked, Origin, PostedCode, Sent};
+use crate::service::{Caller, Checked, Once, Origin, PostedCode, Sent};
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -85,20 +85,25 @@ enum CheckStatus {
 /// Opens a new challenge, which ends an older one for the same number and purpose, and sends its code. The
 /// answer is the same whether the number is known, has said stop or can be reached.
 #[utoipa::path(post, path = "/api/v1/otp", tag = "one-time codes", security(("api_key" = ["otp"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Bound to the body; a repeated request sends nothing, and is answered as the challenge stands")),
     request_body = NewCode,
     responses((status = 202, description = "Committed", body = CodeView), (status = 400, body = Problem),
-        (status = 401, body = Problem), (status = 403, body = Problem), (status = 415, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 409, description = "The idempotency key belongs to another body, or its challenge is forgotten", body = Problem),
+        (status = 415, body = Problem),
         (status = 422, description = "Fields are wrong", body = Problem),
         (status = 429, description = "A brake holds; see `Retry-After`", body = Problem),
         (status = 503, description = "Nothing can be counted, so nothing is sent", body = Problem)))]
 pub(super) async fn start(
     State(api): State<Api>,
     key: Key,
+    headers: HeaderMap,
     body: Json<NewCode>,
 ) -> Result<(StatusCode, axum::Json<CodeView>), Problem> {
     let caller = key.with("otp")?;
+    let once = idempotency_key(&headers)?.map(|key| Once::new(key, "otp", &body.bytes));
     let new = body.value;
-    let origin = origin(&caller, new.ip);
+    let origin = Origin { once, ..origin(&caller, new.ip) };
     let posted = PostedCode {
         phone: new.phone,
         region: new.region,
@@ -145,25 +150,31 @@ pub(super) async fn check(
 ///
 /// The same code, within its life, after 30, 60 and 120 seconds (`otp.resend_after`).
 #[utoipa::path(post, path = "/api/v1/otp/{id}/resend", tag = "one-time codes", security(("api_key" = ["otp"])),
-    params(("id" = uuid::Uuid, Path, description = "The challenge")),
+    params(("id" = uuid::Uuid, Path, description = "The challenge"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Bound to the challenge; a repeated request sends nothing, and is answered as the challenge stands")),
     responses((status = 202, description = "Committed", body = CodeView), (status = 401, body = Problem),
         (status = 403, body = Problem),
-        (status = 409, description = "No code is waited for under this id", body = Problem),
+        (status = 409, description = "No code is waited for under this id, or the idempotency key belongs to another request", body = Problem),
+        (status = 422, description = "The idempotency key is none", body = Problem),
         (status = 429, description = "Sent a moment ago, or a brake holds; see `Retry-After`", body = Problem),
         (status = 503, body = Problem)))]
 pub(super) async fn resend(
     State(api): State<Api>,
     key: Key,
     Id(id): Id,
+    headers: HeaderMap,
 ) -> Result<(StatusCode, axum::Json<CodeView>), Problem> {
     let caller = key.with("otp")?;
-    let sent = api.resend_code(&origin(&caller, None), read_id(&id)).await?;
+    let id = read_id(&id);
+    let once = idempotency_key(&headers)?.map(|key| Once::new(key, "otp resend", id.0.as_bytes()));
+    let origin = Origin { once, ..origin(&caller, None) };
+    let sent = api.resend_code(&origin, id).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(view(&sent))))
 }
 
 pub(super) fn origin(caller: &Caller, address: Option<IpAddr>) -> Origin {
     let unlimited = caller.test && caller.may("otp:unlimited");
-    Origin { key: Some(caller.key), test: caller.test, unlimited, address }
+    Origin { key: Some(caller.key), test: caller.test, unlimited, address, once: None }
 }
 
 pub(super) fn check_length(pointer: &str, code: &str) -> Result<(), Problem> {

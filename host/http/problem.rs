@@ -343,6 +343,7 @@ impl From<OtpError> for Problem {
             OtpError::TooEarly { retry_after } => {
                 Self::plain(StatusCode::TOO_MANY_REQUESTS, "code-just-sent", text).after(retry_after)
             }
+            OtpError::KeyReused => Self::plain(StatusCode::CONFLICT, "idempotency-key-reused", text),
             OtpError::Ended => Self::plain(StatusCode::CONFLICT, "code-ended", text),
             OtpError::NotChecked(error) => {
                 tracing::error!(

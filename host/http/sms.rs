@@ -207,6 +207,7 @@ fn who(
             test: api.providers.live.is_none(),
             unlimited: false,
             address: client.map(|Extension(Client(address))| address),
+            once: None,
         }),
         None => Err(Problem::unauthorized("send the API key as `Authorization: Bearer tdg_…`")),
     }

@@ -69,7 +69,9 @@ pub use intake::{Accepted, IntakeError, PostedEvent};
 pub use keys::{Caller, KeyRefused, NewKey, PreparedKey};
 pub use links::{Followed, LinkSettings};
 pub use narrate::StoryLine;
-pub use otp::{Brakes, Checked, CodeRequest, Origin, OtpError, OtpSettings, PostedCode, PumpBreaker, Sent};
+pub use otp::{
+    Brakes, Checked, CodeRequest, Once, Origin, OtpError, OtpSettings, PostedCode, PumpBreaker, Sent,
+};
 pub use patience::Patience;
 pub use people::{PersonError, PostedPreferences, PostedRecipient};
 pub use plan::{EventStory, Passed, TooLate};

@@ -5,7 +5,7 @@ use super::Caller;
 use crate::domain::kind::TypeName;
 
 /// What a key may be allowed to do.
-pub const SCOPES: [&str; 12] = [
+pub const SCOPES: [&str; 13] = [
     "events:write",
     "events:read",
     "messages:write",
@@ -15,6 +15,7 @@ pub const SCOPES: [&str; 12] = [
     "opt-outs:export",
     "otp",
     "otp:unlimited",
+    "otp-refusals:read",
     "usage:read",
     "webhooks:write",
     "webhooks:read",

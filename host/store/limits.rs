@@ -33,15 +33,6 @@ const TRAFFIC: &str = "SELECT CAST(SUM(CASE WHEN hour = $3 THEN sent ELSE 0 END)
 
 const FORGET_TRAFFIC: &str = "DELETE FROM otp_traffic WHERE hour < $1";
 
-const REFUSED: &str = "INSERT INTO otp_refusals (hour, reason, noted, country, purpose, api_key, test, count)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, 1)
-    ON CONFLICT (hour, reason, noted, country, purpose, api_key, test) DO UPDATE SET count = otp_refusals.count + 1";
-
-const REFUSALS: &str = "SELECT hour, reason, noted, country, purpose, api_key, count FROM otp_refusals
-    WHERE hour >= $1 AND test = $2 ORDER BY hour DESC, reason, country, purpose, api_key";
-
-const FORGET_REFUSALS: &str = "DELETE FROM otp_refusals WHERE hour < $1";
-
 /// Days of traffic that are compared.
 const DAYS: i64 = 14;
 
@@ -54,17 +45,6 @@ pub struct Counted {
     pub subject: Vec<u8>,
     /// So many in so long.
     pub rate: Rate,
-}
-
-/// A code that was asked for and not given, or that was given and noted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "as in the table")]
-pub struct Refusal {
-    pub reason: String,
-    pub noted: bool,
-    pub country: String,
-    pub purpose: String,
-    pub api_key: String,
 }
 
 /// Whose codes are held against each other.
@@ -175,48 +155,7 @@ impl Tx {
         Ok(traffic)
     }
 
-    /// Keeps that a code was refused, or noted, and why.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the database does.
-    pub async fn count_refusal(&mut self, refusal: &Refusal, test: bool, now: DateTime<Utc>) -> Result<()> {
-        on!(self, |db| sqlx::query(REFUSED)
-            .bind(hour(now))
-            .bind(&refusal.reason)
-            .bind(refusal.noted)
-            .bind(&refusal.country)
-            .bind(&refusal.purpose)
-            .bind(&refusal.api_key)
-            .bind(test)
-            .execute(db)
-            .await
-            .map(drop))?;
-        Ok(())
-    }
-
-    /// Refusals since a moment, by the hour, the newest first, with their count.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the database does.
-    pub async fn refusals(
-        &mut self,
-        since: DateTime<Utc>,
-        test: bool,
-    ) -> Result<Vec<(DateTime<Utc>, Refusal, i64)>> {
-        type Row = (i64, String, bool, String, String, String, i64);
-        let rows: Vec<Row> =
-            on!(self, |db| sqlx::query_as(REFUSALS).bind(hour(since)).bind(test).fetch_all(db).await)?;
-        rows.into_iter()
-            .map(|(hour, reason, noted, country, purpose, api_key, count)| {
-                let at = super::moment(hour * 3_600_000, "otp_refusals", &reason)?;
-                Ok((at, Refusal { reason, noted, country, purpose, api_key }, count))
-            })
-            .collect()
-    }
-
-    /// Forgets counters that no rule looks at any more, and refusals after 90 days.
+    /// Forgets counters that no rule looks at any more.
     ///
     /// # Errors
     ///
@@ -226,15 +165,13 @@ impl Tx {
         // A day longer than needed: a clock that is set back finds its counters.
         let limits = (now - day).timestamp_millis();
         let traffic = hour(now - day * 15);
-        let refusals = hour(now - day * 90);
         on!(self, |db| sqlx::query(FORGET_LIMITS).bind(limits).execute(db).await.map(drop))?;
         on!(self, |db| sqlx::query(FORGET_TRAFFIC).bind(traffic).execute(db).await.map(drop))?;
-        on!(self, |db| sqlx::query(FORGET_REFUSALS).bind(refusals).execute(db).await.map(drop))?;
         Ok(())
     }
 }
 
 /// Hours since 1970.
-fn hour(at: DateTime<Utc>) -> i64 {
+pub(super) fn hour(at: DateTime<Utc>) -> i64 {
     at.timestamp().div_euclid(3600)
 }

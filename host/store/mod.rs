@@ -33,6 +33,7 @@ mod provider_events;
 mod questions;
 mod recipients;
 mod redactions;
+mod refusals;
 mod replies;
 mod retention;
 mod rows;
@@ -60,7 +61,7 @@ pub use events::{EventState, NewEvent, StoredEvent};
 pub use journal::JournalLine;
 pub use key_files::KeyringError;
 pub use keys::{ApiKey, KeyMode, RememberedRequest};
-pub use limits::{Counted, Refusal, TrafficScope};
+pub use limits::{Counted, TrafficScope};
 pub use links::{Link, NewLink};
 pub use messages::{Opened, Payload};
 pub use moves::{Change, Move};
@@ -68,6 +69,7 @@ pub use person_file::{KeptChallenge, KeptReply, KeptRequest};
 pub use provider_events::{ProviderEvent, ProviderEventSource};
 pub use questions::OpenQuestion;
 pub use redactions::Redaction;
+pub use refusals::{Refusal, RefusalCount};
 pub use replies::{NewRequest, Reply, ReplyEntry, ReplyFilter};
 pub use retention::{Cutoffs, Page};
 pub use search::{MessageFilter, MessagePage};
@@ -85,6 +87,7 @@ use sqlx::sqlite::SqlitePool;
 use sqlx::{Postgres, Sqlite, SqliteConnection, Transaction};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use writer::{WriteUnit, Writer};
 
 #[derive(Clone)]
@@ -98,6 +101,8 @@ enum Pool {
 pub struct Store {
     pool: Pool,
     keys: Keyring,
+    /// Statements and units of work so far.
+    asked: Arc<AtomicU64>,
     /// Held as long as the store lives: one host per SQLite file.
     lock: Option<Arc<std::fs::File>>,
 }
@@ -106,6 +111,7 @@ pub struct Store {
 pub struct Tx {
     inner: Inner,
     keys: Keyring,
+    asked: Arc<AtomicU64>,
     /// Written at the commit, each table's rows in one statement.
     staged: staged::Staged,
     /// Counted once the unit is on the disk.
@@ -140,7 +146,8 @@ impl Unit {
 
 /// Runs the same query on whichever database the unit of work belongs to.
 macro_rules! on {
-    ($tx:expr, |$db:ident| $body:expr) => {
+    ($tx:expr, |$db:ident| $body:expr) => {{
+        $tx.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         match &mut $tx.inner {
             $crate::store::Inner::Sqlite(unit) => {
                 let $db = unit.connection();
@@ -155,7 +162,7 @@ macro_rules! on {
                 $body
             }
         }
-    };
+    }};
 }
 use on;
 
@@ -185,7 +192,7 @@ impl Store {
             Pool::Sqlite { writer, .. } => Inner::Sqlite(Unit::Write(writer.begin().await?)),
             Pool::Postgres(pool) => Inner::Postgres(pool.begin().await?),
         };
-        Ok(Tx::new(inner, self.keys.clone()))
+        Ok(Tx::new(inner, self))
     }
 
     /// Starts a unit of work that only reads.
@@ -198,7 +205,7 @@ impl Store {
             Pool::Sqlite { readers, .. } => Inner::Sqlite(Unit::Read(readers.begin().await?)),
             Pool::Postgres(pool) => Inner::Postgres(pool.begin().await?),
         };
-        Ok(Tx::new(inner, self.keys.clone()))
+        Ok(Tx::new(inner, self))
     }
 
     /// Looks without a transaction: each question is answered by itself, at less cost.
@@ -211,7 +218,7 @@ impl Store {
             Pool::Sqlite { readers, .. } => Inner::Sqlite(Unit::Look(readers.acquire().await?)),
             Pool::Postgres(pool) => Inner::PostgresLook(pool.acquire().await?),
         };
-        Ok(Tx::new(inner, self.keys.clone()))
+        Ok(Tx::new(inner, self))
     }
 
     /// Waits until everything that any unit of work has written so far is on the disk. For an answer
@@ -232,6 +239,13 @@ impl Store {
     #[must_use]
     pub const fn keys(&self) -> &Keyring {
         &self.keys
+    }
+
+    /// How often the database was asked something so far: statements and beginnings of units of work, by
+    /// this store and its clones.
+    #[must_use]
+    pub fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
     }
 
     /// `sqlite` or `postgres`.
@@ -257,8 +271,16 @@ impl Store {
 }
 
 impl Tx {
-    fn new(inner: Inner, keys: Keyring) -> Self {
-        Self { inner, keys, staged: staged::Staged::default(), moved: Vec::new(), met: HashMap::new() }
+    fn new(inner: Inner, store: &Store) -> Self {
+        store.asked.fetch_add(1, Ordering::Relaxed);
+        Self {
+            inner,
+            keys: store.keys.clone(),
+            asked: store.asked.clone(),
+            staged: staged::Staged::default(),
+            moved: Vec::new(),
+            met: HashMap::new(),
+        }
     }
 
     /// Makes it so.

@@ -61,7 +61,7 @@ impl Store {
             .test_before_acquire(false)
             .connect_with(options.create_if_missing(false).pragma("query_only", "1"))
             .await?;
-        Ok(Self { pool: Pool::Sqlite { writer, readers }, keys, lock: None })
+        Ok(Self { pool: Pool::Sqlite { writer, readers }, keys, asked: Arc::default(), lock: None })
     }
 
     /// Connects to PostgreSQL.
@@ -86,7 +86,7 @@ impl Store {
             })
             .connect_with(options)
             .await?;
-        Ok(Self { pool: Pool::Postgres(pool), keys, lock: None })
+        Ok(Self { pool: Pool::Postgres(pool), keys, asked: Arc::default(), lock: None })
     }
 
     /// Brings the schema up to date.

@@ -12,6 +12,7 @@ use tidings::domain::id::KeyId;
 use tidings::domain::otp::rate::Rate;
 use tidings::domain::secret::Secret;
 use tidings::service::{Host, Origin, OtpError, PostedCode};
+use tidings::store::RefusalCount;
 use tokio::task::JoinSet;
 
 const TWO: &str = "2/1h";
@@ -42,6 +43,7 @@ fn origin(address: &str, key: u128) -> Origin {
         test: true,
         unlimited: false,
         address: Some(address),
+        once: None,
     }
 }
 
@@ -68,6 +70,10 @@ async fn post(host: &TestHost, body: Value) -> (u16, Option<String>, Value) {
     let answer = request.send().await.unwrap();
     let wait = answer.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
     (answer.status().as_u16(), wait, answer.json().await.unwrap())
+}
+
+async fn refusals(host: &TestHost) -> Vec<RefusalCount> {
+    host.host.code_refusals(true, None, 100).await.unwrap()
 }
 
 for_each_database! {
@@ -100,8 +106,8 @@ for_each_database! {
         assert_eq!(ask(&all, &origin("192.0.2.1", 1), "+12025550114").await, "ok");
         assert_eq!(ask(&all, &origin("198.51.100.1", 2), "+33612345682").await, "ok");
         assert_eq!(ask(&all, &origin("203.0.113.1", 3), "+12025559115").await, "otp.limits.everyone");
-        let kept = host.host.code_refusals(host.clock_now(), true).await.unwrap();
-        let reasons: Vec<&str> = kept.iter().map(|(_, refusal, _)| refusal.reason.as_str()).collect();
+        let kept = refusals(&host).await;
+        let reasons: Vec<&str> = kept.iter().map(|row| row.refusal.reason.as_str()).collect();
         for brake in ["phone", "prefix", "address", "key", "country", "everyone"] {
             assert!(reasons.contains(&format!("otp.limits.{brake}").as_str()), "{reasons:?}");
         }
@@ -164,8 +170,8 @@ for_each_database! {
         let open = another(&host, |config| config.otp.countries = ["FR".to_owned()].into());
         assert_eq!(ask(&open, &origin("192.0.2.1", 1), "+33612345678").await, "ok");
         assert_eq!(ask(&open, &origin("192.0.2.1", 1), ANA).await, "closed");
-        let kept = host.host.code_refusals(host.clock_now(), true).await.unwrap();
-        assert!(kept.iter().any(|(_, refusal, _)| refusal.reason == "otp.countries" && refusal.country == "FR"), "{kept:?}");
+        let kept = refusals(&host).await;
+        assert!(kept.iter().any(|row| row.refusal.reason == "otp.countries" && row.refusal.country == "FR"), "{kept:?}");
     }
 
     async fn codes_that_nobody_types_are_noted_and_where_it_is_set_refused(start: Start) {
@@ -178,8 +184,8 @@ for_each_database! {
         assert_eq!(ask(&deny, &origin("198.51.100.1", 1), "+12025550120").await, "otp.pump.country");
         assert_eq!(ask(&record, &origin("198.51.100.1", 1), "+12025550121").await, "ok");
         assert_eq!(ask(&deny, &origin("198.51.100.1", 1), "+33612345678").await, "ok", "another country");
-        let kept = host.host.code_refusals(host.clock_now(), true).await.unwrap();
-        let noted: Vec<bool> = kept.iter().filter(|(_, r, _)| r.reason == "otp.pump.country").map(|(_, r, _)| r.noted).collect();
+        let kept = refusals(&host).await;
+        let noted: Vec<bool> = kept.iter().filter(|row| row.refusal.reason == "otp.pump.country").map(|row| row.refusal.noted).collect();
         assert!(noted.contains(&true) && noted.contains(&false), "{kept:?}");
     }
 

@@ -5,7 +5,7 @@ use super::{Host, HostError, Origin, OtpError, PumpBreaker};
 use crate::domain::otp::rate::Rate;
 use crate::domain::otp::{Purpose, pump};
 use crate::domain::phone::PhoneNumber;
-use crate::store::{Counted, Refusal, StoreError, TrafficScope, Tx};
+use crate::store::{Counted, Refusal, RefusalCount, StoreError, TrafficScope, Tx};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::net::IpAddr;
 
@@ -144,9 +144,8 @@ impl Host {
             OtpError::Limited { brake, .. } => *brake,
             OtpError::CountryClosed => "otp.countries",
             OtpError::TooEarly { .. } => "otp.resend_after",
-            OtpError::Fields(_) | OtpError::Ended | OtpError::NotChecked(_) | OtpError::Unavailable(_) => {
-                return;
-            }
+            OtpError::Unavailable(_) => "otp.limits",
+            OtpError::Fields(_) | OtpError::KeyReused | OtpError::Ended | OtpError::NotChecked(_) => return,
         };
         tracing::warn!(brake = reason, purpose = %asked.purpose, "a one-time code was refused");
         let kept = async {
@@ -159,18 +158,19 @@ impl Host {
         }
     }
 
-    /// What of refusals is kept: by the hour, the newest first, with their count.
+    /// A page of what was refused, or noted, and why: by the hour, the newest first.
     ///
     /// # Errors
     ///
     /// The database failed.
     pub async fn code_refusals(
         &self,
-        since: DateTime<Utc>,
         test: bool,
-    ) -> Result<Vec<(DateTime<Utc>, Refusal, i64)>, HostError> {
-        let mut tx = self.store.read().await?;
-        Ok(tx.refusals(since, test).await?)
+        last: Option<(DateTime<Utc>, &Refusal)>,
+        limit: u32,
+    ) -> Result<Vec<RefusalCount>, HostError> {
+        let mut tx = self.store.look().await?;
+        Ok(tx.refusals(test, last, limit).await?)
     }
 
     /// Counters of live and of test keys have nothing to do with each other, and name nobody.

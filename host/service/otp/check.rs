@@ -1,5 +1,6 @@
 //! Checking a code: the try is counted and committed, then compared, then the challenge is used up.
 
+use super::brakes::Asked;
 use super::{Host, Origin, OtpError};
 use crate::domain::id::ChallengeId;
 use crate::domain::otp::{self, Challenge, Purpose, Standing};
@@ -79,7 +80,11 @@ impl Host {
         purpose: &Purpose,
         given: &str,
     ) -> Result<Checked, OtpError> {
-        self.brake_checks(origin, self.now()).await?;
+        let now = self.now();
+        if let Err(error) = self.brake_checks(origin, now).await {
+            self.keep_refusal(&Asked { origin, phone, purpose }, &error, now).await;
+            return Err(error);
+        }
         let mut tx = self.store.read().await?;
         let hash = tx.phone_hash(phone);
         let open = tx.challenge_of_phone(&hash, purpose, origin.test).await?;

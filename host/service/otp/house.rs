@@ -71,6 +71,7 @@ impl Host {
         let mut tx = self.store.begin().await?;
         tx.forget_challenges(now - KEPT).await?;
         tx.forget_counters(now).await?;
+        tx.forget_refusals(now).await?;
         Ok(tx.commit().await?)
     }
 

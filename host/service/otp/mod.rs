@@ -20,6 +20,7 @@
 mod brakes;
 mod check;
 mod house;
+mod once;
 mod resend;
 mod settings;
 mod start;
@@ -32,6 +33,7 @@ pub use start::{CodeRequest, PostedCode};
 pub(super) use text::CodeText;
 pub(super) use verify::{Verifying, words_of_verify};
 
+use super::intake::hash_request;
 use super::{FieldError, Host, HostError};
 use crate::domain::id::{ChallengeId, KeyId};
 use crate::domain::kind::TypeName;
@@ -60,6 +62,25 @@ pub struct Origin {
     pub unlimited: bool,
     /// Who asked the caller, as the caller reports it.
     pub address: Option<IpAddr>,
+    /// The `Idempotency-Key` of the request, and what it is bound to.
+    pub once: Option<Once>,
+}
+
+/// A request that is to be done once, however often it is made.
+#[derive(Clone, Debug)]
+pub struct Once {
+    /// The caller's word for it.
+    key: String,
+    /// Of the route and the body.
+    request_hash: Vec<u8>,
+}
+
+impl Once {
+    /// Binds a key to a route and a body.
+    #[must_use]
+    pub fn new(key: String, route: &str, body: &[u8]) -> Self {
+        Self { key, request_hash: hash_request(route, body) }
+    }
 }
 
 /// A code was sent, as far as anybody is told.
@@ -100,6 +121,9 @@ pub enum OtpError {
         /// Until it may be sent, or until a new one may take its place.
         retry_after: TimeDelta,
     },
+    /// The same idempotency key came with another request.
+    #[error("the idempotency key was used with another request")]
+    KeyReused,
     /// The challenge is over, or there is none of this id.
     #[error("no code is waited for under this id; ask for a new one")]
     Ended,

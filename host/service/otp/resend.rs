@@ -17,6 +17,9 @@ impl Host {
     /// counted now.
     pub async fn resend_code(&self, origin: &Origin, id: ChallengeId) -> Result<Sent, OtpError> {
         let now = self.now();
+        if let Some(sent) = self.done_before(origin, now).await? {
+            return Ok(sent);
+        }
         for _ in 0..TRIES {
             let mut tx = self.store.begin().await?;
             let challenge = tx.challenge(id, origin.test).await?;
@@ -42,6 +45,14 @@ impl Host {
             }
             let challenge = Challenge { sends, next_send_at: next, ..challenge };
             self.plan_text(&mut tx, &challenge, now).await?;
+            if !self.remember_once(&mut tx, origin, challenge.id, now).await? {
+                drop(tx);
+                self.store.settled().await?;
+                if let Some(sent) = self.done_before(origin, now).await? {
+                    return Ok(sent);
+                }
+                continue;
+            }
             tx.commit().await?;
             self.wake.notify_one();
             return Ok(self.sent(&challenge, now));

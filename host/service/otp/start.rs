@@ -76,6 +76,9 @@ impl Host {
     /// A brake holds, or nothing can be counted now.
     pub async fn start_code(&self, origin: &Origin, request: &CodeRequest) -> Result<Sent, OtpError> {
         let now = self.now();
+        if let Some(sent) = self.done_before(origin, now).await? {
+            return Ok(sent);
+        }
         let asked = Asked { origin, phone: &request.phone, purpose: &request.purpose };
         let started = Box::pin(self.try_start(&asked, request, now)).await;
         if let Err(error) = &started {
@@ -104,6 +107,14 @@ impl Host {
                 continue;
             }
             self.plan_text(&mut tx, &challenge, now).await?;
+            if !self.remember_once(&mut tx, asked.origin, challenge.id, now).await? {
+                drop(tx);
+                self.store.settled().await?;
+                if let Some(sent) = self.done_before(asked.origin, now).await? {
+                    return Ok(sent);
+                }
+                continue;
+            }
             tx.commit().await?;
             self.wake.notify_one();
             tracing::info!(challenge_id = %challenge.id, purpose = %challenge.purpose, "one-time code asked for");
