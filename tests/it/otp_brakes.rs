@@ -230,7 +230,11 @@ for_each_database! {
         start.config.otp.domain = Some("lakeside-clinic.com".to_owned());
         start.config.otp.app_hash = Some("FA+9qCX9VSu".to_owned());
         let host = start.host().await;
-        for (number, locale) in [("+12025550101", "en"), ("+12025550102", "es")] {
+        for (place, (locale, segments)) in [
+            ("en", 1), ("es", 1), ("fr", 1), ("pt-BR", 1), ("fil", 1), ("ar", 2), ("bn", 2), ("hi", 2), ("vi", 2), ("zh-Hans", 2),
+        ].into_iter().enumerate() {
+            let number = format!("+1202555{:04}", 1000 + 100 * place);
+            let number = number.as_str();
             let (status, answer) = host.post("/api/v1/otp", json!({"phone": number, "purpose": "LOGIN", "locale": locale})).await;
             assert_eq!(status, 202, "{answer}");
             host.run().await;
@@ -241,7 +245,8 @@ for_each_database! {
             assert!(code.len() == 6 && lines[0].contains(code), "{text}");
             let list = host.get(&format!("/api/v1/messages?type=otp&phone=%2B{}", &number[1..])).await;
             let story = host.story(list["items"][0]["id"].as_str().unwrap()).await;
-            assert_eq!((&story["text"]["segments"], &story["text"]["locale_sent"]), (&json!(1), &json!(locale)));
+            assert_eq!(story["text"]["locale_sent"], json!(locale));
+            assert!(story["text"]["segments"].as_u64() <= Some(segments), "{locale}: {story}");
             assert!(!story.to_string().contains(code), "the line is redacted too: {story}");
         }
     }
