@@ -25,6 +25,24 @@ impl Host {
         }
     }
 
+    /// The same request may have been faster, and have used up what a brake had left.
+    pub(super) async fn done_meanwhile(
+        &self,
+        origin: &Origin,
+        refused: &OtpError,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Sent>, OtpError> {
+        match refused {
+            OtpError::Limited { .. } | OtpError::TooEarly { .. } => self.done_before(origin, now).await,
+            OtpError::Fields(_)
+            | OtpError::CountryClosed
+            | OtpError::KeyReused
+            | OtpError::Ended
+            | OtpError::NotChecked(_)
+            | OtpError::Unavailable(_) => Ok(None),
+        }
+    }
+
     /// Remembers a request in the unit of work that does it; `false` when the same request was faster, and
     /// this unit must not be committed.
     pub(super) async fn remember_once(

@@ -35,6 +35,9 @@ impl Host {
             };
             if let Err(error) = resent {
                 drop(tx);
+                if let Some(sent) = self.done_meanwhile(origin, &error, now).await? {
+                    return Ok(sent);
+                }
                 self.keep_refusal(&asked, &error, now).await;
                 return Err(error);
             }

@@ -82,6 +82,9 @@ impl Host {
         let asked = Asked { origin, phone: &request.phone, purpose: &request.purpose };
         let started = Box::pin(self.try_start(&asked, request, now)).await;
         if let Err(error) = &started {
+            if let Some(sent) = self.done_meanwhile(origin, error, now).await? {
+                return Ok(sent);
+            }
             self.keep_refusal(&asked, error, now).await;
         }
         started
