@@ -3,22 +3,19 @@
 
 use super::intend::{Intended, Intent, Judged};
 use super::judge::{Facts, Verdict};
-use super::otp::{CodeText, words_of_verify};
+use super::otp::CodeText;
 use super::record::Recorded;
 use super::senders::{Arriving, waits_its_turn};
 use super::{Host, HostError};
 use crate::crash::Point;
 use crate::domain::failure::SendOutcome;
 use crate::domain::id::{AttemptId, MessageId};
-use crate::domain::message::{Cause, Lane, Lease, Message, State, TextFacts};
-use crate::domain::recipient::Recipient;
+use crate::domain::message::{Cause, Lane, Lease, Message, State};
 use crate::domain::secret::Secret;
 use crate::measure::SPANS;
-use crate::render::{Links, RenderRequest, Rendered};
 use crate::store::{Claim, Modes, StoreError};
 use crate::twilio::Outgoing;
 use chrono::{DateTime, Utc};
-use std::collections::BTreeMap;
 use std::future::Future;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
@@ -304,7 +301,8 @@ impl Host {
         let intent = Intent {
             id: attempt,
             judged: Judged { version: facts.recipient.version, consent_lines: facts.consents.lines },
-            is_paced: self.is_paced(&message),
+            // Twilio Verify has senders of its own.
+            is_paced: self.is_paced(&message) && facts.verifying.is_none(),
             before: message,
             sending,
             phone: phone.clone(),
@@ -356,62 +354,6 @@ impl Host {
         self.settle(&sending, attempt, &outcome).await?;
         self.crash_at(Point::ResultCommitted).await;
         Ok(())
-    }
-
-    fn language_for<'a>(&'a self, message: &'a Message, recipient: &'a Recipient) -> &'a str {
-        message.language.as_deref().unwrap_or_else(|| self.language_of(recipient))
-    }
-
-    /// The text as it goes out, and as it is kept: without its secrets.
-    pub(super) fn render_text(
-        &self,
-        message: &Message,
-        recipient: &Recipient,
-        variables: &BTreeMap<String, crate::domain::value::Value>,
-        redact_secrets: bool,
-    ) -> Result<Rendered, crate::render::RenderError> {
-        let links = self.short_links(message.id, variables);
-        self.renderer.snapshot().render(&RenderRequest {
-            kind: &message.kind,
-            language: self.language_for(message, recipient),
-            time_zone: self.zone_of(recipient),
-            discretion: recipient.preferences.discretion,
-            variables,
-            redact_secrets,
-            links: Links::Short(&links),
-        })
-    }
-
-    fn render(
-        &self,
-        message: &Message,
-        facts: &Facts,
-        variables: &BTreeMap<String, crate::domain::value::Value>,
-    ) -> Result<(Rendered, String), crate::render::RenderError> {
-        if let Some(verifying) = &facts.verifying {
-            return Ok(words_of_verify(verifying, self.language_for(message, &facts.recipient)));
-        }
-        let text = self.render_text(message, &facts.recipient, variables, false)?;
-        let has_secrets = facts.kind.variables.values().any(|variable| variable.secret);
-        let kept = if has_secrets {
-            self.render_text(message, &facts.recipient, variables, true)?.text
-        } else {
-            text.text.clone()
-        };
-        Ok((text, kept))
-    }
-
-    /// A rendered text's figures, with its estimated price.
-    #[must_use]
-    pub(super) fn text_facts(&self, rendered: &Rendered) -> TextFacts {
-        TextFacts {
-            locale_asked: rendered.locale_asked.clone(),
-            locale_sent: rendered.locale_sent.clone(),
-            fallback: rendered.fallback.clone(),
-            encoding: rendered.segments.encoding,
-            segments: rendered.segments.parts,
-            cost_micros: self.settings.price_per_segment_micros * i64::from(rendered.segments.parts),
-        }
     }
 }
 

@@ -50,6 +50,7 @@ mod shadow;
 mod sign_in;
 mod standing;
 mod story;
+mod text;
 mod together;
 mod usage;
 mod webhooks;
