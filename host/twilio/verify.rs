@@ -122,9 +122,7 @@ impl TwilioClient {
 
     pub(super) async fn start(&self, new: &NewVerification) -> Started {
         let Ok(url) = self.verify_url() else {
-            let text = "no Verify service is configured: set TWILIO_VERIFY_SERVICE_SID".to_owned();
-            let error = ProviderError { text, account_wide: false, ..super::wire::error(404, &[]) };
-            return Started { outcome: SendOutcome::Refused(error), verification: None };
+            return without_service();
         };
         let mut form = vec![("To", new.to.e164().to_owned()), ("Channel", "sms".to_owned())];
         if let Some(language) = new.language.as_deref().and_then(verify_language) {
@@ -234,6 +232,13 @@ fn text(sid: String, created_at: DateTime<Utc>) -> ListedText {
     }
 }
 
+/// What a provider without Verify answers to a start.
+fn without_service() -> Started {
+    let text = "no Verify service is configured: set TWILIO_VERIFY_SERVICE_SID".to_owned();
+    let error = ProviderError { text, account_wide: false, ..super::wire::error(404, &[]) };
+    Started { outcome: SendOutcome::Refused(error), verification: None }
+}
+
 /// What an answer says: the newest of the sendings is ours.
 fn started(outcome: SendOutcome, body: &[u8]) -> Started {
     match outcome {
@@ -294,23 +299,31 @@ pub fn is_sending(sid: &str) -> bool {
 pub trait Verify: Send + Sync {
     /// Has a code made and sent, or sent once more where one is pending for the number. Once: an outcome
     /// that was not seen is [`SendOutcome::Unknown`].
-    fn start_code<'a>(&'a self, new: &'a NewVerification) -> BoxFuture<'a, Started>;
+    fn start_code<'a>(&'a self, _new: &'a NewVerification) -> BoxFuture<'a, Started> {
+        Box::pin(async { without_service() })
+    }
 
     /// The verification that is pending for a number.
     fn pending_code<'a>(
         &'a self,
-        to: &'a PhoneNumber,
-    ) -> BoxFuture<'a, Result<Option<Verification>, LookUpError>>;
+        _to: &'a PhoneNumber,
+    ) -> BoxFuture<'a, Result<Option<Verification>, LookUpError>> {
+        Box::pin(async { Err(LookUpError::NotASid) })
+    }
 
     /// Whether a typed code is the one of a verification. An error is never a yes.
     fn check_code<'a>(
         &'a self,
-        verification: &'a str,
-        code: &'a Secret,
-    ) -> BoxFuture<'a, Result<CodeCheck, LookUpError>>;
+        _verification: &'a str,
+        _code: &'a Secret,
+    ) -> BoxFuture<'a, Result<CodeCheck, LookUpError>> {
+        Box::pin(async { Err(LookUpError::NotASid) })
+    }
 
     /// Ends what is pending for a number, if anything: the next code is another one.
-    fn cancel_code<'a>(&'a self, to: &'a PhoneNumber) -> BoxFuture<'a, Result<(), LookUpError>>;
+    fn cancel_code<'a>(&'a self, _to: &'a PhoneNumber) -> BoxFuture<'a, Result<(), LookUpError>> {
+        Box::pin(async { Err(LookUpError::NotASid) })
+    }
 }
 
 impl Verify for TwilioClient {
