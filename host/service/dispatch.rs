@@ -280,8 +280,8 @@ impl Host {
 
         let facts_of_text = self.text_facts(&text);
         let country = phone.country();
-        if let Some((cause, until)) = self.blown_fuse(&message, country, &facts_of_text, now).await? {
-            return self.conclude(message, Verdict::HoldUntil { cause, until }, record, now).await;
+        if let Some(verdict) = self.blown_fuse(&message, country, &facts_of_text, now).await? {
+            return self.conclude(message, verdict, record, now).await;
         }
 
         let attempt = AttemptId::new(now, &mut *self.chance.lock());
@@ -317,7 +317,7 @@ impl Host {
         };
         let sending = match self.intend(intent).await? {
             Intended::Committed(sending) => sending,
-            Intended::PutBack => return Ok(()),
+            Intended::PutBack | Intended::Held => return Ok(()),
         };
         drop(arriving);
         self.crash_at(Point::IntentCommitted).await;

@@ -1,10 +1,13 @@
 //! Fuses: when a type or a country has used up its hour or day, its texts are held until the next one,
-//! and the operator is told once. What is on its way at that moment still goes out.
+//! and the operator is told once. They are counted in the unit of work that commits to a call, so that texts
+//! which are ready at the same time, here or on another host, cannot use more together than there is.
 
+use super::judge::Verdict;
 use super::webhooks::Announcement;
 use super::{FuseState, Host, HostError};
 use crate::domain::budget::Fuse;
 use crate::domain::message::{Cause, Message, TextFacts};
+use crate::store::Tx;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
@@ -23,23 +26,78 @@ const WARN_AT: i64 = 80;
 /// A warning is given once.
 const FOR_EVER: DateTime<Utc> = DateTime::from_timestamp(253_402_300_799, 0).expect("the year 9999");
 
+/// A fuse that a text would blow.
+pub(super) struct Blown {
+    fuse: String,
+    /// The end of the hour or day.
+    pub(super) until: DateTime<Utc>,
+    segments: i64,
+}
+
+impl Blown {
+    /// Why the text has to wait.
+    pub(super) fn cause(&self) -> Cause {
+        let text = format!("the budget for {} is used up; it goes on with the next", self.fuse);
+        Cause::new("budget-blown", text)
+    }
+}
+
+/// What is used of each fuse, counted along while calls are committed to.
+pub(super) struct Meter(Vec<FuseState>);
+
+impl Meter {
+    /// Counts a text, unless it would blow a fuse.
+    pub(super) fn take(
+        &mut self,
+        message: &Message,
+        country: Option<&str>,
+        text: &TextFacts,
+    ) -> Result<(), Blown> {
+        let (kind, country) = (message.kind.as_str(), country.unwrap_or_default());
+        let mut counted: Vec<&mut FuseState> =
+            self.0.iter_mut().filter(|state| state.fuse.is_about(kind, country)).collect();
+        for state in &counted {
+            let segments = state.segments + i64::from(text.segments);
+            if state.fuse.blows(message.lane, segments, state.micros + text.cost_micros) {
+                return Err(Blown { fuse: state.fuse.to_string(), until: state.until, segments });
+            }
+        }
+        for state in &mut counted {
+            state.segments += i64::from(text.segments);
+            state.micros += text.cost_micros;
+        }
+        Ok(())
+    }
+}
+
 impl Host {
-    /// Why a text has to wait, and until when, if it would use more than there is.
+    /// What of each fuse is used, in a unit of work in which nobody else counts.
+    pub(super) async fn meter(
+        &self,
+        tx: &mut Tx,
+        test: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Meter, HostError> {
+        if self.settings.budget.fuses.is_empty() {
+            return Ok(Meter(Vec::new()));
+        }
+        tx.lock_fuses().await?;
+        Ok(Meter(self.fuses(tx, test, now).await?))
+    }
+
+    /// What becomes of a text that would blow a fuse, looked at before anything is committed to.
     pub(super) async fn blown_fuse(
         &self,
         message: &Message,
         country: Option<&str>,
         text: &TextFacts,
         now: DateTime<Utc>,
-    ) -> Result<Option<(Cause, DateTime<Utc>)>, HostError> {
+    ) -> Result<Option<Verdict>, HostError> {
         self.warn_of_trial(message.test, text.cost_micros, now).await?;
-        let Some((cause, state)) = self.fuse_before(message, country, text, now).await? else {
-            return Ok(None);
-        };
-        let name = state.fuse.to_string();
-        let data = json!({"fuse": name, "until": state.until.to_rfc3339(), "segments": state.segments});
-        self.tell_once_of("budget.blown", &name, message.test, (state.until, now), data).await?;
-        Ok(Some((cause, state.until)))
+        match self.fuse_before(message, country, text, now).await? {
+            Some(blown) => Ok(Some(self.blow(&blown, message.test, now).await?)),
+            None => Ok(None),
+        }
     }
 
     /// The fuse that a text would blow at a moment, if it would; nothing is written.
@@ -49,21 +107,25 @@ impl Host {
         country: Option<&str>,
         text: &TextFacts,
         at: DateTime<Utc>,
-    ) -> Result<Option<(Cause, FuseState)>, HostError> {
+    ) -> Result<Option<Blown>, HostError> {
         if self.settings.budget.fuses.is_empty() {
             return Ok(None);
         }
-        let country = country.unwrap_or_default();
-        let is_over = |state: &FuseState| {
-            let segments = state.segments + i64::from(text.segments);
-            state.fuse.is_about(message.kind.as_str(), country)
-                && state.fuse.blows(message.lane, segments, state.micros + text.cost_micros)
-        };
-        let blown = self.fuses(message.test, at).await?.into_iter().find(is_over);
-        Ok(blown.map(|state| {
-            let text = format!("the budget for {} is used up; it goes on with the next", state.fuse);
-            (Cause::new("budget-blown", text), state)
-        }))
+        let mut tx = self.store.look().await?;
+        let mut meter = Meter(self.fuses(&mut tx, message.test, at).await?);
+        Ok(meter.take(message, country, text).err())
+    }
+
+    /// Tells the operator, once, and answers what becomes of the text.
+    pub(super) async fn blow(
+        &self,
+        blown: &Blown,
+        test: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Verdict, HostError> {
+        let data = json!({"fuse": blown.fuse, "until": blown.until.to_rfc3339(), "segments": blown.segments});
+        self.tell_once_of("budget.blown", &blown.fuse, test, (blown.until, now), data).await?;
+        Ok(Verdict::HoldUntil { cause: blown.cause(), until: blown.until })
     }
 
     /// Fuses that are blown now; none while the database does not answer.

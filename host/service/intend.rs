@@ -1,6 +1,7 @@
 //! Intents: a host commits itself to a call before it makes it. The decision, the attempt and the
 //! message's new state are one commit, which intents that are ready at the same time share.
 
+use super::fuses::{Blown, Meter};
 use super::record::{About, Recorded};
 use super::senders::waits_its_turn;
 use super::{Host, HostError};
@@ -49,6 +50,15 @@ pub(super) struct Intent {
     pub(super) at: DateTime<Utc>,
 }
 
+impl Intent {
+    fn take(&self, meter: &mut Meter) -> Result<(), Blown> {
+        match &self.sending.text {
+            Some(text) => meter.take(&self.before, self.phone.country(), text),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What became of an intent.
 pub(super) enum Intended {
     /// The call may be made; the message as it stands now.
@@ -56,6 +66,8 @@ pub(super) enum Intended {
     /// It is back in its place: the recipient was changed while the message was judged, or its sender is
     /// busy.
     PutBack,
+    /// Texts that were ready at the same time have used up a budget.
+    Held,
 }
 
 impl Host {
@@ -91,16 +103,18 @@ impl Host {
         let about: Vec<(&str, &PhoneNumber)> =
             recipients.iter().copied().zip(intents.iter().map(|intent| &intent.phone)).collect();
         let consent_lines = tx.count_consent_lines(&about).await?;
-        let mut sending: Vec<Option<Message>> = intents
-            .iter()
-            .zip(consent_lines)
-            .map(|(intent, consent_lines)| {
-                let version = versions.get(&intent.before.recipient);
-                let still = version
-                    .is_some_and(|version| intent.judged == Judged { version: *version, consent_lines });
-                still.then(|| intent.sending.clone())
-            })
-            .collect();
+        let mut meters: [Option<Meter>; 2] = [None, None];
+        let mut sending: Vec<Option<Message>> = Vec::with_capacity(intents.len());
+        for (intent, consent_lines) in intents.iter().zip(consent_lines) {
+            let version = versions.get(&intent.before.recipient);
+            let still =
+                version.is_some_and(|version| intent.judged == Judged { version: *version, consent_lines });
+            let meter = match &mut meters[usize::from(intent.before.test)] {
+                Some(meter) => meter,
+                none => none.insert(self.meter(&mut tx, intent.before.test, intent.at).await?),
+            };
+            sending.push((still && intent.take(meter).is_ok()).then(|| intent.sending.clone()));
+        }
         let mut taking = self.take_turns(&mut tx, intents.iter().map(Arc::as_ref)).await?;
         for (intent, after) in intents.iter().zip(&mut sending) {
             after.take_if(|_| !taking.take(intent));
@@ -131,6 +145,13 @@ impl Host {
             let note = Cause::new("judged-again", "the recipient was changed while the message was judged");
             self.put_back(tx, message, intent.at, note, intent.at).await?;
             return Ok(Intended::PutBack);
+        }
+        let mut meter = self.meter(&mut tx, message.test, intent.at).await?;
+        if let Err(blown) = intent.take(&mut meter) {
+            drop(tx);
+            let verdict = self.blow(&blown, message.test, intent.at).await?;
+            self.conclude(message.clone(), verdict, intent.record.clone(), intent.at).await?;
+            return Ok(Intended::Held);
         }
         let mut taking = self.take_turns(&mut tx, std::iter::once(intent)).await?;
         if !taking.take(intent) {

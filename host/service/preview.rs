@@ -186,7 +186,7 @@ impl Host {
         };
         let country = facts.recipient.phone.as_ref().and_then(|phone| phone.country());
         Ok(match self.fuse_before(message, country, text, at).await? {
-            Some((cause, fuse)) => Verdict::HoldUntil { cause, until: fuse.until },
+            Some(blown) => Verdict::HoldUntil { cause: blown.cause(), until: blown.until },
             None => Verdict::Send { why },
         })
     }

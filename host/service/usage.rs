@@ -1,8 +1,8 @@
 //! Usage: what texts cost, by day, type, country and locale, and what is left.
 
 use super::{Host, HostError};
-use crate::domain::budget::{Fuse, day_begins};
-use crate::store::UsageRow;
+use crate::domain::budget::{Fuse, Per, day_begins};
+use crate::store::{Tx, UsageRow};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -107,6 +107,7 @@ impl Host {
         let (from, to) = (day_begins(since, zone), day_begins(until + TimeDelta::days(1), zone));
         let mut tx = self.store.look().await?;
         let rows = tx.usage(test, from, to).await?;
+        let fuses = self.fuses(&mut tx, test, self.now()).await?;
         drop(tx);
         let mut lines: BTreeMap<Key, UsageLine> = BTreeMap::new();
         let mut total = UsageLine::default();
@@ -126,18 +127,26 @@ impl Host {
             .map(|((day, kind, country, locale), line)| UsageLine { day, kind, country, locale, ..line })
             .filter(|line| line.texts != 0 || line.segments != 0 || line.priced != 0)
             .collect();
-        Ok(Usage { lines, total, fuses: self.fuses(test, self.now()).await?, trial: self.trial(test).await? })
+        Ok(Usage { lines, total, fuses, trial: self.trial(test).await? })
     }
 
     /// What of each fuse is used now.
-    pub(super) async fn fuses(&self, test: bool, now: DateTime<Utc>) -> Result<Vec<FuseState>, HostError> {
+    pub(super) async fn fuses(
+        &self,
+        tx: &mut Tx,
+        test: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<FuseState>, HostError> {
         let mut states = Vec::new();
+        let mut read: Vec<(Per, Vec<UsageRow>)> = Vec::new();
         for fuse in &self.settings.budget.fuses {
             let (from, until) = fuse.per.around(now, self.settings.clinic.time_zone);
-            let mut tx = self.store.look().await?;
-            let rows = tx.usage(test, from, until).await?;
+            if !read.iter().any(|(per, _)| *per == fuse.per) {
+                read.push((fuse.per, tx.usage(test, from, until).await?));
+            }
+            let rows = read.iter().filter(|(per, _)| *per == fuse.per).flat_map(|(_, rows)| rows);
             let mut used = UsageLine::default();
-            rows.iter().filter(|row| fuse.is_about(&row.kind, &row.country)).for_each(|row| used.add(row));
+            rows.filter(|row| fuse.is_about(&row.kind, &row.country)).for_each(|row| used.add(row));
             states.push(FuseState {
                 fuse: fuse.clone(),
                 until,

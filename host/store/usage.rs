@@ -1,7 +1,7 @@
 //! What texts cost. The counts are kept by the database itself, in the unit of work that commits to a
 //! call or learns of its end (see the migration); here they are read, and prices are filled in.
 
-use super::{Result, Tx, on};
+use super::{Result, Sql, Tx, on};
 use crate::domain::id::AttemptId;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -43,6 +43,9 @@ const BLOW: &str =
 
 const BLOWN: &str = "SELECT fuse FROM blown_fuses WHERE until > $1 ORDER BY at, fuse";
 
+// Whoever counts against a fuse counts alone; on SQLite the unit of work is that.
+const LOCK: Sql = Sql { sqlite: "SELECT 1", postgres: "LOCK TABLE blown_fuses IN EXCLUSIVE MODE" };
+
 fn quarter(at: DateTime<Utc>) -> i64 {
     at.timestamp_millis().div_euclid(QUARTER.num_milliseconds())
 }
@@ -65,6 +68,17 @@ impl Tx {
             .bind(quarter(until))
             .fetch_all(db)
             .await)?)
+    }
+
+    /// Until the end of the unit of work nobody else counts against a fuse.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn lock_fuses(&mut self) -> Result<()> {
+        let lock = LOCK.on(self);
+        on!(self, |db| sqlx::query(lock).execute(db).await.map(drop))?;
+        Ok(())
     }
 
     /// Calls whose price is to be asked for: ours, the provider's identifier, and when it was made.

@@ -2,7 +2,7 @@
 //! called out until it is taken, and never into a network that nobody allowed.
 
 mod library;
-mod receiver;
+pub(crate) mod receiver;
 
 use crate::delivery::{another, notice};
 use crate::for_each_database;
@@ -297,7 +297,7 @@ for_each_database! {
         host.run().await;
         host.clock.set("2026-12-02T19:30:00Z".parse().unwrap());
         host.run_after(TimeDelta::zero()).await;
-        for text in ["C", "STOP"] {
+        for text in ["C", "2", "X", "STOP"] {
             host.clock.advance(TimeDelta::seconds(1));
             host.sandbox.reply(ANA, Some("+15005550006"), text).await.unwrap();
             host.run().await;
@@ -308,10 +308,16 @@ for_each_database! {
         };
         let replies = of("reply.received");
         let texts: Vec<&str> = replies.iter().map(|body| body["data"]["text"].as_str().unwrap()).collect();
-        assert!(texts.len() == 2 && texts.contains(&"C") && texts.contains(&"STOP"), "{replies:?}");
-        let requests = of("appointment.confirm-requested");
-        assert_eq!((requests.len(), &requests[0]["subject"]), (1, &json!({"type": "appointment", "id": "9"})));
-        assert_eq!((&requests[0]["data"]["recipient"], &requests[0]["data"]["text"]), (&json!("ana"), &json!("C")));
+        assert!(texts.len() == 4 && texts.contains(&"C") && texts.contains(&"STOP"), "{replies:?}");
+        let mut last = json!(0);
+        for (request, text) in [("confirm", "C"), ("reschedule", "2"), ("cancel", "X")] {
+            let requests = of(&format!("appointment.{request}-requested"));
+            assert_eq!((requests.len(), &requests[0]["subject"]), (1, &json!({"type": "appointment", "id": "9"})));
+            assert_eq!((&requests[0]["data"]["recipient"], &requests[0]["data"]["text"]), (&json!("ana"), &json!(text)));
+            // About one subject the higher number is the newer.
+            assert!(requests[0]["sequence"].as_i64() > last.as_i64(), "{requests:?}");
+            last = requests[0]["sequence"].clone();
+        }
         let consents = of("consent.changed");
         // Twilio tells of the same STOP when it refuses our answer.
         assert!(!consents.is_empty() && consents.iter().all(|body| body["data"]["choice"] == "opt_out"), "{consents:?}");
@@ -323,7 +329,7 @@ for_each_database! {
         let before = receiver.calls().len();
         host.host.tell_once().await.unwrap();
         let again = receiver.calls().split_off(before);
-        assert!(again.len() == 2 && again.iter().all(|call| call.body["data"]["text"].is_null()), "{again:?}");
+        assert!(again.len() == 4 && again.iter().all(|call| call.body["data"]["text"].is_null()), "{again:?}");
     }
 
     async fn a_mistake_in_an_endpoint_is_named(start: Start) {

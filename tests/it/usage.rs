@@ -1,8 +1,9 @@
 //! What texts cost: counted once for each call that may be billed, kept when people are erased, and
 //! held against what the clinic will spend.
 
-use crate::delivery::{BO, code, notice};
+use crate::delivery::{BO, another, code, notice};
 use crate::for_each_database;
+use crate::our_webhooks::receiver::Receiver;
 use crate::support::{ANA, TestHost};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -40,22 +41,21 @@ for_each_database! {
 
     async fn many_at_once_are_counted_right_and_stay_when_people_are_erased(start: Start) {
         let host = start.host().await;
-        for _ in 0..40 {
-            host.message(notice(ANA)).await;
+        for n in 10..50 {
+            host.message(notice(&format!("+120255501{n}"))).await;
         }
         host.run().await;
         let counted = total(&host).await;
-        let sent = host.sandbox.texts_to(ANA);
+        let sent = host.sandbox.texts();
         let segments: u32 = sent.iter().map(|text| text.segments).sum();
-        assert_eq!((&counted["messages"], &counted["segments"]), (&json!(sent.len()), &json!(segments)));
-        assert!(sent.len() > 10, "{}", sent.len());
+        assert_eq!((&counted["messages"], &counted["segments"]), (&json!(40), &json!(segments)));
         host.run_after(TimeDelta::hours(2)).await;
         for _ in 0..3 {
             host.host.sweep().await.unwrap();
         }
         let priced = total(&host).await;
         assert_eq!(priced["priced"], json!(sent.len()));
-        host.request("DELETE", &format!("/api/v1/recipients/{}", ANA.replace('+', "%2B")), None).await;
+        assert_eq!(host.request("DELETE", "/api/v1/recipients/%2B12025550110", None).await.0, 200);
         assert_eq!(total(&host).await, priced);
     }
 
@@ -104,6 +104,60 @@ for_each_database! {
         assert_eq!(host.story(&id).await["reason"]["code"], "budget-blown");
     }
 
+    async fn texts_that_are_ready_at_the_same_time_do_not_use_more_than_there_is(start: Start) {
+        let mut start = start;
+        start.config.budget.fuses = vec![fuse(None, 5)];
+        start.config.budget.reserve = 0;
+        let host = start.host().await;
+        for n in 0..14 {
+            host.message(notice(&format!("+120255501{}", 50 + n))).await;
+        }
+        let other = another(&host, |_| {});
+        let (one, two) = tokio::join!(host.host.tick(), other.tick());
+        one.unwrap();
+        two.unwrap();
+        host.run().await;
+        assert_eq!((host.sandbox.texts().len(), total(&host).await["segments"].as_u64()), (5, Some(5)));
+        let held = host.get("/api/v1/messages?state=held").await["items"].as_array().unwrap().len();
+        assert_eq!(held, 9);
+        let story = host.get("/api/v1/messages?state=held&limit=1").await["items"][0].clone();
+        let story = host.story(story["id"].as_str().unwrap()).await;
+        assert_eq!((&story["reason"]["code"], &story["decisions"][0]["outcome"]), (&json!("budget-blown"), &json!("send")));
+        // The next hour has room for five more.
+        host.run_after(TimeDelta::hours(1)).await;
+        assert_eq!(host.sandbox.texts().len(), 10);
+    }
+
+    async fn a_limit_in_money_holds_a_country_and_tells_the_operator_once(start: Start) {
+        let mut start = start;
+        start.config.webhooks.allow_networks = vec!["127.0.0.0/8".parse().unwrap()];
+        // Two texts of one segment each, at 0.0075.
+        let france = BudgetFuse { country: Some("FR".to_owned()), segments: None, cost: Some(15_000), ..fuse(None, 0) };
+        start.config.budget.fuses = vec![BudgetFuse { per: FusePer::Day, ..france }];
+        start.config.budget.reserve = 0;
+        let host = start.host().await;
+        let receiver = Receiver::start().await;
+        let (status, made) = host.post("/api/v1/webhook-endpoints", json!({"url": receiver.url(), "events": ["budget.*"]})).await;
+        assert_eq!(status, 201, "{made}");
+        for n in 0..5 {
+            host.message(notice(&format!("+3361234567{n}"))).await;
+        }
+        host.message(notice(BO)).await;
+        host.run().await;
+        let french = host.sandbox.texts().iter().filter(|text| text.to.starts_with("+33")).count();
+        assert_eq!((french, host.texts_to(BO).len()), (2, 1), "another country has a budget of its own");
+        host.host.tell_once().await.unwrap();
+        let told = receiver.taken();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!((&told[0].body["type"], &told[0].body["data"]["fuse"]), (&json!("budget.blown"), &json!("all types to FR per day")));
+        let left = host.get("/api/v1/usage").await["budget"][0].clone();
+        assert_eq!((&left["country"], &left["cost_left"]), (&json!("FR"), &json!("0.000000")), "{left}");
+        // The day is the clinic's: it ends at midnight in New York.
+        host.clock.set("2026-11-25T14:00:00Z".parse().unwrap());
+        host.run_after(TimeDelta::zero()).await;
+        assert_eq!(host.sandbox.texts().iter().filter(|text| text.to.starts_with("+33")).count(), 4);
+    }
+
     async fn what_is_kept_for_urgent_texts_is_theirs(start: Start) {
         let mut start = start;
         start.config.budget.reserve = 50;
@@ -136,7 +190,11 @@ async fn a_trial_account_counts_twilios_own_words_and_says_what_is_left() {
     let mut start = crate::support::Start::sqlite();
     start.config.twilio.trial = true;
     start.config.twilio.trial_credit = 20_000;
+    start.config.webhooks.allow_networks = vec!["127.0.0.0/8".parse().unwrap()];
     let host = start.host().await;
+    let receiver = Receiver::start().await;
+    let hook = json!({"url": receiver.url(), "events": ["budget.*"]});
+    assert_eq!(host.post("/api/v1/webhook-endpoints", hook).await.0, 201);
     let before = host.get("/api/v1/usage").await["trial"].clone();
     assert_eq!((&before["credit"], &before["texts_left"]), (&json!("0.020000"), &json!(2)));
     let id = host.message(notice(ANA)).await;
@@ -157,4 +215,30 @@ async fn a_trial_account_counts_twilios_own_words_and_says_what_is_left() {
     host.run().await;
     assert_eq!(host.get("/api/v1/usage").await["trial"]["texts_left"], json!(0));
     assert!(host.get("/readyz").await["fuses_blown"].to_string().contains("trial"));
+    // Warned of at 80 percent, once, however many texts follow.
+    host.host.tell_once().await.unwrap();
+    let told = receiver.taken();
+    assert_eq!((told.len(), &told[0].body["type"]), (1, &json!("budget.warning")), "{told:?}");
+    assert_eq!(told[0].body["data"]["what"], "trial credit");
+}
+
+/// Twilio's own answer to a number that a trial account has not verified.
+#[tokio::test]
+async fn a_trial_account_is_told_why_a_number_cannot_be_reached() {
+    let mut start = crate::support::Start::sqlite();
+    start.config.twilio.trial = true;
+    start.config.twilio.trial_credit = 15_000_000;
+    let host = start.host().await;
+    host.sandbox.always(BO, Fault::Refuse(21608));
+    let id = host.message(notice(BO)).await;
+    host.run().await;
+    let story = host.story(&id).await;
+    assert_eq!(story["error_code"], 21608, "{story}");
+    let help = story["error_help"].as_str().unwrap();
+    assert!(help.contains("only text to verified numbers") && help.ends_with("/docs/errors/21608"), "{help}");
+    assert_eq!(
+        host.get("/api/v1/usage").await["trial"]["texts_left"],
+        json!(2000),
+        "15 USD at 0.0075 USD, nothing spent"
+    );
 }

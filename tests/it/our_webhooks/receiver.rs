@@ -17,18 +17,18 @@ use tokio::sync::watch;
 
 /// One call, as it came in.
 #[derive(Clone, Debug)]
-pub(super) struct Call {
-    pub(super) id: String,
-    pub(super) timestamp: String,
-    pub(super) signatures: String,
-    pub(super) text: String,
-    pub(super) body: Value,
-    pub(super) answered: u16,
+pub(crate) struct Call {
+    pub(crate) id: String,
+    pub(crate) timestamp: String,
+    pub(crate) signatures: String,
+    pub(crate) text: String,
+    pub(crate) body: Value,
+    pub(crate) answered: u16,
 }
 
 impl Call {
     /// Whether one of the signatures is of this secret.
-    pub(super) fn is_signed_by(&self, secret: &str) -> bool {
+    pub(crate) fn is_signed_by(&self, secret: &str) -> bool {
         let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
         self.signatures.split(' ').any(|signature| {
             let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
@@ -44,13 +44,13 @@ struct Shared {
     answer: Mutex<(u16, Option<u32>)>,
 }
 
-pub(super) struct Receiver {
+pub(crate) struct Receiver {
     port: u16,
     shared: Arc<Shared>,
 }
 
 impl Receiver {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let shared =
             Arc::new(Shared { calls: watch::Sender::new(Vec::new()), answer: Mutex::new((200, None)) });
         let router = Router::new().route("/hook", post(take)).with_state(Arc::clone(&shared));
@@ -60,36 +60,36 @@ impl Receiver {
         Self { port, shared }
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/hook", self.port)
     }
 
-    pub(super) fn answer_with(&self, status: u16) {
+    pub(crate) fn answer_with(&self, status: u16) {
         *self.shared.answer.lock().unwrap() = (status, None);
     }
 
-    pub(super) fn answer_with_wait(&self, status: u16, seconds: u32) {
+    pub(crate) fn answer_with_wait(&self, status: u16, seconds: u32) {
         *self.shared.answer.lock().unwrap() = (status, Some(seconds));
     }
 
-    pub(super) fn calls(&self) -> Vec<Call> {
+    pub(crate) fn calls(&self) -> Vec<Call> {
         self.shared.calls.borrow().clone()
     }
 
     /// Those that were answered well.
-    pub(super) fn taken(&self) -> Vec<Call> {
+    pub(crate) fn taken(&self) -> Vec<Call> {
         self.calls().into_iter().filter(|call| (200..300).contains(&call.answered)).collect()
     }
 
-    pub(super) fn types(&self) -> Vec<String> {
+    pub(crate) fn types(&self) -> Vec<String> {
         self.taken().iter().map(|call| call.body["type"].as_str().unwrap().to_owned()).collect()
     }
 
-    pub(super) async fn until_called(&self, times: usize) {
+    pub(crate) async fn until_called(&self, times: usize) {
         self.shared.calls.subscribe().wait_for(|calls| calls.len() >= times).await.unwrap();
     }
 }
