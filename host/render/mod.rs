@@ -32,6 +32,7 @@ mod link;
 mod lint;
 mod load;
 mod locale;
+mod pages;
 mod paste;
 mod prices;
 mod scan;
@@ -48,6 +49,7 @@ pub use bind::{ClinicWords, Problem, VariableError, bindings};
 pub use catalogue::Catalogue;
 pub use fault::{Fault, Faults, Severity};
 pub use flaw::Flaw;
+pub use pages::{DeadLink, LinkPage};
 pub use paste::{MissingFile, Pseudo};
 pub use prices::Cost;
 

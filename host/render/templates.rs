@@ -4,6 +4,7 @@ use super::fault::Fault;
 use super::files::{Files, Read};
 use super::kind_file;
 use super::lint::Calls;
+use super::pages;
 use super::scan::{self, Scan};
 use super::source::Source;
 use super::template;
@@ -46,6 +47,7 @@ impl Templates {
         for (_, scan) in &templates.scans {
             scan::gather(&mut templates.calls, scan);
         }
+        pages::gather(&mut templates.calls);
         templates
     }
 

@@ -31,8 +31,8 @@ pub struct LinkSettings {
 pub enum Followed {
     /// There.
     To(String),
-    /// Nowhere any more.
-    Over,
+    /// Nowhere any more; the language of the text it stands in, where that is known.
+    Over(Option<String>),
     /// It is none of ours.
     Unknown,
 }
@@ -120,8 +120,11 @@ impl Host {
         let now = self.now();
         let mut tx = self.store.look().await?;
         let Some(link) = tx.link(code).await? else { return Ok(Followed::Unknown) };
+        let Some(target) = link.target.filter(|_| link.expires_at > now) else {
+            let text = tx.message(link.message).await?.and_then(|message| message.text);
+            return Ok(Followed::Over(text.map(|text| text.locale_sent)));
+        };
         drop(tx);
-        let Some(target) = link.target.filter(|_| link.expires_at > now) else { return Ok(Followed::Over) };
         if opened && self.settings.links.record_opens && link.opened_at.is_none() {
             let mut tx = self.store.begin().await?;
             tx.link_opened(code, now).await?;

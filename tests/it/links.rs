@@ -122,6 +122,36 @@ for_each_database! {
         assert_eq!(opened(&host, reqwest::Method::GET, &path).await.0, 410);
     }
 
+    async fn a_link_that_leads_nowhere_says_so_in_the_readers_language(start: Start) {
+        let host = host(start).await;
+        let to = json!({"id": "eva", "phone": "+12025550146", "language": "es"});
+        host.message(json!({"type": "payment-reminder", "to": to,
+            "variables": {"amount": {"amount": "25.50", "currency": "USD"}, "url": PAGE}}))
+            .await;
+        host.run().await;
+        let text = host.texts_to("+12025550146").pop().unwrap();
+        let link = text.split_whitespace().find(|word| word.starts_with(&host.base)).unwrap().to_owned();
+        let read = async |address: &str, wishes: &str| {
+            let request = host.client.get(address).header("accept-language", wishes);
+            request.send().await.unwrap().text().await.unwrap()
+        };
+        host.clock.advance(TimeDelta::days(31));
+        // The language of the text, whatever the browser says.
+        let said = read(&link, "fr").await;
+        assert!(said.contains("lang=\"es\"") && said.contains("Este enlace ya no es") && said.contains("206 555 0100"), "{said}");
+        let unknown = format!("{}/l/0123456789abcdef", host.base);
+        for (wishes, lang, words) in [
+            ("fr-CA,fr;q=0.8,en;q=0.5", "fr", "Ce lien n'existe pas"),
+            ("en;q=0.5, ar", "ar", "لا يوجد"),
+            ("zh-CN", "zh-Hans", "没有此链接"),
+            ("xx, es;q=0, ;q=x, *", "en", "There is no such link"),
+            ("", "en", "There is no such link"),
+        ] {
+            let said = read(&unknown, wishes).await;
+            assert!(said.contains(&format!("lang=\"{lang}\"")) && said.contains(words), "{wishes}: {said}");
+        }
+    }
+
     async fn no_other_code_leads_anywhere(start: Start) {
         let host = host(start).await;
         let (_, path) = sent(&host).await;

@@ -6,6 +6,7 @@ use super::super::clean;
 use super::super::fault::Fault;
 use super::super::ftl::FtlFile;
 use super::super::locale::Locale;
+use super::super::pages::asks_for;
 use super::{messages, texts};
 use crate::domain::segments::{look_alike, septets};
 use fluent_syntax::ast::{Expression, InlineExpression, Pattern, PatternElement};
@@ -40,7 +41,10 @@ pub(super) fn check(locale: &Locale, english: &Locale) -> Vec<Fault> {
                 found.extend(hidden(file, text, is_latin));
                 found.extend(spaces(file, text));
             }
-            found.extend(dear(file, key, value, is_latin, is_cheap));
+            // A page in a browser costs nothing.
+            if !asks_for(key) {
+                found.extend(dear(file, key, value, is_latin, is_cheap));
+            }
             let said = texts(value).concat();
             if let Some(script) = script.as_ref().filter(|script| !script.writes(&said)) {
                 let text = format!("there is no letter of the script {} in it", script.name);

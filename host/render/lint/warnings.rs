@@ -4,6 +4,7 @@ use super::super::catalogue::Catalogue;
 use super::super::fault::{Fault, Severity};
 use super::super::ftl::FtlFile;
 use super::super::locale::Locale;
+use super::super::pages::asks_for;
 use super::super::{REFERENCE, ftl, keywords};
 use super::{base, characters, check, cost, messages, plurals};
 use std::collections::BTreeSet;
@@ -62,7 +63,7 @@ impl Catalogue {
                 if !english.has(base(key)) && !english.has(key) {
                     let text = format!("no template asks for `{key}`, and English does not have it");
                     found.push(file.fault(key, text).warn("extra-key"));
-                } else if locale.tag == REFERENCE && self.callers(key).is_empty() {
+                } else if locale.tag == REFERENCE && self.callers(key).is_empty() && !asks_for(key) {
                     found.push(file.fault(key, format!("no template asks for `{key}`")).warn("extra-key"));
                 }
             }
