@@ -228,7 +228,8 @@ fn of_object(schema: &Value, inner: &dyn Fn(&Value) -> Value) -> Value {
 }
 
 /// What fields of these names may hold.
-const WELL_KNOWN: [(&str, &str); 14] = [
+const WELL_KNOWN: [(&str, &str); 15] = [
+    ("error_help", "The carrier filtered the text. https://www.twilio.com/docs/errors/30007"),
     ("recipient", "ana"),
     ("sid", "SM5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a"),
     ("error_text", "The carrier filtered the text."),

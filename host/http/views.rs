@@ -4,6 +4,7 @@ use crate::domain::event::Subject;
 use crate::domain::message::{Cause, Message};
 use crate::service::{Story, StoryLine};
 use crate::store::{Attempt, DecisionRecord, JournalLine, ProviderEvent};
+use crate::twilio::errors;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
@@ -108,12 +109,19 @@ pub(super) struct MessageView {
     sid: Option<String>,
     error_code: Option<i64>,
     error_text: Option<String>,
+    /// What the code means, what to do about it, and Twilio's page on it.
+    error_help: Option<String>,
     sent_at: Option<DateTime<Utc>>,
     delivered_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     /// Posted with a test key: it reaches the sandbox only.
     test: bool,
+}
+
+fn error_help(code: u32) -> String {
+    let meaning = errors::meaning(code);
+    format!("{} {} {}", meaning.sentence, meaning.hint, errors::link(code))
 }
 
 impl MessageView {
@@ -149,6 +157,7 @@ impl MessageView {
             sid: message.sid.clone(),
             error_code: message.error_code,
             error_text: message.error_text.clone(),
+            error_help: message.error_code.and_then(|code| u32::try_from(code).ok()).map(error_help),
             sent_at: message.sent_at,
             delivered_at: message.delivered_at,
             created_at: message.created_at,
