@@ -11,6 +11,7 @@ mod guest;
 mod loading;
 mod reloading;
 mod wasi;
+mod zones;
 
 use super::{Cache, Limits, LoadReport, Loaded, Policies, PolicyLoadError};
 use crate::domain::calendar::{LocalTime, to_local};
