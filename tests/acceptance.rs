@@ -44,6 +44,19 @@ fn another(code: &str) -> String {
     code.chars().rev().chain("x".chars()).collect()
 }
 
+/// What a text of this type is made of.
+fn variables(kind: &str) -> Value {
+    match kind {
+        "otp" => json!({"code": "482913"}),
+        "urgent-alert" => json!({"text": "The clinic is closed today."}),
+        "payment-reminder" => json!({"amount": {"amount": "25.50", "currency": "USD"}}),
+        kind if kind.starts_with("appointment") || kind == "cancellation-alert" => {
+            json!({"starts_at": VISIT})
+        }
+        _ => json!({}),
+    }
+}
+
 for_each_database! {
     async fn row_01_a_one_time_code_is_sent(start: Start) {
         let host = start.host().await;
@@ -151,6 +164,36 @@ for_each_database! {
         assert_eq!(journal.last(), Some(&"delivered"));
     }
 
+    async fn row_12_who_opts_out_receives_nothing(start: Start) {
+        let host = start.host().await;
+        host.event(booked(1, VISIT)).await;
+        host.run().await;
+        let (texts, calls) = (host.texts_to(ANA).len(), host.sandbox.calls());
+        host.sandbox.reply(ANA, Some("+15005550006"), "stop").await.unwrap();
+        host.run().await;
+        assert_eq!(host.get("/api/v1/recipients/ana").await["opted_out"], true);
+        for key in ["24h", "1h"] {
+            let story = message_of(&host, "appointment-reminder", key).await;
+            assert_eq!((&story["status"], &story["reason"]["code"]), (&json!("SUPPRESSED"), &json!("opted-out")));
+        }
+        for name in host.host.kind_names().iter().filter(|name| !name.starts_with("reply-")) {
+            let id = host.message(json!({"type": name, "to": {"id": "ana"}, "variables": variables(name)})).await;
+            host.run().await;
+            assert_eq!(host.story(&id).await["reason"]["code"], "opted-out", "{name}");
+        }
+        host.clock.set("2026-12-03T19:00:00Z".parse().unwrap());
+        host.run_after(TimeDelta::zero()).await;
+        assert_eq!((host.texts_to(ANA).len(), host.sandbox.calls()), (texts, calls));
+        // Nobody but the phone brings them back.
+        let staff = json!({"choice": "opt_in", "source": "staff", "evidence": "said so on the phone"});
+        assert_eq!(host.post("/api/v1/recipients/ana/consents", staff).await.0, 409);
+        host.clock.advance(TimeDelta::seconds(1));
+        host.sandbox.reply(ANA, Some("+15005550006"), "START").await.unwrap();
+        let id = host.message(json!({"type": "prescription-ready", "to": {"id": "ana"}})).await;
+        host.run().await;
+        assert_eq!(host.story(&id).await["status"], "DELIVERED");
+    }
+
     async fn row_13_preferences_are_saved_and_each_type_can_be_switched_off(start: Start) {
         let host = start.host().await;
         let types = host.host.kind_names();
@@ -161,15 +204,8 @@ for_each_database! {
                 })))
                 .await;
             assert_eq!((status, &answer["preferences"]["types"][name]), (200, &json!(false)), "{answer}");
-            let variables = match name.as_str() {
-                "otp" => json!({"code": "482913"}),
-                "urgent-alert" => json!({"text": "The clinic is closed today."}),
-                "payment-reminder" => json!({"amount": {"amount": "25.50", "currency": "USD"}}),
-                name if name.starts_with("appointment") || name == "cancellation-alert" => json!({"starts_at": VISIT}),
-                _ => json!({}),
-            };
             let to = json!({"id": format!("off-{name}")});
-            let id = host.message(json!({"type": name, "to": to, "variables": variables})).await;
+            let id = host.message(json!({"type": name, "to": to, "variables": variables(name)})).await;
             host.run().await;
             let story = host.story(&id).await;
             assert_eq!((&story["state"], &story["reason"]["code"]), (&json!("suppressed"), &json!("switched-off")), "{name}");
@@ -268,6 +304,52 @@ for_each_database! {
         }
         assert_eq!(message_of(&host, "appointment-confirmation", "confirmation").await, story);
         assert_eq!(host.get("/api/v1/recipients/ana").await["opted_out"], false);
+    }
+
+    async fn row_19_texts_are_personal_and_in_the_recipients_language(start: Start) {
+        let host = start.host().await;
+        let mut bodies = std::collections::BTreeSet::new();
+        let languages = ["en", "es", "fr", "pt-BR", "ar", "bn", "hi", "zh-Hans", "vi", "fil"];
+        for (number, language) in languages.iter().enumerate() {
+            let to = json!({"id": language, "phone": format!("+1202555016{number}"), "language": language, "time_zone": "America/New_York"});
+            let id = host.message(json!({"type": "appointment-confirmation", "to": to, "variables": {"starts_at": VISIT}})).await;
+            host.run().await;
+            let story = host.story(&id).await;
+            assert_eq!((&story["text"]["locale_sent"], &story["text"]["fallback"]), (&json!(language), &Value::Null), "{story}");
+            assert_eq!(host.texts_to(&format!("+1202555016{number}")).len(), 1);
+            bodies.insert(story["text"]["body"].as_str().unwrap().to_owned());
+        }
+        assert_eq!(bodies.len(), languages.len(), "{bodies:?}");
+        // The same visit is at another time of day for who lives elsewhere, and a person may be named.
+        let to = json!({"id": "bo", "phone": "+12025550171", "language": "en", "time_zone": "America/Chicago"});
+        host.message(json!({"type": "appointment-confirmation", "to": to, "variables": {"starts_at": VISIT}})).await;
+        host.run().await;
+        let (ana, bo) = (host.texts_to("+12025550160").pop().unwrap(), host.texts_to("+12025550171").pop().unwrap());
+        assert!(ana.contains("2:30") && bo.contains("1:30"), "{ana} / {bo}");
+    }
+
+    async fn row_22_preferred_time_windows_are_respected(start: Start) {
+        let host = start.host().await;
+        // It is Tuesday, 10:00 in New York; he lives there and likes Tuesday evenings.
+        let likes = json!({"phone": ANA, "language": "en", "time_zone": "America/New_York",
+            "preferences": {"windows": {"tue": ["18:00-20:00"], "sat-sun": ["10:00-12:00"]}}});
+        assert_eq!(host.request("PUT", "/api/v1/recipients/bo", Some(&likes)).await.0, 200);
+        let id = host.message(json!({"type": "prescription-ready", "to": {"id": "bo"}})).await;
+        host.run().await;
+        let story = host.story(&id).await;
+        assert_eq!((&story["state"], &story["due_at"]), (&json!("planned"), &json!("2026-11-24T23:00:00Z")), "{story}");
+        host.run_after(TimeDelta::hours(8) - TimeDelta::seconds(1)).await;
+        assert_eq!(host.texts_to(ANA).len(), 0);
+        host.run_after(TimeDelta::seconds(1)).await;
+        assert_eq!((host.texts_to(ANA).len(), &host.story(&id).await["status"]), (1, &json!("DELIVERED")));
+        // What cannot wait so long is not sent, and says why: the reminder an hour before a visit at nine.
+        let mut early = booked(1, "2026-11-26T09:00:00-05:00");
+        early["people"][0] = json!({"id": "bo", "role": "patient"});
+        host.event(early).await;
+        host.clock.set("2026-11-26T13:00:00Z".parse().unwrap());
+        host.run_after(TimeDelta::zero()).await;
+        let reminder = message_of(&host, "appointment-reminder", "1h").await;
+        assert_eq!((&reminder["state"], &reminder["reason"]["code"]), (&json!("suppressed"), &json!("preferred-window-too-late")), "{reminder}");
     }
 
     async fn row_20_links_in_texts_are_short(start: Start) {

@@ -44,6 +44,7 @@ mod senders;
 mod sign_in;
 mod simulation;
 mod startup;
+mod stop_words;
 mod store;
 mod tools;
 mod translating;
