@@ -3,12 +3,16 @@
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Tells the time, in whole milliseconds: both databases keep no more.
 pub trait Clock: Send + Sync {
     /// This moment.
     fn now(&self) -> DateTime<Utc>;
+
+    /// How long it has been running, however it was set meanwhile. Time in which the machine slept is left out.
+    fn running(&self) -> Duration;
 }
 
 /// The machine's clock.
@@ -20,33 +24,50 @@ impl Clock for SystemClock {
     fn now(&self) -> DateTime<Utc> {
         Utc::now().trunc_subsecs(3)
     }
+
+    fn running(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        START.elapsed()
+    }
 }
 
 /// A clock that moves when it is told to.
 #[derive(Debug)]
-pub struct ManualClock(Mutex<DateTime<Utc>>);
+pub struct ManualClock(Mutex<(DateTime<Utc>, Duration)>);
 
 impl ManualClock {
     /// A clock that stands at a moment.
     #[must_use]
     pub fn at(now: DateTime<Utc>) -> Self {
-        Self(Mutex::new(now))
+        Self(Mutex::new((now, Duration::ZERO)))
     }
 
     /// Moves it on, or back.
     pub fn advance(&self, by: TimeDelta) {
-        *lock(&self.0) += by;
+        let mut clock = lock(&self.0);
+        clock.0 += by;
+        clock.1 += by.to_std().unwrap_or_default();
     }
 
-    /// Puts it to a moment.
+    /// Moves it to a moment.
     pub fn set(&self, now: DateTime<Utc>) {
-        *lock(&self.0) = now;
+        let by = now - self.now();
+        self.advance(by);
+    }
+
+    /// Sets it wrong, or right: no time has passed.
+    pub fn leap(&self, by: TimeDelta) {
+        lock(&self.0).0 += by;
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> DateTime<Utc> {
-        *lock(&self.0)
+        lock(&self.0).0
+    }
+
+    fn running(&self) -> Duration {
+        lock(&self.0).1
     }
 }
 

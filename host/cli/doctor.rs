@@ -213,7 +213,7 @@ async fn look_at_twilio(config: &Config, found: &mut Findings) {
             return;
         }
     }
-    match client.date().await {
+    match client.clock().await {
         Ok(Some(theirs)) if (theirs - now()).abs() > APART => found.wrong(
             "clock",
             format!("is {} s apart from Twilio's; run NTP on this machine", (theirs - now()).num_seconds()),

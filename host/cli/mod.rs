@@ -18,6 +18,7 @@ mod person;
 mod pipe;
 mod plugin;
 mod progress;
+mod recover;
 mod rotate;
 mod serve;
 mod shell;
@@ -85,6 +86,8 @@ enum Command {
     /// A consistent copy of the SQLite database, beside a running host.
     #[command(after_help = "Example: tidings backup /backups/tidings-$(date +%F).db")]
     Backup(backup::Backup),
+    /// Look up at Twilio what was sent since a backup that was put back.
+    Recover(recover::Recover),
     /// Who did what, and whether the record is whole.
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -188,6 +191,7 @@ async fn dispatch(arguments: Arguments, environment: &BTreeMap<String, String>) 
         Command::CompilePolicy { .. } => Ok(()),
         Command::Plugin(plugin) => plugin.run(&home, environment).await,
         Command::Backup(backup) => backup.run(&home, environment).await,
+        Command::Recover(recover) => recover.run(&home, environment).await,
         Command::Audit(audit) => audit.run(&home, environment).await,
         Command::Erase(person) => person.erase(&home, environment).await,
         Command::Export(person) => person.export(&home, environment).await,

@@ -30,14 +30,16 @@ pub use server::{Database, Server};
 pub use telemetry::Telemetry;
 pub use webhooks::Webhooks;
 
-use crate::domain::pace::Rate;
 use crate::policy::Limits;
 use crate::render::RenderSettings;
 use crate::service;
 use crate::twilio::TwilioSettings;
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+/// How often hosts look for what is due, whatever wakes them in between.
+const POLL: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// All of it.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -283,17 +285,6 @@ impl Config {
         }
     }
 
-    /// Who texts are from: the first that serves a text is taken.
-    fn senders(&self) -> Vec<service::SenderRoute> {
-        let own = self.twilio.sender().map(|sender| service::SenderRoute {
-            rate: self.twilio.rate.or_else(|| Rate::of_kind(sender.as_str())),
-            sender,
-            countries: BTreeSet::new(),
-            types: BTreeSet::new(),
-        });
-        self.senders.iter().filter_map(SenderSettings::route).chain(own).collect()
-    }
-
     /// What the host is told.
     #[must_use]
     pub fn settings(&self) -> service::Settings {
@@ -319,6 +310,7 @@ impl Config {
             currency: self.twilio.currency.clone(),
             opt_out_answers: self.twilio.opt_out_answers,
             cancel_is_opt_out: self.twilio.cancel_is_opt_out,
+            poll: POLL,
             permits: service::Permits {
                 otp: self.lanes.otp,
                 urgent: self.lanes.urgent,

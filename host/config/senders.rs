@@ -44,3 +44,16 @@ impl SenderSettings {
         Some(SenderRoute { sender, countries: self.countries.clone(), types: self.types.clone(), rate })
     }
 }
+
+impl super::Config {
+    /// Who texts are from: the first that serves a text is taken.
+    pub(super) fn senders(&self) -> Vec<SenderRoute> {
+        let own = self.twilio.sender().map(|sender| SenderRoute {
+            rate: self.twilio.rate.or_else(|| Rate::of_kind(sender.as_str())),
+            sender,
+            countries: BTreeSet::new(),
+            types: BTreeSet::new(),
+        });
+        self.senders.iter().filter_map(SenderSettings::route).chain(own).collect()
+    }
+}

@@ -34,6 +34,8 @@ pub(crate) struct Readiness {
     /// Accounts that the provider refuses as a whole: since when, why, and when it is tried again. Their texts
     /// wait.
     sending_stopped: Vec<String>,
+    /// Whether the clock has leapt and may be wrong: only urgent texts go out.
+    clock_in_doubt: bool,
 }
 
 /// The process is alive.
@@ -75,6 +77,7 @@ pub(crate) async fn readyz(State(api): State<Api>) -> (StatusCode, Json<Readines
         webhooks_off: api.webhooks_off().await,
         fuses_blown: api.fuses_blown().await,
         sending_stopped: api.sending_stopped(),
+        clock_in_doubt: api.doubts_clock(),
     };
     (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(readiness))
 }

@@ -45,6 +45,9 @@ async fn at_the_door(State(shared): State<Arc<Shared>>, request: Request, next: 
     if let Ok(id) = HeaderValue::from_str(&shared.sid("RQ")) {
         headers.insert("Twilio-Request-Id", id);
     }
+    if let Ok(date) = HeaderValue::from_str(&wire::date(shared.now())) {
+        headers.insert(header::DATE, date);
+    }
     headers.insert("Twilio-Concurrent-Requests", HeaderValue::from_static("1"));
     response
 }

@@ -170,7 +170,7 @@ impl Host {
         tx.commit().await?;
         self.crash_at(Point::AcceptCommitted).await;
         if accepted.iter().any(|(_, message, _)| message.due_at <= now) {
-            self.wake.notify_one();
+            self.wake();
         }
         let mut ids = vec![None; postings.len()];
         for (place, message, _) in accepted {
@@ -202,7 +202,7 @@ impl Host {
         self.crash_at(Point::AcceptUncommitted).await;
         tx.commit().await?;
         self.crash_at(Point::AcceptCommitted).await;
-        self.wake.notify_one();
+        self.wake();
         Ok(Accepted { id: message.id, repeated: false })
     }
 

@@ -10,21 +10,19 @@ use super::{Host, HostError};
 use crate::crash::Point;
 use crate::domain::failure::SendOutcome;
 use crate::domain::id::{AttemptId, MessageId};
-use crate::domain::message::{Cause, Lane, Lease, Message, State};
+use crate::domain::message::{Cause, Lease, Message, State};
 use crate::domain::secret::Secret;
 use crate::measure::SPANS;
-use crate::store::{Claim, Modes, StoreError};
+use crate::store::StoreError;
 use crate::twilio::Outgoing;
 use chrono::{DateTime, Utc};
 use std::future::Future;
+use std::sync::atomic::Ordering;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 /// How long a shutdown waits for calls that are out.
 const DRAIN: std::time::Duration = std::time::Duration::from_secs(20);
-
-/// A host looks for due messages at least this often, whatever wakes it in between.
-const POLL: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// What one round did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +36,10 @@ impl Host {
     /// are out are waited for.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
         let mut tasks = JoinSet::new();
+        let mut listening = JoinSet::new();
+        let host = self.clone();
+        listening.spawn(async move { host.store.listen(|| host.wake.notify_one()).await });
+        self.serving.store(true, Ordering::Relaxed);
         tokio::pin!(stop);
         loop {
             // Registered before looking, so that no wake-up is lost in between.
@@ -53,6 +55,8 @@ impl Host {
                 () = tokio::time::sleep(pause) => {}
             }
         }
+        self.serving.store(false, Ordering::Relaxed);
+        drop(listening);
         let drained = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
         if drained.is_err() {
             tracing::warn!(
@@ -73,100 +77,8 @@ impl Host {
         Ok(Ticked { claimed })
     }
 
-    /// Takes what is due, as much as there are free permits for, and sees it through in tasks of their own.
-    async fn claim_due(&self, tasks: &mut JoinSet<()>) -> Result<usize, HostError> {
-        let now = self.now();
-        let tried = self.try_refused_account(tasks, now).await?;
-        let Some(modes) = self.open_modes() else { return Ok(tried) };
-        // Looking is free; only where something is due is the writer's place asked for.
-        let due = self.store.look().await?.next_due(modes).await?;
-        let lanes: Vec<(Lane, u32)> = Lane::ALL
-            .into_iter()
-            .filter(|lane| due.get(lane).is_some_and(|due| *due <= now))
-            .filter_map(|lane| {
-                let free = u32::try_from(self.permits.of(lane).available_permits()).ok()?;
-                let limit = free.min(self.room(lane, now));
-                (limit > 0).then_some((lane, limit))
-            })
-            .collect();
-        if lanes.is_empty() {
-            return Ok(tried);
-        }
-        Ok(tried + self.claim_lanes(lanes, modes, tasks, now).await?)
-    }
-
-    /// Where the account is refused, one text is tried from time to time.
-    async fn try_refused_account(
-        &self,
-        tasks: &mut JoinSet<()>,
-        now: DateTime<Utc>,
-    ) -> Result<usize, HostError> {
-        let mut tried = 0;
-        for (test, modes) in self.probes_due(now) {
-            let due = self.store.look().await?.next_due(modes).await?;
-            let is_due = |lane: &Lane| due.get(lane).is_some_and(|due| *due <= now);
-            if let Some(lane) = Lane::ALL.into_iter().find(is_due)
-                && self.takes_probe(test, now).await?
-            {
-                tried += self.claim_lanes(vec![(lane, 1)], modes, tasks, now).await?;
-            }
-        }
-        Ok(tried)
-    }
-
-    async fn claim_lanes(
-        &self,
-        lanes: Vec<(Lane, u32)>,
-        modes: Modes,
-        tasks: &mut JoinSet<()>,
-        now: DateTime<Utc>,
-    ) -> Result<usize, HostError> {
-        let lease = Lease { host: self.id, until: now + self.settings.patience.lease };
-        let mut claimed = Vec::new();
-        let mut tx = self.store.begin().await?;
-        for (lane, limit) in lanes {
-            claimed.extend(tx.claim_messages(&Claim { lane, modes, now, limit, lease }).await?);
-        }
-        self.crash_at(Point::ClaimUncommitted).await;
-        tx.commit().await?;
-        self.crash_at(Point::ClaimCommitted).await;
-        let count = claimed.len();
-        for message in claimed {
-            let Ok(permit) = self.permits.of(message.lane).clone().try_acquire_owned() else { continue };
-            let (host, arriving) = (self.clone(), self.arrives(message.lane));
-            tasks.spawn(async move {
-                let span = tracing::info_span!(target: SPANS, "message", message_id = %message.id, kind = %message.kind);
-                Box::pin(host.process(message, arriving)).instrument(span).await;
-                drop(permit);
-                host.wake.notify_one();
-            });
-        }
-        Ok(count)
-    }
-
-    /// A lane without free permits is woken when one is given back, and a rest by its end; their due rows
-    /// are no reason to look.
-    async fn time_to_next(&self) -> std::time::Duration {
-        let Some(modes) = self.open_modes() else { return POLL };
-        let due = async { self.store.look().await?.next_due(modes).await };
-        let now = self.now();
-        let is_free = |lane: &Lane| self.permits.of(*lane).available_permits() > 0;
-        // A lane whose senders are busy is looked at when one has time again, or when a text has reached it.
-        let at = |(lane, due): (Lane, DateTime<Utc>)| match self.room(lane, now) {
-            0 => self.opens_at(lane).filter(|at| *at > now).map(|at| due.max(at)),
-            _ => Some(due),
-        };
-        let next =
-            due.await.map(|due| due.into_iter().filter(|(lane, _)| is_free(lane)).filter_map(at).min());
-        let floor = std::time::Duration::from_millis(20);
-        match next {
-            Ok(Some(due)) => (due - self.now()).to_std().unwrap_or(floor).clamp(floor, POLL),
-            Ok(None) | Err(_) => POLL,
-        }
-    }
-
     /// Sees one claimed message through.
-    async fn process(&self, message: Message, arriving: Arriving) {
+    pub(super) async fn process(&self, message: Message, arriving: Arriving) {
         let id = message.id;
         match Box::pin(self.try_process(message, arriving)).await {
             Ok(()) => {}

@@ -170,6 +170,17 @@ impl Host {
         Ok(Intended::Committed(Box::new(sending)))
     }
 
+    /// A call that may have been made by a host whose records are lost: it is looked up as one whose outcome
+    /// was not seen.
+    pub(super) async fn doubt_intent(&self, intent: &Intent, now: DateTime<Utc>) -> Result<(), HostError> {
+        let mut tx = self.store.begin().await?;
+        self.keep_intent(&mut tx, intent).await?;
+        let mut after = intent.sending.clone();
+        let change = Change { at: now, ..self.change(intent) };
+        tx.move_message(&intent.before, &mut after, &change).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// A claimed message goes back to its place.
     pub(super) async fn put_back(
         &self,

@@ -180,7 +180,7 @@ impl Host {
             Err(StoreError::LeaseLost { .. }) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
-        self.wake.notify_one();
+        self.wake();
         Ok(())
     }
 }

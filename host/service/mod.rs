@@ -12,6 +12,7 @@ mod allowance;
 mod audit;
 mod catalogue;
 mod checks;
+mod claim;
 mod consents;
 mod context;
 mod dispatch;
@@ -39,6 +40,7 @@ mod receipts;
 mod receive_together;
 mod reconcile;
 mod record;
+mod recover;
 mod redact;
 mod replan;
 mod replies;
@@ -49,6 +51,7 @@ mod settle;
 mod shadow;
 mod sign_in;
 mod standing;
+mod steady;
 mod story;
 mod text;
 mod together;
@@ -78,6 +81,7 @@ pub use people::{PersonError, PostedPreferences, PostedRecipient};
 pub use plan::{EventStory, Passed, TooLate};
 pub use preview::{Judged, Preview, PreviewText};
 pub use receipts::{Receipt, Received};
+pub use recover::Recovered;
 pub use replies::{Inbound, ReplyEntry, ReplyFilter, ReplyPage};
 pub use retention::Retention;
 pub use scopes::{SCOPES, ScopeError, check_scope};
@@ -102,6 +106,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use together::Together;
 use tokio::sync::{Notify, Semaphore};
 
@@ -168,6 +173,8 @@ pub struct Settings {
     pub cancel_is_opt_out: bool,
     /// How many at once.
     pub permits: Permits,
+    /// A host looks for due messages at least this often, whatever wakes it in between.
+    pub poll: std::time::Duration,
     /// How long what is kept.
     pub retention: Retention,
     /// One-time codes.
@@ -253,6 +260,10 @@ pub struct Inner {
     auditor: Auditor,
     /// Accounts that are refused as a whole.
     stops: account::Stops,
+    /// Whether the clock can be believed.
+    steady: steady::Steady,
+    /// Whether this host takes what is due.
+    serving: AtomicBool,
     /// How busy the senders are.
     turns: senders::Turns,
     /// When old codes and counters were last cleared away.
@@ -334,6 +345,8 @@ impl Host {
             intending: Together::default(),
             receiving: Together::default(),
             stops: account::Stops::default(),
+            steady: steady::Steady::default(),
+            serving: AtomicBool::new(false),
             turns: senders::Turns::default(),
             codes_cleared: std::sync::Mutex::new(None),
             codes_retired: std::sync::Mutex::default(),
@@ -369,6 +382,16 @@ impl Host {
 
     fn provider(&self, test: bool) -> Option<&Arc<dyn Provider>> {
         if test { self.providers.test.as_ref() } else { self.providers.live.as_ref() }
+    }
+
+    /// Something may be due now: this host looks, and others do where it cannot take it.
+    fn wake(&self) {
+        self.wake.notify_one();
+        let has_room = |lane: Lane| self.permits.of(lane).available_permits() > 0;
+        let takes_it = self.serving.load(Ordering::Relaxed) && self.open_modes().is_some();
+        if !takes_it || !Lane::ALL.into_iter().all(has_room) {
+            self.store.ring();
+        }
     }
 
     fn uuid(&self) -> uuid::Uuid {

@@ -179,7 +179,7 @@ impl Host {
             }
         }
         self.commit_plan(&event, answers, now).await?;
-        self.wake.notify_one();
+        self.wake();
         for beside in beside {
             self.ask_shadows(Some(beside), now).await;
         }

@@ -110,6 +110,11 @@ impl Host {
     /// The database failed.
     pub async fn sweep(&self) -> Result<(), HostError> {
         self.heartbeat().await?;
+        self.look_at_clock().await;
+        if self.doubts_clock() {
+            // What a wrong clock would end or forget does not come back.
+            return Ok(());
+        }
         let now = self.now();
         self.take_over(now).await?;
         self.expire_waiting(now).await?;
@@ -152,7 +157,7 @@ impl Host {
             };
             self.crash_at(Point::LeftBehindFound).await;
             self.move_unless_lost(&message, after, note, now).await?;
-            self.wake.notify_one();
+            self.wake();
         }
         Ok(())
     }
@@ -253,7 +258,7 @@ impl Host {
             Cause::new("asked-again", "the host tries once more")
         };
         self.move_unless_lost(message, after, note, now).await?;
-        self.wake.notify_one();
+        self.wake();
         Ok(())
     }
 

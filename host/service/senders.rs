@@ -123,6 +123,9 @@ impl Host {
         if lane.is_urgent() {
             return u32::MAX;
         }
+        if self.doubts_clock() {
+            return 0;
+        }
         let known = self.turns.lock();
         let room = self.settings.senders.iter().filter(|route| self.may_serve(route, lane)).map(|route| {
             let pace = known.paces.get(route.sender.as_str()).copied().unwrap_or_default();

@@ -180,7 +180,7 @@ impl Host {
     pub async fn release(&self, id: MessageId, test: bool) -> Result<Message, ActError> {
         self.type_of_message(id, test).await?.ok_or(ActError::Unknown)?;
         let released = release(&self.store, id, self.now()).await?;
-        self.wake.notify_one();
+        self.wake();
         Ok(released)
     }
 }

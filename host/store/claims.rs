@@ -1,8 +1,9 @@
 //! Claims: what is due, lane by lane; what was abandoned; what must be looked at again.
 
 use super::message_row::{MessageRow, columns, millis};
-use super::{Result, Sql, Tx, inconsistent, moment, on};
-use crate::domain::message::{Cause, Lane, Lease, Message};
+use super::{Result, Sql, Store, StoreError, Tx, inconsistent, moment, on};
+use crate::domain::id::MessageId;
+use crate::domain::message::{Cause, Lane, Lease, Message, State};
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 
@@ -59,6 +60,16 @@ const CLAIM: Sql = Sql {
     ),
 };
 
+const UNSENT: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM messages WHERE state IN ('planned', 'claimed', 'held') AND due_at <= $1 AND expires_at > $1 AND test = $2
+        AND ($3 IS NULL OR id > $3) ORDER BY id LIMIT $4"
+);
+
+const HOLD: &str = "UPDATE messages SET state = 'held', cause_code = $2, cause_text = $3, lease_host = NULL,
+        lease_until = NULL, updated_at = $4, changes = changes + 1 WHERE id = $1";
+
 const ABANDONED: &str = concat!(
     "SELECT ",
     columns!(),
@@ -99,6 +110,57 @@ const NEXT_DUE: &str = concat!(
     next_due!("bulk")
 );
 
+/// Messages that can be read; one that cannot keeps nobody else waiting.
+fn readable(rows: Vec<MessageRow>) -> Vec<Message> {
+    let read = |row: MessageRow| {
+        let id = row.id;
+        Message::try_from(row)
+            .inspect_err(|error| {
+                tracing::error!(message_id = %id, error = error as &dyn std::error::Error, "a message cannot be read");
+            })
+            .ok()
+    };
+    rows.into_iter().filter_map(read).collect()
+}
+
+impl Store {
+    /// How the database finds what is due, in its own words.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn explain_claim(&self, claim: &Claim) -> Result<Vec<String>> {
+        let mut tx = self.begin().await?;
+        let explain = Sql { sqlite: "EXPLAIN QUERY PLAN ", postgres: "EXPLAIN " }.on(&tx);
+        let sql = format!("{explain}{}", CLAIM.on(&tx));
+        macro_rules! bound {
+            ($query:expr) => {
+                $query
+                    .bind(claim.lane.name())
+                    .bind(millis(claim.now))
+                    .bind(i64::from(claim.limit))
+                    .bind(claim.lease.host.0)
+                    .bind(millis(claim.lease.until))
+                    .bind(claim.modes.0)
+                    .bind(claim.modes.1)
+            };
+        }
+        Ok(match &mut tx.inner {
+            super::Inner::Sqlite(unit) => {
+                let rows: Vec<(i64, i64, i64, String)> =
+                    bound!(sqlx::query_as(sqlx::AssertSqlSafe(sql))).fetch_all(unit.connection()).await?;
+                rows.into_iter().map(|row| row.3).collect()
+            }
+            super::Inner::Postgres(db) => {
+                bound!(sqlx::query_scalar(sqlx::AssertSqlSafe(sql))).fetch_all(&mut **db).await?
+            }
+            super::Inner::PostgresLook(db) => {
+                bound!(sqlx::query_scalar(sqlx::AssertSqlSafe(sql))).fetch_all(&mut **db).await?
+            }
+        })
+    }
+}
+
 impl Tx {
     /// Takes what is due in one lane, the oldest first.
     ///
@@ -117,7 +179,14 @@ impl Tx {
             .bind(claim.modes.1)
             .fetch_all(db)
             .await)?;
-        let mut messages = rows.into_iter().map(TryInto::try_into).collect::<Result<Vec<Message>>>()?;
+        let mut messages = Vec::with_capacity(rows.len());
+        for row in rows {
+            let (id, changes) = (row.id, row.changes);
+            match Message::try_from(row) {
+                Ok(message) => messages.push(message),
+                Err(error) => self.hold_unreadable(MessageId(id), changes, &error, claim).await?,
+            }
+        }
         messages.sort_by_key(|message| (message.due_at, message.id));
         let note = Cause::new("claimed", "a host took it to send it");
         for message in &messages {
@@ -135,6 +204,29 @@ impl Tx {
         Ok(messages)
     }
 
+    /// A row that makes no sense keeps nobody else waiting: a person must look.
+    async fn hold_unreadable(
+        &mut self,
+        id: MessageId,
+        changes: i64,
+        error: &StoreError,
+        claim: &Claim,
+    ) -> Result<()> {
+        tracing::error!(message_id = %id, error = error as &dyn std::error::Error, "a message cannot be read; it is held");
+        let cause = Cause::new("unreadable", "its row in the database makes no sense; the log says why");
+        on!(self, |db| sqlx::query(HOLD)
+            .bind(id.0)
+            .bind(&cause.code)
+            .bind(&cause.text)
+            .bind(millis(claim.now))
+            .execute(db)
+            .await
+            .map(drop))?;
+        let held = State::Held { cause: cause.clone(), retry_at: None };
+        self.journal(id, changes + 1, Some("claimed"), &held, &cause, Some(claim.lease.host), claim.now);
+        Ok(())
+    }
+
     /// What a dead host, or one that was too slow, left behind.
     ///
     /// # Errors
@@ -146,7 +238,29 @@ impl Tx {
             .bind(i64::from(limit))
             .fetch_all(db)
             .await)?;
-        rows.into_iter().map(TryInto::try_into).collect()
+        Ok(readable(rows))
+    }
+
+    /// What is due and was not sent, as far as the database knows, in the order of ids.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn unsent_messages(
+        &mut self,
+        test: bool,
+        now: DateTime<Utc>,
+        after: Option<MessageId>,
+        limit: u32,
+    ) -> Result<Vec<Message>> {
+        let rows: Vec<MessageRow> = on!(self, |db| sqlx::query_as(UNSENT)
+            .bind(millis(now))
+            .bind(test)
+            .bind(after.map(|id| id.0))
+            .bind(i64::from(limit))
+            .fetch_all(db)
+            .await)?;
+        Ok(readable(rows))
     }
 
     /// What is due in one lane and of no use any more.
@@ -169,7 +283,7 @@ impl Tx {
             .bind(modes.1)
             .fetch_all(db)
             .await)?;
-        rows.into_iter().map(TryInto::try_into).collect()
+        Ok(readable(rows))
     }
 
     /// What is unknown or held and should be looked at now.
@@ -190,7 +304,7 @@ impl Tx {
             .bind(modes.1)
             .fetch_all(db)
             .await)?;
-        rows.into_iter().map(TryInto::try_into).collect()
+        Ok(readable(rows))
     }
 
     /// When the next message of each lane is due that a host can serve; a lane where none waits is left

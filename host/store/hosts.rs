@@ -56,6 +56,15 @@ impl Tx {
         Ok(())
     }
 
+    /// Processes that are written down as running.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn count_hosts(&mut self) -> Result<i64> {
+        Ok(on!(self, |db| sqlx::query_scalar("SELECT COUNT(*) FROM hosts").fetch_one(db).await)?)
+    }
+
     /// Forgets the processes that were last seen before a moment; what they held is then nobody's.
     ///
     /// # Errors

@@ -52,7 +52,7 @@ pub(super) struct MessageRow {
     delivered_at: Option<i64>,
     pub(super) created_at: i64,
     updated_at: i64,
-    changes: i64,
+    pub(super) changes: i64,
 }
 
 macro_rules! columns {

@@ -8,6 +8,7 @@
 mod attempts;
 mod audit;
 mod backup;
+mod bell;
 mod challenges;
 mod claims;
 pub mod code_keys;
@@ -79,6 +80,7 @@ pub use webhook_deliveries::{Settled, WebhookDelivery, WebhookFigures};
 pub use webhook_events::{NewWebhookEvent, NumberedEvent, RawWebhookEvent, Source, ToldConsent};
 
 use crate::measure::{self, Moved};
+use bell::Bell;
 use error::{inconsistent, moment, small};
 use seal::Keyring;
 use sqlx::pool::PoolConnection;
@@ -93,7 +95,7 @@ use writer::{WriteUnit, Writer};
 #[derive(Clone)]
 enum Pool {
     Sqlite { writer: Arc<Writer>, readers: SqlitePool },
-    Postgres(PgPool),
+    Postgres(PgPool, Arc<Bell>),
 }
 
 /// The database and the keys to what is sealed in it.
@@ -190,7 +192,7 @@ impl Store {
     pub async fn begin(&self) -> Result<Tx> {
         let inner = match &self.pool {
             Pool::Sqlite { writer, .. } => Inner::Sqlite(Unit::Write(writer.begin().await?)),
-            Pool::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+            Pool::Postgres(pool, _) => Inner::Postgres(pool.begin().await?),
         };
         Ok(Tx::new(inner, self))
     }
@@ -203,7 +205,7 @@ impl Store {
     pub async fn read(&self) -> Result<Tx> {
         let inner = match &self.pool {
             Pool::Sqlite { readers, .. } => Inner::Sqlite(Unit::Read(readers.begin().await?)),
-            Pool::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+            Pool::Postgres(pool, _) => Inner::Postgres(pool.begin().await?),
         };
         Ok(Tx::new(inner, self))
     }
@@ -216,7 +218,7 @@ impl Store {
     pub async fn look(&self) -> Result<Tx> {
         let inner = match &self.pool {
             Pool::Sqlite { readers, .. } => Inner::Sqlite(Unit::Look(readers.acquire().await?)),
-            Pool::Postgres(pool) => Inner::PostgresLook(pool.acquire().await?),
+            Pool::Postgres(pool, _) => Inner::PostgresLook(pool.acquire().await?),
         };
         Ok(Tx::new(inner, self))
     }
@@ -231,7 +233,7 @@ impl Store {
         match &self.pool {
             Pool::Sqlite { writer, .. } => writer.settle().await,
             // There a collision waits for the other's end.
-            Pool::Postgres(_) => Ok(()),
+            Pool::Postgres(..) => Ok(()),
         }
     }
 
@@ -253,7 +255,7 @@ impl Store {
     pub const fn engine(&self) -> &'static str {
         match self.pool {
             Pool::Sqlite { .. } => "sqlite",
-            Pool::Postgres(_) => "postgres",
+            Pool::Postgres(..) => "postgres",
         }
     }
 
@@ -264,7 +266,7 @@ impl Store {
                 readers.close().await;
                 writer.close().await;
             }
-            Pool::Postgres(pool) => pool.close().await,
+            Pool::Postgres(pool, _) => pool.close().await,
         }
         drop(self.lock);
     }

@@ -1,5 +1,6 @@
 //! Opening the database: the one SQLite file of a home, or a PostgreSQL server.
 
+use super::bell::Bell;
 use super::error::{Result, StoreError};
 use super::seal::Keyring;
 use super::writer::Writer;
@@ -86,7 +87,8 @@ impl Store {
             })
             .connect_with(options)
             .await?;
-        Ok(Self { pool: Pool::Postgres(pool), keys, asked: Arc::default(), lock: None })
+        let bell = Arc::new(Bell::start(pool.clone()));
+        Ok(Self { pool: Pool::Postgres(pool, bell), keys, asked: Arc::default(), lock: None })
     }
 
     /// Brings the schema up to date.
@@ -99,7 +101,7 @@ impl Store {
             Pool::Sqlite { writer, .. } => {
                 writer.migrate(&sqlx::migrate!("migrations/sqlite")).await?;
             }
-            Pool::Postgres(pool) => sqlx::migrate!("migrations/postgres").run(pool).await?,
+            Pool::Postgres(pool, _) => sqlx::migrate!("migrations/postgres").run(pool).await?,
         }
         Ok(())
     }
@@ -112,7 +114,7 @@ impl Store {
     pub async fn schema_behind(&self) -> Result<usize> {
         let known = match &self.pool {
             Pool::Sqlite { .. } => sqlx::migrate!("migrations/sqlite"),
-            Pool::Postgres(_) => sqlx::migrate!("migrations/postgres"),
+            Pool::Postgres(..) => sqlx::migrate!("migrations/postgres"),
         };
         let mut tx = self.look().await?;
         let sql = HAS_SCHEMA.on(&tx);

@@ -223,3 +223,51 @@ impl Drop for WriteUnit {
         self.shared.ended.notify_one();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::sqlite::SqliteJournalMode;
+    use std::path::PathBuf;
+
+    fn log_length(path: &Path) -> u64 {
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        std::fs::metadata(PathBuf::from(log)).map_or(0, |log| log.len())
+    }
+
+    async fn write(writer: &Writer, sql: &'static str) {
+        let mut unit = writer.begin().await.unwrap();
+        unit.connection().execute(sql).await.unwrap();
+        unit.commit().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_log_is_emptied_once_a_long_reader_has_gone() {
+        let folder = std::env::temp_dir().join(format!("tidings-writer-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("log.db");
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .pragma("wal_autocheckpoint", "4000");
+        let writer = Writer::open(&path, &options).await.unwrap();
+        write(&writer, "CREATE TABLE t (x BLOB)").await;
+        let mut reader = options.connect().await.unwrap();
+        reader.execute("BEGIN; SELECT COUNT(*) FROM t").await.unwrap();
+        for _ in 0..70 {
+            write(&writer, "INSERT INTO t VALUES (randomblob(1048576))").await;
+        }
+        assert!(log_length(&path) > LONGEST_LOG, "the reader needs it");
+        reader.execute("COMMIT").await.unwrap();
+        // Each group tries again; one that comes while the log is being emptied waits for it.
+        for _ in 0..3 {
+            write(&writer, "INSERT INTO t VALUES (x'00')").await;
+        }
+        writer.close().await;
+        assert!(log_length(&path) < LONGEST_LOG / 8, "{}", log_length(&path));
+        drop(reader);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -104,7 +104,7 @@ impl TwilioClient {
     /// # Errors
     ///
     /// There was no answer.
-    pub async fn date(&self) -> Result<Option<DateTime<Utc>>, LookUpError> {
+    pub async fn clock(&self) -> Result<Option<DateTime<Utc>>, LookUpError> {
         let answer = self.request(Method::GET, &format!("{}.json", self.account_url())).send().await;
         let answer = answer.map_err(|error| LookUpError::NoAnswer(error.without_url()))?;
         let date = answer.headers().get("date").and_then(|date| date.to_str().ok());

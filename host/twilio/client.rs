@@ -228,6 +228,10 @@ impl Provider for TwilioClient {
         Box::pin(self.all_to(to, since))
     }
 
+    fn date(&self) -> BoxFuture<'_, Option<DateTime<Utc>>> {
+        Box::pin(async { self.clock().await.ok().flatten() })
+    }
+
     fn redact<'a>(&'a self, sid: &'a str) -> BoxFuture<'a, Result<(), LookUpError>> {
         Box::pin(self.empty(sid))
     }

@@ -67,6 +67,11 @@ pub trait Provider: verify::Verify {
         since: DateTime<Utc>,
     ) -> BoxFuture<'a, Result<Vec<ListedText>, LookUpError>>;
 
+    /// What its clock says, to the second; `None` when it does not answer.
+    fn date(&self) -> BoxFuture<'_, Option<DateTime<Utc>>> {
+        Box::pin(std::future::ready(None))
+    }
+
     /// Takes the words out of a text at the provider. A text it no longer has counts as done.
     fn redact<'a>(&'a self, sid: &'a str) -> BoxFuture<'a, Result<(), LookUpError>>;
 }

@@ -2,6 +2,7 @@
 //! without the keys.
 
 mod hosts;
+mod plans;
 
 use crate::delivery::{after_seconds, code, end};
 use crate::for_each_database;
@@ -49,6 +50,14 @@ impl Raw {
             Self::Sqlite(pool) => query(sql).execute(pool).await?.rows_affected(),
             Self::Postgres(pool) => query(sql).execute(pool).await?.rows_affected(),
         })
+    }
+
+    /// A statement that was put together; what it says of itself is not looked at.
+    async fn run_text(&self, sql: String) {
+        match self {
+            Self::Sqlite(pool) => query(AssertSqlSafe(sql)).execute(pool).await.map(drop).unwrap(),
+            Self::Postgres(pool) => query(AssertSqlSafe(sql)).execute(pool).await.map(drop).unwrap(),
+        }
     }
 
     /// Everything that is kept: the files of SQLite, the rows of PostgreSQL with their bytes in hex.

@@ -1,6 +1,8 @@
 //! What Twilio tells us: only what it signed is believed, and told twice, late, early or in any order
 //! it comes to the same.
 
+mod burst;
+
 use crate::delivery::{BO, after_seconds, code, deaf, end, is, notice, sent_by, state, taken};
 use crate::for_each_database;
 use crate::support::{ANA, TestHost};

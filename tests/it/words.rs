@@ -83,7 +83,7 @@ for_each_database! {
         let marked = format!("\u{FEFF}{}", text.replace('\n', "\r\n")).into_bytes();
         // What is written, and whether Spanish stays as it was because of it.
         let cases = [
-            (true, text[..text.rfind("{ $").unwrap() + 4].as_bytes().to_vec()),
+            (true, text.as_bytes()[..text.rfind("{ $").unwrap() + 4].to_vec()),
             (true, Vec::new()),
             (true, utf16),
             (true, [sound.clone(), vec![b'#'; 300 * 1024]].concat()),

@@ -57,7 +57,7 @@ impl Host {
                 continue;
             }
             tx.commit().await?;
-            self.wake.notify_one();
+            self.wake();
             return Ok(self.sent(&challenge, now));
         }
         Err(OtpError::TooEarly { retry_after: TimeDelta::seconds(1) })

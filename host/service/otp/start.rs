@@ -119,7 +119,7 @@ impl Host {
                 continue;
             }
             tx.commit().await?;
-            self.wake.notify_one();
+            self.wake();
             tracing::info!(challenge_id = %challenge.id, purpose = %challenge.purpose, "one-time code asked for");
             return Ok(self.sent(&challenge, now));
         }

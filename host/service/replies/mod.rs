@@ -211,7 +211,7 @@ impl Host {
             self.suppress_to_phone(&inbound.from, now).await?;
         }
         tracing::info!(meaning = meaning.word, "a reply was taken in");
-        self.wake.notify_one();
+        self.wake();
         Ok(true)
     }
 }

@@ -1,0 +1,83 @@
+//! Recovering: a backup was put back that knows nothing of what was sent since.
+
+use crate::delivery::{BO, after_seconds, another, notice, state};
+use crate::for_each_database;
+use crate::support::ANA;
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+const CAM: &str = "+12025550145";
+
+/// As the backup has it: planned, and none of what came after.
+const FORGET: [&str; 4] = [
+    "DELETE FROM provider_events",
+    "DELETE FROM journal WHERE to_state NOT IN ('planned')",
+    "UPDATE messages SET state = 'planned', attempt_id = NULL, attempts = 0, sid = NULL, sent_at = NULL,
+        delivered_at = NULL, check_at = NULL, lease_host = NULL, lease_until = NULL, changes = 1,
+        error_code = NULL, error_text = NULL, text_sealed = NULL, phone_sealed = NULL, phone_hash = NULL",
+    "DELETE FROM attempts",
+];
+
+for_each_database! {
+    async fn what_was_sent_after_the_backup_is_taken_as_sent_and_the_rest_goes_out(start: Start) {
+        let host = start.host().await;
+        let since = host.clock_now();
+        let mut sent = Vec::new();
+        // Two of the same words to one phone stay two.
+        for to in [ANA, ANA, BO] {
+            sent.push(host.message(notice(to)).await);
+        }
+        host.run().await;
+        let sids: Vec<Value> = {
+            let mut sids = Vec::new();
+            for id in &sent {
+                sids.push(host.story(id).await["sid"].clone());
+            }
+            sids
+        };
+        let waiting = host.message(notice(CAM)).await;
+        let mut later = notice(CAM);
+        later["send_at"] = json!(host.clock_now() + TimeDelta::days(1));
+        let future = host.message(later).await;
+        for statement in FORGET {
+            host.sql(statement).await;
+        }
+        let calls = host.sandbox.calls();
+        host.clock.advance(TimeDelta::minutes(10));
+
+        let recovering = another(&host, |_| ());
+        let recovered = recovering.recover(since, true).await.unwrap();
+        assert_eq!((recovered.looked_up, recovered.held), (4, 0));
+        host.run().await;
+        assert_eq!(host.sandbox.calls(), calls, "nothing goes out before it was looked up");
+        after_seconds(&host, 0).await;
+        for _ in 0..3 {
+            after_seconds(&host, 31).await;
+        }
+        let mut found = Vec::new();
+        for id in &sent {
+            assert_eq!(state(&host, id).await, "delivered");
+            found.push(host.story(id).await["sid"].clone());
+        }
+        let sorted = |mut sids: Vec<Value>| {
+            sids.sort_by_key(ToString::to_string);
+            sids
+        };
+        assert_eq!(sorted(found), sorted(sids));
+        assert_eq!((state(&host, &waiting).await.as_str(), state(&host, &future).await.as_str()), ("delivered", "planned"));
+        assert_eq!((host.texts_to(ANA).len(), host.texts_to(BO).len(), host.texts_to(CAM).len()), (2, 1, 1));
+        assert_eq!(host.sandbox.calls(), calls + 1);
+    }
+
+    async fn what_cannot_be_looked_up_after_a_backup_waits_for_a_person(start: Start) {
+        let host = start.host().await;
+        let id = host.message(notice(ANA)).await;
+        host.sql("UPDATE messages SET payload_sealed = NULL").await;
+        let recovered = another(&host, |_| ()).recover(host.clock_now(), true).await.unwrap();
+        assert_eq!((recovered.looked_up, recovered.held), (0, 1));
+        host.run_after(TimeDelta::hours(1)).await;
+        let story = host.story(&id).await;
+        assert_eq!((&story["state"], &story["reason"]["code"]), (&json!("held"), &json!("recovered")));
+        assert_eq!(host.sandbox.calls(), 0);
+    }
+}

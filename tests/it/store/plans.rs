@@ -1,0 +1,53 @@
+//! How the database finds what is due, and what it does with a row that makes no sense.
+
+use super::{Raw, claim, claimed, host_id, planted};
+use crate::delivery::{end, is, notice};
+use crate::for_each_database;
+use crate::support::ANA;
+use tidings::store::Store;
+
+// So many that the database has to think of an index.
+const FILL: &str = "INSERT INTO messages
+    (id, kind, lane, priority, recipient_id, key, test, state, planned_for, due_at, expires_at, attempts, deferrals,
+     why_code, why_text, superseded, created_at, updated_at, changes)
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+    SELECT ID, kind, lane, priority, recipient_id, key, test, 'planned', planned_for, due_at + 86400000 + i,
+     expires_at + 172800000, 0, 0, why_code, why_text, superseded, created_at, updated_at, 1 FROM messages, n";
+
+async fn fill(raw: &Raw, store: &Store) {
+    if store.engine() == "sqlite" {
+        let id = "randomblob(16)";
+        raw.run_text(FILL.replace("ID,", &format!("{id},")).replacen(&format!("({id},"), "(id,", 1)).await;
+    } else {
+        raw.run_text(FILL.replace("SELECT ID,", "SELECT gen_random_uuid(),")).await;
+    }
+    raw.run_text("ANALYZE".to_owned()).await;
+}
+
+for_each_database! {
+    async fn a_claim_goes_by_the_index_of_its_lane_however_many_wait_for_later(start: Start) {
+        let store = start.store().await;
+        planted(&store, 1).await;
+        let raw = Raw::of(&start, &store, "a_claim_goes_by_the_index_of_its_lane_however_many_wait_for_later").await;
+        fill(&raw, &store).await;
+        let plan = store.explain_claim(&claim(host_id(), 100)).await.unwrap().join("\n");
+        assert!(plan.contains("messages_due"), "{plan}");
+        for costly in ["SCAN messages", "Seq Scan", "Sort", "TEMP B-TREE"] {
+            assert!(!plan.contains(costly), "{costly} in\n{plan}");
+        }
+        assert_eq!(claimed(&store, &claim(host_id(), 100)).await.len(), 1);
+    }
+
+    async fn a_row_that_makes_no_sense_is_held_and_keeps_nobody_waiting(start: Start) {
+        let host = start.host().await;
+        let bad = host.message(notice(ANA)).await;
+        host.sql("UPDATE messages SET planned_for = 9000000000000000000").await;
+        let good = host.message(notice(ANA)).await;
+        host.run().await;
+        host.host.sweep().await.unwrap();
+        assert_eq!(end(&host, &good).await, is("delivered", ""));
+        host.sql("UPDATE messages SET planned_for = created_at").await;
+        assert_eq!(end(&host, &bad).await, is("held", "unreadable"));
+        assert_eq!(host.texts_to(ANA).len(), 1);
+    }
+}
