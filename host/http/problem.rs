@@ -182,6 +182,11 @@ pub(crate) const TITLES: &[(&str, &str, &str)] = &[
         "A fault of the host, written in its log. Repeat the request with the same `Idempotency-Key`: it is taken once at the most.",
     ),
     (
+        "not-recorded",
+        "Done, and not written into the audit",
+        "What was asked for was done, but the line that says who did it could not be written; the host's log says why. Do not send the request again before you have looked.",
+    ),
+    (
         "too-many-requests",
         "Too many requests",
         "Every key may make so many requests in a minute (`server.requests_per_minute`); `RateLimit` in each answer says how many are left. Wait as long as `Retry-After` says. An address that sends keys that are not valid is stopped for a minute too.",

@@ -1,5 +1,6 @@
-//! Erasing a person: their key goes, and with it everything that was sealed for them, in every backup;
-//! what is queued ends; the provider is asked to take the words out; counts stay, and a certificate.
+//! Erasing a person: their key goes, and with it everything that was sealed for them, here and in every
+//! backup from now on (one made before still holds the key: whoever restores it erases again); what is
+//! queued ends; the provider is asked to take the words out; counts stay, and a certificate.
 
 use super::{HostError, PersonError};
 use crate::clock::Chance;

@@ -20,14 +20,8 @@ impl Host {
             let due = tx.attempts_without_price(test, now, PAGE).await?;
             drop(tx);
             for (attempt, sid, made_at) in due {
-                let price = match provider.fetch(&sid).await {
-                    Ok(text) => text.and_then(|text| text.price_micros),
-                    Err(error) => {
-                        // Whoever does not answer one question is not asked twenty.
-                        tracing::warn!(error = &error as &dyn std::error::Error, "asking for a price failed");
-                        return Ok(());
-                    }
-                };
+                let answer = provider.fetch(&sid).await;
+                let price = answer.as_ref().ok().and_then(|text| text.as_ref()?.price_micros);
                 let mut tx = self.store.begin().await?;
                 if let Some(micros) = price {
                     tx.set_price(attempt, micros).await?;
@@ -36,6 +30,12 @@ impl Host {
                     tx.ask_price_again(attempt, again).await?;
                 }
                 tx.commit().await?;
+                if let Err(error) = answer {
+                    // Whoever does not answer one question is not asked twenty. The one that failed waits
+                    // like a price that is not known yet, so that it never stands in the way of the others.
+                    tracing::warn!(error = &error as &dyn std::error::Error, "asking for a price failed");
+                    break;
+                }
             }
         }
         Ok(())

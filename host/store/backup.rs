@@ -19,7 +19,7 @@ impl Store {
             )));
         };
         let failed = |source| StoreError::Backup { path: file.to_owned(), source };
-        let partial = file.with_extension("partial");
+        let partial = file.with_added_extension("partial");
         let _ = std::fs::remove_file(&partial);
         // Made first, so that nobody else may ever read it.
         std::fs::OpenOptions::new()

@@ -74,8 +74,8 @@ impl KeyFiles {
         Ok(Masters::new(current, retired))
     }
 
-    /// A crash between the two renames leaves no `master.key`: the next start makes a fresh one, and the
-    /// key of before is found among the retired.
+    /// At every moment there is a `master.key`, so that neither a crash nor a host that reads its keys
+    /// meanwhile makes another one, which this one would overwrite.
     pub(super) fn rotate(&self, id: &str, chance: &Chance) -> Result<(), KeyringError> {
         let current = self.folder.join(MASTER);
         if self.given.is_some() {
@@ -84,11 +84,16 @@ impl KeyFiles {
         let fresh = self.folder.join("master.key.new");
         let _ = std::fs::remove_file(&fresh);
         make(&fresh, chance)?;
-        let renamed = |from: &Path, to: &Path| {
-            std::fs::rename(from, to).map_err(|source| KeyringError::File { path: to.to_owned(), source })
-        };
-        renamed(&current, &self.folder.join(format!("master-{id}.key")))?;
-        renamed(&fresh, &current)?;
+        let retired = self.folder.join(format!("master-{id}.key"));
+        match std::fs::hard_link(&current, &retired) {
+            // A change that a crash broke off was here before: the name says which key it is.
+            Err(source) if source.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(KeyringError::File { path: retired, source });
+            }
+            Ok(()) | Err(_) => self.sync()?,
+        }
+        std::fs::rename(&fresh, &current)
+            .map_err(|source| KeyringError::File { path: current.clone(), source })?;
         self.sync()
     }
 
@@ -184,6 +189,24 @@ mod tests {
         assert_eq!(running.id(), command.id());
         assert_eq!(command.remove_retired().unwrap(), 1);
         assert!(command.unwrap(&before.key_id, "ana", &before.bytes).is_err());
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_change_that_a_crash_broke_off_is_done_again() {
+        let folder = std::env::temp_dir().join(format!("tidings-broken-off-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        let keys = Keyring::open(&folder, None, &Chance::seeded(1)).unwrap();
+        let before = keys.id();
+        // It died when the key of before had its second name and the new one was not in place.
+        std::fs::hard_link(folder.join(MASTER), folder.join(format!("master-{before}.key"))).unwrap();
+        std::fs::write(folder.join("master.key.new"), "half").unwrap();
+        let again = Keyring::open(&folder, None, &Chance::seeded(2)).unwrap();
+        assert_eq!(again.id(), before);
+        let (_, wrapped) = again.new_recipient_key("ana").unwrap();
+        again.rotate().unwrap();
+        assert_ne!(again.id(), before);
+        assert!(again.unwrap(&wrapped.key_id, "ana", &wrapped.bytes).is_ok());
         std::fs::remove_dir_all(folder).unwrap();
     }
 

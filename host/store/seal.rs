@@ -2,8 +2,8 @@
 //! column are authenticated with it, so that a sealed value cannot be moved to another row.
 //!
 //! Every recipient has a key of their own, wrapped by the master key. Erasing the recipient deletes
-//! that key, and with it everything that was sealed for them, in every backup. A new master key only
-//! wraps those keys anew; what they seal stays as it is.
+//! that key, and with it everything that was sealed for them; a backup made before still has it. A new
+//! master key only wraps those keys anew; what they seal stays as it is.
 
 use super::code_keys::{CodeKey, CodeKeys};
 use super::key_files::{KeyFiles, KeyringError};

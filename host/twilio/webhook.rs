@@ -138,9 +138,15 @@ impl InboundText {
     ///
     /// # Errors
     ///
-    /// It is a short code, a name, or no number of any plan.
+    /// It is a short code or a name. A number that no plan knows is taken as it is: plans change, and
+    /// whoever was texted once can say stop.
     pub fn from_phone(&self) -> Result<PhoneNumber, PhoneError> {
-        PhoneNumber::parse(self.from.expose(), None)
+        let from = self.from.expose();
+        let is_e164 = from.strip_prefix('+').is_some_and(|digits| {
+            (8..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+        });
+        PhoneNumber::parse(from, None)
+            .or_else(|error| if is_e164 { Ok(PhoneNumber::kept(from.to_owned())) } else { Err(error) })
     }
 }
 
@@ -195,6 +201,19 @@ mod tests {
         assert_eq!(error, WebhookError::Missing("MessageSid"));
         let error = StatusCallback::read(&pairs(b"MessageSid=SM1")).unwrap_err();
         assert_eq!(error, WebhookError::Missing("MessageStatus"));
+    }
+
+    #[test]
+    fn a_number_that_no_plan_knows_any_more_is_still_heard() {
+        let from = |from: &str| {
+            let form = format!("MessageSid=SM1&From={from}&To=%2B15005550006&Body=STOP&NumMedia=0");
+            InboundText::read(&pairs(form.as_bytes()))
+                .unwrap()
+                .from_phone()
+                .map(|phone| phone.e164().to_owned())
+        };
+        assert_eq!(from("%2B12221234567").unwrap(), "+12221234567");
+        assert!(from("12345").is_err() && from("Clinic").is_err() && from("%2B1222123456x").is_err());
     }
 
     #[test]

@@ -32,8 +32,15 @@ impl Host {
         refused: &OtpError,
         now: DateTime<Utc>,
     ) -> Result<Option<Sent>, OtpError> {
+        if origin.once.is_none() {
+            return Ok(None);
+        }
         match refused {
-            OtpError::Limited { .. } | OtpError::TooEarly { .. } => self.done_before(origin, now).await,
+            OtpError::Limited { .. } | OtpError::TooEarly { .. } => {
+                // What the faster one has used up may not be readable yet.
+                self.store.settled().await?;
+                self.done_before(origin, now).await
+            }
             OtpError::Fields(_)
             | OtpError::CountryClosed
             | OtpError::KeyReused
