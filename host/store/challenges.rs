@@ -68,8 +68,10 @@ const COUNT_CHECK: &str = concat!(
     columns!()
 );
 
-const APPROVE: &str =
-    "UPDATE challenges SET ended = 'approved', ended_at = $2 WHERE id = $1 AND ended IS NULL";
+// Of two right codes at once Twilio Verify approves one and says of the other that there is nothing to check any
+// more; whichever answer is here first, the approved one wins.
+const APPROVE: &str = "UPDATE challenges SET ended = 'approved', ended_at = $2
+    WHERE id = $1 AND (ended IS NULL OR ended = 'gone')";
 
 const COUNT_SEND: &str = "UPDATE challenges SET sends = sends + 1, next_send_at = $3
     WHERE id = $1 AND sends = $2 AND ended IS NULL";
