@@ -2,7 +2,8 @@
 //! each type of problem.
 
 use super::Api;
-use super::problem::{Problem, TITLES};
+use super::problem::Problem;
+use super::problem_types::TITLES;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::header;

@@ -26,6 +26,7 @@ mod peer;
 mod policies;
 mod preview;
 mod problem;
+mod problem_types;
 mod recipients;
 mod replies;
 mod sms;

@@ -1,7 +1,7 @@
 //! The OpenAPI document: what every route has in common is written here once, over what the routes say of
 //! themselves: names, the answers that any request can get, headers, and an example for everything.
 
-use super::problem::{TITLES, example};
+use super::problem_types::{TITLES, example};
 use serde_json::{Map, Value, json};
 
 /// References that are followed into each other at the most, when an example is made.
