@@ -34,6 +34,7 @@ impl Backup {
             CliError::failed(format!("{} could not be written", self.file.display()), error)
         })?;
         progress.finish_and_clear();
+        super::audit::note(&store, "backup", &self.file.display().to_string()).await?;
         let size = std::fs::metadata(&self.file).map_or(0, |file| file.len());
         println!("{}  {} MB", self.file.display(), size.div_ceil(1_000_000));
         eprintln!(

@@ -72,6 +72,10 @@ impl Import {
         let failed = |error| CliError::failed("the import cannot begin", error);
         let caller = Caller::importer(&store, self.test, now(), &home.chance).await.map_err(failed)?;
         let policies = home.policies().await?;
+        if !self.dry_run {
+            // First, because it goes line by line and may be broken off.
+            super::audit::note(&store, "import", &name).await?;
+        }
         let host = Host::new(
             store,
             policies,

@@ -47,12 +47,16 @@ impl Message {
                     .await
                     .map_err(|error| CliError::failed("the message could not be read", error))?
                     .ok_or_else(|| CliError::plain(format!("there is no message {id}")))?;
+                if text {
+                    super::audit::note(&store, "message show --text", &id.to_string()).await?;
+                }
                 print!("{}", in_words(&told, text));
             }
             Self::Retry { id } => {
                 release(&store, id, now())
                     .await
                     .map_err(|error| CliError::failed("the message was not released", error))?;
+                super::audit::note(&store, "message retry", &id.to_string()).await?;
                 println!("released; a running host judges it again within a second");
             }
         }

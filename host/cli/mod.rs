@@ -13,6 +13,7 @@ mod key;
 mod locale;
 mod log;
 mod message;
+mod migrate;
 mod otp;
 mod person;
 mod pipe;
@@ -173,16 +174,7 @@ async fn dispatch(arguments: Arguments, environment: &BTreeMap<String, String>) 
         Command::Completions(completions) => completions.run(),
         Command::Man => shell::man(),
         Command::Check => check::run(&home, environment).await,
-        Command::Migrate => {
-            let opened = home::Home::open(&home, environment)?;
-            let store = opened.store().await?;
-            store
-                .migrate()
-                .await
-                .map_err(|error| CliError::failed("the database could not be migrated", error))?;
-            println!("the {} database is up to date", store.engine());
-            Ok(())
-        }
+        Command::Migrate => migrate::run(&home, environment).await,
         Command::Import(import) => import.run(&home, environment).await,
         Command::Key(key) => key.run(&home, environment).await,
         Command::Locale(locale) => locale.run(&home, environment).await,

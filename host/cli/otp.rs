@@ -35,6 +35,7 @@ impl Otp {
         let home = Home::open(home, environment)?;
         let store = home.store().await?;
         store.migrate().await.map_err(HomeError::from)?;
+        super::audit::note(&store, "otp refusals", if test { "test" } else { "live" }).await?;
         let mut last: Option<RefusalCount> = None;
         loop {
             let page = async {

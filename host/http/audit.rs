@@ -2,13 +2,17 @@
 //! came of it.
 
 use super::Api;
+use super::problem::Problem;
+use super::unheard::Unheard;
 use crate::domain::id::KeyId;
 use crate::store::AuditEntry;
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::{Arc, Mutex, PoisonError};
+use tracing::Instrument as _;
 
 /// Filled in by whoever checks the key or the token.
 #[derive(Clone, Default)]
@@ -35,7 +39,25 @@ impl Actor {
 /// What is posted all day is kept by its own rows; its lines need not be waited for.
 const POSTS: [&str; 3] = ["/api/v1/events", "/api/v1/messages", "/api/v1/messages/batch"];
 
-pub(super) async fn record(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+/// A request that changes something is seen through to its line in a task of its own, even when whoever sent
+/// it hangs up, or is told that it took too long: what was done is on record.
+pub(super) async fn record(State(api): State<Api>, request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return answer_and_record(api, request, next).await;
+    }
+    let (waiting, gone) = tokio::sync::oneshot::channel::<()>();
+    let request = request.map(|body| Body::new(Unheard::new(body, gone)));
+    let done = tokio::spawn(answer_and_record(api, request, next).in_current_span()).await;
+    drop(waiting);
+    done.unwrap_or_else(|ended| match ended.try_into_panic() {
+        // Answered further out, as every panic is.
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => Problem::plain(StatusCode::INTERNAL_SERVER_ERROR, "host-failed", "the host is ending")
+            .into_response(),
+    })
+}
+
+async fn answer_and_record(api: Api, mut request: Request, next: Next) -> Response {
     let actor = Actor::default();
     request.extensions_mut().insert(actor.clone());
     let method = request.method().clone();
@@ -55,7 +77,7 @@ pub(super) async fn record(State(api): State<Api>, mut request: Request, next: N
     if !waits {
         api.auditor().note(entry).await;
     } else if !api.auditor().record(entry).await {
-        return super::problem::Problem::plain(
+        return Problem::plain(
             StatusCode::INTERNAL_SERVER_ERROR,
             "not-recorded",
             "it was done, and could not be written into the audit; the log says why",

@@ -1,6 +1,7 @@
 //! Whether the host is alive, and whether it can work.
 
 use super::{Api, policies};
+use crate::service::{self, Claiming};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -14,6 +15,13 @@ pub(crate) struct Readiness {
     ready: bool,
     /// `sqlite` or `postgres`, or what is wrong with it.
     database: String,
+    /// `up to date`, or how the database's schema and this program differ. One that is behind is not ready; one
+    /// that a newer program has brought on serves until this program is replaced.
+    migrations: String,
+    /// `at work`, or what keeps this host from taking what is due; one that was told to stop is not ready.
+    claiming: String,
+    /// What waits in each lane.
+    lanes: Vec<LaneView>,
     /// The loaded policies: name, version and the start of the file's SHA-256.
     policies: Vec<String>,
     /// Policies that are not at work as they lie in the folder, with the reason; the last good version
@@ -38,6 +46,17 @@ pub(crate) struct Readiness {
     clock_in_doubt: bool,
 }
 
+/// A lane at this moment. One that is full waits for texts in hand; that it waits long is for an alert to tell.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct LaneView {
+    /// `otp`, `urgent`, `normal` or `bulk`.
+    lane: &'static str,
+    /// How long its oldest due text has waited, in seconds.
+    oldest_due_seconds: u64,
+    /// So many more texts this host can have in hand.
+    free: usize,
+}
+
 /// The process is alive.
 #[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, body = String)))]
 pub(crate) async fn healthz() -> &'static str {
@@ -48,18 +67,25 @@ pub(crate) async fn healthz() -> &'static str {
 #[utoipa::path(get, path = "/readyz", tag = "operations",
     responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
 pub(crate) async fn readyz(State(api): State<Api>) -> (StatusCode, Json<Readiness>) {
-    let database = match api.store.read().await {
-        Ok(_) => Ok(api.store.engine().to_owned()),
-        Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "the database does not answer");
-            Err("does not answer; see the log".to_owned())
-        }
-    };
+    let found = api.host.readiness().await;
+    let (database, migrations) = (database(&api, &found), migrations(&found));
+    let claiming = claiming(found.claiming);
     let catalogue = api.renderer.snapshot();
-    let ready = database.is_ok();
+    let ready = database.is_ok() && migrations.is_ok() && claiming.is_ok();
     let readiness = Readiness {
         ready,
-        database: database.unwrap_or_else(|problem| problem),
+        database: said(database),
+        migrations: said(migrations),
+        claiming: said(claiming),
+        lanes: found
+            .lanes
+            .iter()
+            .map(|lane| LaneView {
+                lane: lane.lane.name(),
+                oldest_due_seconds: lane.waits.as_secs(),
+                free: lane.free,
+            })
+            .collect(),
         policies: api
             .policies
             .all()
@@ -80,4 +106,43 @@ pub(crate) async fn readyz(State(api): State<Api>) -> (StatusCode, Json<Readines
         clock_in_doubt: api.doubts_clock(),
     };
     (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(readiness))
+}
+
+/// What is well, or what is wrong.
+type Finding = Result<String, String>;
+
+fn said(finding: Finding) -> String {
+    finding.unwrap_or_else(|problem| problem)
+}
+
+fn database(api: &Api, found: &service::Readiness) -> Finding {
+    match &found.schema {
+        Err(error) => {
+            tracing::error!(error = error as &dyn std::error::Error, "the database does not answer");
+            Err("does not answer; see the log".to_owned())
+        }
+        Ok(_) if !found.writes => Err("answers, and takes no writes; see the log and the disk".to_owned()),
+        Ok(_) => Ok(api.store.engine().to_owned()),
+    }
+}
+
+fn migrations(found: &service::Readiness) -> Finding {
+    match &found.schema {
+        Err(_) => Err("not known".to_owned()),
+        Ok(schema) if schema.behind > 0 => {
+            Err(format!("{} steps behind this program: run `tidings migrate`", schema.behind))
+        }
+        Ok(schema) if schema.ahead > 0 => {
+            Ok(format!("{} steps ahead of this program: replace it", schema.ahead))
+        }
+        Ok(_) => Ok("up to date".to_owned()),
+    }
+}
+
+fn claiming(claiming: Claiming) -> Finding {
+    match claiming {
+        Claiming::Running | Claiming::ByHand => Ok("at work".to_owned()),
+        Claiming::Stalled => Err("has not looked for what is due for 20 s; see the log".to_owned()),
+        Claiming::Stopped => Err("was told to stop".to_owned()),
+    }
 }

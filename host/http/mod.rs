@@ -30,6 +30,7 @@ mod problem_types;
 mod recipients;
 mod replies;
 mod sms;
+mod unheard;
 mod usage;
 mod views;
 mod webhook_endpoints;

@@ -15,6 +15,16 @@ impl Host {
     pub(super) async fn claim_due(&self, tasks: &mut JoinSet<()>) -> Result<usize, HostError> {
         self.look_at_clock().await;
         let now = self.now();
+        let claimed = self.claim_open_lanes(tasks, now).await?;
+        self.has_looked();
+        Ok(claimed)
+    }
+
+    async fn claim_open_lanes(
+        &self,
+        tasks: &mut JoinSet<()>,
+        now: DateTime<Utc>,
+    ) -> Result<usize, HostError> {
         let tried = self.try_refused_account(tasks, now).await?;
         let Some(modes) = self.open_modes() else { return Ok(tried) };
         // Looking is free; only where something is due is the writer's place asked for.

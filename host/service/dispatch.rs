@@ -39,6 +39,7 @@ impl Host {
         let mut listening = JoinSet::new();
         let host = self.clone();
         listening.spawn(async move { host.store.listen(|| host.wake.notify_one()).await });
+        self.has_looked();
         self.serving.store(true, Ordering::Relaxed);
         tokio::pin!(stop);
         loop {
@@ -56,6 +57,7 @@ impl Host {
             }
         }
         self.serving.store(false, Ordering::Relaxed);
+        self.has_stopped.store(true, Ordering::Relaxed);
         drop(listening);
         let drained = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
         if drained.is_err() {

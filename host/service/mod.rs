@@ -36,6 +36,7 @@ mod people;
 mod plan;
 mod preview;
 mod prices;
+mod readiness;
 mod receipts;
 mod receive_together;
 mod reconcile;
@@ -81,6 +82,7 @@ pub use patience::Patience;
 pub use people::{PersonError, PostedPreferences, PostedRecipient};
 pub use plan::{EventStory, Passed, TooLate};
 pub use preview::{Judged, Preview, PreviewText};
+pub use readiness::{Claiming, LaneReadiness, Readiness};
 pub use receipts::{Receipt, Received};
 pub use recover::Recovered;
 pub use replies::{Inbound, ReplyEntry, ReplyFilter, ReplyPage};
@@ -180,6 +182,10 @@ pub struct Inner {
     steady: steady::Steady,
     /// Whether this host takes what is due.
     serving: AtomicBool,
+    /// Whether it was told to take no more.
+    has_stopped: AtomicBool,
+    /// When this host last looked for what is due.
+    looked: readiness::Looked,
     /// How busy the senders are.
     turns: senders::Turns,
     /// When old codes and counters were last cleared away.
@@ -263,6 +269,8 @@ impl Host {
             stops: account::Stops::default(),
             steady: steady::Steady::default(),
             serving: AtomicBool::new(false),
+            has_stopped: AtomicBool::new(false),
+            looked: readiness::Looked::default(),
             turns: senders::Turns::default(),
             codes_cleared: std::sync::Mutex::new(None),
             codes_retired: std::sync::Mutex::default(),

@@ -66,6 +66,7 @@ pub use limits::{Counted, TrafficScope};
 pub use links::{Link, NewLink};
 pub use messages::{Opened, Payload};
 pub use moves::{Change, Move};
+pub use open::Schema;
 pub use person_file::{KeptChallenge, KeptReply, KeptRequest};
 pub use provider_events::{ProviderEvent, ProviderEventSource};
 pub use questions::OpenQuestion;

@@ -20,6 +20,15 @@ const HAS_SCHEMA: Sql = Sql {
 
 const MADE: &str = "SELECT version FROM _sqlx_migrations WHERE success";
 
+/// How the schema of a database stands to the one that this program knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schema {
+    /// Steps that are still to be made.
+    pub behind: usize,
+    /// Steps that a newer program has made.
+    pub ahead: usize,
+}
+
 impl Store {
     /// Takes the SQLite file for a host: one at a time may have it. Commands that only look, or make a
     /// key, open it beside the host.
@@ -106,12 +115,12 @@ impl Store {
         Ok(())
     }
 
-    /// How many steps the schema is behind this program; nothing is changed.
+    /// How the schema stands to this program; nothing is changed.
     ///
     /// # Errors
     ///
     /// The database does not answer.
-    pub async fn schema_behind(&self) -> Result<usize> {
+    pub async fn schema(&self) -> Result<Schema> {
         let known = match &self.pool {
             Pool::Sqlite { .. } => sqlx::migrate!("migrations/sqlite"),
             Pool::Postgres(..) => sqlx::migrate!("migrations/postgres"),
@@ -121,6 +130,9 @@ impl Store {
         let (there,): (i64,) = on!(tx, |db| sqlx::query_as(sql).fetch_one(db).await)?;
         let made: Vec<(i64,)> =
             if there == 0 { Vec::new() } else { on!(tx, |db| sqlx::query_as(MADE).fetch_all(db).await)? };
-        Ok(known.iter().filter(|step| !made.contains(&(step.version,))).count())
+        Ok(Schema {
+            behind: known.iter().filter(|step| !made.contains(&(step.version,))).count(),
+            ahead: made.iter().filter(|(version,)| !known.version_exists(*version)).count(),
+        })
     }
 }

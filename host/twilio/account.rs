@@ -35,6 +35,11 @@ struct Numbers {
 }
 
 #[derive(Deserialize)]
+struct ShortCodes {
+    short_codes: Vec<Number>,
+}
+
+#[derive(Deserialize)]
 struct Number {
     sms_url: Option<String>,
 }
@@ -76,6 +81,19 @@ impl TwilioClient {
         let numbers: Option<Numbers> = self.read_one(&url).await?;
         let number = numbers.and_then(|numbers| numbers.incoming_phone_numbers.into_iter().next());
         Ok(number.map(|number| number.sms_url.unwrap_or_default()))
+    }
+
+    /// Where texts to a short code of the account are posted; `None` when it is not the account's.
+    ///
+    /// # Errors
+    ///
+    /// There was no answer, or it is not this key's to know.
+    pub async fn inbound_of_short_code(&self, code: &str) -> Result<Option<String>, LookUpError> {
+        let query: String = form_urlencoded::byte_serialize(code.as_bytes()).collect();
+        let url = format!("{}/SMS/ShortCodes.json?ShortCode={query}", self.account_url());
+        let codes: Option<ShortCodes> = self.read_one(&url).await?;
+        let code = codes.and_then(|codes| codes.short_codes.into_iter().next());
+        Ok(code.map(|code| code.sms_url.unwrap_or_default()))
     }
 
     /// Where texts to a Messaging Service are posted; `None` when there is no such service. A service may

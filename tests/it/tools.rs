@@ -1,15 +1,9 @@
-//! The operator's tools: a home from nothing, a doctor, and what a shell and a reader of manuals want.
+//! The operator's tools: a home from nothing, and what a shell and a reader of manuals want.
 
 use crate::support::Folder;
-use crate::support::program::{Killed, run, tidings};
-use axum::Json;
-use axum::extract::{Path, State};
-use axum::routing::get;
+use crate::support::program::{run, tidings};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
-use tokio::net::TcpListener;
 
 #[test]
 fn one_binary_makes_a_home_that_is_sound_and_never_writes_over_a_file() {
@@ -50,133 +44,6 @@ fn completions_and_the_manual_come_from_the_commands_themselves() {
     }
     let (status, page, _) = run(folder.path(), &["man"]);
     assert!(status == Some(0) && page.contains(".TH tidings") && page.contains("doctor"), "{page:.200}");
-}
-
-const ACCOUNT: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-
-/// A Messaging Service that posts incoming texts itself, and one that leaves it to its numbers.
-const OWN_SERVICE: &str = "MGaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-const SHY_SERVICE: &str = "MGbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
-
-/// The part of Twilio that a doctor asks; incoming texts go to the address it was given.
-async fn twilio(inbound: String) -> String {
-    async fn resource(State(inbound): State<String>, Path((_, what)): Path<(String, String)>) -> Json<Value> {
-        Json(match what.as_str() {
-            "Balance.json" => json!({"balance": "12.50", "currency": "USD"}),
-            OWN_SERVICE => json!({"inbound_request_url": inbound, "use_inbound_webhook_on_number": false}),
-            SHY_SERVICE => json!({"inbound_request_url": null, "use_inbound_webhook_on_number": true}),
-            _ => json!({"incoming_phone_numbers": [{"sms_url": inbound}]}),
-        })
-    }
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let account = get(|| async { Json(json!({"status": "active", "type": "Trial"})) });
-    let router = axum::Router::new()
-        .route("/2010-04-01/Accounts/{account}", account)
-        .route("/2010-04-01/Accounts/{account}/{what}", get(resource))
-        .route("/{version}/Services/{what}", get(resource))
-        .with_state(inbound);
-    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    format!("http://{address}")
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_doctor_tries_the_whole_way_and_says_what_is_wrong() {
-    let home = crate::support::program::new_home();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let public = format!("http://127.0.0.1:{port}");
-    let base = twilio(format!("{public}/webhooks/twilio/inbound")).await;
-    assert_eq!(run(home.path(), &["key", "create", "--name", "a"]).0, Some(0));
-    let mut child = tidings(home.path(), &["serve", "--address", &format!("127.0.0.1:{port}")])
-        .envs([
-            ("TWILIO_ACCOUNT_SID", ACCOUNT),
-            ("TWILIO_AUTH_TOKEN", "a token"),
-            ("TWILIO_PHONE_NUMBER", "+12065550100"),
-        ])
-        .envs([("TIDINGS_PUBLIC_URL", &public), ("TWILIO_BASE_URL", &base)])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
-    let _running = Killed(child);
-
-    let doctor = |token: &str, base: &str, public: &str| {
-        let output = tidings(home.path(), &["doctor", "--json"])
-            .envs([
-                ("TWILIO_ACCOUNT_SID", ACCOUNT),
-                ("TWILIO_AUTH_TOKEN", token),
-                ("TWILIO_PHONE_NUMBER", "+12065550100"),
-            ])
-            .envs([("TIDINGS_PUBLIC_URL", public), ("TWILIO_BASE_URL", base)])
-            .output()
-            .unwrap();
-        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let healths = report["findings"].as_array().unwrap().iter();
-        let healths = healths
-            .map(|f| (f["what"].as_str().unwrap().to_owned(), f["health"].as_str().unwrap().to_owned()));
-        (output.status.code(), healths.collect::<BTreeMap<_, _>>(), report)
-    };
-    let (status, healths, report) = doctor("a token", &base, &public);
-    assert_eq!(status, Some(0), "{report:#}");
-    for what in [
-        "configuration",
-        "database",
-        "clock",
-        "api keys",
-        "plugins",
-        "texts",
-        "time zones",
-        "twilio balance",
-        "twilio number",
-        "webhooks",
-    ] {
-        assert_eq!(healths[what], "ok", "{what}: {report:#}");
-    }
-    assert_eq!(healths["twilio account"], "warning", "a trial");
-
-    let (status, healths, report) = doctor("another token", &base, &public);
-    assert_eq!((status, healths["webhooks"].as_str()), (Some(1), "wrong"), "{report:#}");
-    let elsewhere = twilio("https://somebody.example/sms".to_owned()).await;
-    let (status, healths, report) = doctor("a token", &elsewhere, &public);
-    assert_eq!((status, healths["twilio number"].as_str()), (Some(1), "wrong"), "{report:#}");
-    assert!(report.to_string().contains(&format!("{public}/webhooks/twilio/inbound")), "{report:#}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_doctor_looks_at_a_messaging_service_and_makes_nothing() {
-    let home = crate::support::program::new_home();
-    let public = "http://127.0.0.1:9";
-    let (ours, theirs) = (
-        twilio(format!("{public}/webhooks/twilio/inbound")).await,
-        twilio("https://a.example".to_owned()).await,
-    );
-    let look = |service: &str, base: &str| {
-        let output = tidings(home.path(), &["doctor", "--json"])
-            .envs([
-                ("TWILIO_ACCOUNT_SID", ACCOUNT),
-                ("TWILIO_AUTH_TOKEN", "a token"),
-                ("TWILIO_BASE_URL", base),
-            ])
-            .envs([("TWILIO_MESSAGING_SERVICE_SID", service), ("TIDINGS_PUBLIC_URL", public)])
-            .output()
-            .unwrap();
-        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let found = report["findings"].as_array().unwrap().iter();
-        let found =
-            found.map(|f| (f["what"].as_str().unwrap().to_owned(), f["health"].as_str().unwrap().to_owned()));
-        found.collect::<BTreeMap<_, _>>()
-    };
-    for (service, base, health) in
-        [(OWN_SERVICE, &ours, "ok"), (SHY_SERVICE, &ours, "warning"), (OWN_SERVICE, &theirs, "wrong")]
-    {
-        assert_eq!(look(service, base)["twilio service"], health, "{service} at {base}");
-    }
-    // To look is not to begin.
-    assert_eq!(look(OWN_SERVICE, &ours)["database"], "warning");
-    assert!(!home.path().join(".tidings/tidings.db").exists());
-    assert_eq!(run(home.path(), &["migrate"]).0, Some(0));
-    assert_eq!(look(OWN_SERVICE, &ours)["database"], "ok");
 }
 
 #[test]

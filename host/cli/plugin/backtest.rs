@@ -6,7 +6,7 @@ use super::report::{Report, Tried};
 use super::sample;
 use super::workbench::Workbench;
 use crate::cli::home::{Home, HomeError, now};
-use crate::cli::{CliError, chain};
+use crate::cli::{CliError, audit, chain};
 use crate::domain::id::DecisionId;
 use crate::domain::policy::{Decision, Description, ReplyAction, RetryDecision};
 use crate::domain::question::{Answer, Question};
@@ -105,6 +105,7 @@ impl Backtest {
         let failed = |error| CliError::failed("the decisions cannot be read", error);
         let store = home.store().await?;
         store.migrate().await.map_err(HomeError::from)?;
+        audit::note(&store, "plugin backtest", &self.policy).await?;
         let mut after = DecisionId::before(now() - self.since);
         let mut tx = store.read().await.map_err(failed)?;
         let bar = progress(tx.count_decisions(after).await.map_err(failed)?);

@@ -3,8 +3,8 @@
 use super::compare::line;
 use super::words;
 use super::workbench::Workbench;
-use crate::cli::CliError;
 use crate::cli::home::{Home, HomeError};
+use crate::cli::{CliError, audit};
 use crate::domain::calendar::TZ_DATABASE;
 use crate::domain::id::DecisionId;
 use crate::domain::policy::PolicyFault;
@@ -37,6 +37,7 @@ pub(super) async fn run(bench: &Workbench, home: &Home, id: DecisionId) -> Resul
     };
     let unreadable = |error| CliError::failed("the record cannot be read", error);
     let question = Question::read(&record.question, input).map_err(unreadable)?;
+    audit::note(&store, "plugin replay", &id.to_string()).await?;
     println!("decision  {id} of {}", record.at.format("%F %T UTC"));
     println!("asked     {} of {} {}", record.question, record.policy, record.version);
 
