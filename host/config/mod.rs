@@ -323,6 +323,7 @@ impl Config {
                 phones: self.retention.phones,
                 decisions: self.retention.decisions,
                 messages: self.retention.messages,
+                counts: self.retention.counts,
             },
             otp: self.otp.settings(self.clinic.country.as_deref(), &self.guard.countries),
             budget: service::Budget {

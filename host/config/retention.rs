@@ -3,8 +3,7 @@
 use chrono::TimeDelta;
 use serde::Deserialize;
 
-/// `[retention]`: how long what is kept, counted from the last change. What names a person goes first;
-/// counts stay for ever.
+/// `[retention]`: how long what is kept, counted from the last change. What names a person goes first.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
@@ -23,6 +22,9 @@ pub struct Retention {
     /// Messages and events themselves, with all that happened to them.
     #[serde(deserialize_with = "days")]
     pub messages: TimeDelta,
+    /// How many texts went where and what they cost, which names nobody; `None`, written `"forever"`: always.
+    #[serde(deserialize_with = "days_or_forever")]
+    pub counts: Option<TimeDelta>,
 }
 
 impl Default for Retention {
@@ -33,6 +35,7 @@ impl Default for Retention {
             phones: TimeDelta::days(90),
             decisions: TimeDelta::days(395),
             messages: TimeDelta::days(395),
+            counts: None,
         }
     }
 }
@@ -42,9 +45,23 @@ const LEAST: i64 = 7;
 
 fn days<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<TimeDelta, D::Error> {
     let text = String::deserialize(deserializer)?;
+    span(&text)
+        .ok_or_else(|| serde::de::Error::custom("is no time to keep; expected 7 days or more, such as 90d"))
+}
+
+fn days_or_forever<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<TimeDelta>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text == "forever" {
+        return Ok(None);
+    }
+    span(&text).map(Some).ok_or_else(|| {
+        serde::de::Error::custom("is no time to keep; expected `forever`, or 7 days or more, such as 3650d")
+    })
+}
+
+fn span(text: &str) -> Option<TimeDelta> {
     text.strip_suffix('d')
         .and_then(|number| number.trim().parse::<i64>().ok())
         .filter(|days| (LEAST..=36_500).contains(days))
         .map(TimeDelta::days)
-        .ok_or_else(|| serde::de::Error::custom("is no time to keep; expected 7 days or more, such as 90d"))
 }

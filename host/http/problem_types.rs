@@ -136,3 +136,60 @@ pub(super) fn example(code: &str, status: u16) -> serde_json::Value {
 pub(super) fn title(code: &str) -> &'static str {
     TITLES.iter().find(|(known, ..)| *known == code).map_or("Something went wrong", |(_, title, _)| title)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    /// The sources of the host, as they lie in the tree.
+    fn sources(folder: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with(file!())
+            {
+                found.push(fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+
+    /// A type follows `plain(` with the status before it, and `/docs/problems/` where one is named whole.
+    fn used() -> BTreeSet<String> {
+        let is_type =
+            |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+        let (mut texts, mut used) = (Vec::new(), BTreeSet::new());
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("host"), &mut texts);
+        for text in &texts {
+            let calls = text.split("::plain(").skip(1).filter_map(|rest| {
+                let mut arguments = rest.splitn(3, ',').map(str::trim);
+                let status = arguments.next().unwrap_or_default();
+                let code = arguments.next().unwrap_or_default();
+                let is_call = status == "status" || status.starts_with("StatusCode::");
+                is_call.then(|| code.trim_matches('"').to_owned())
+            });
+            for code in calls {
+                assert!(is_type(&code), "a problem is made of `{code}`: name its type where it is made");
+                used.insert(code);
+            }
+            let whole = text.split("/docs/problems/").skip(1);
+            let whole =
+                whole.filter_map(|rest| rest.split(|c: char| !c.is_ascii_lowercase() && c != '-').next());
+            used.extend(whole.filter(|word| is_type(word)).map(str::to_owned));
+        }
+        used
+    }
+
+    #[test]
+    fn every_type_that_is_answered_has_a_title_and_a_page_and_every_page_is_of_a_type() {
+        let used = used();
+        let known: BTreeSet<String> = TITLES.iter().map(|(code, ..)| (*code).to_owned()).collect();
+        assert!(used.len() > 20, "few types are seen: {used:?}");
+        assert_eq!(used, known);
+        assert_eq!(TITLES.len(), known.len(), "a type has two pages");
+        assert!(TITLES.iter().all(|(_, title, page)| !title.is_empty() && page.ends_with('.')));
+    }
+}

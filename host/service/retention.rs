@@ -14,6 +14,7 @@ pub struct Retention {
     pub phones: TimeDelta,
     pub decisions: TimeDelta,
     pub messages: TimeDelta,
+    pub counts: Option<TimeDelta>,
 }
 
 /// A step is one short unit of work: nobody waits long for the writer's place.
@@ -52,6 +53,7 @@ impl Host {
             phones: now - kept.phones,
             decisions: now - kept.decisions,
             messages: now - kept.messages,
+            counts: kept.counts.map(|kept| now - kept),
         };
         let youngest = kept.variables.min(kept.texts).min(kept.phones).min(kept.decisions).min(kept.messages);
         let mut page = None;

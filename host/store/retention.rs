@@ -17,6 +17,8 @@ pub struct Cutoffs {
     pub decisions: DateTime<Utc>,
     /// Messages, events, replies and all that belongs to them.
     pub messages: DateTime<Utc>,
+    /// Counts of texts and costs; `None`: they stay.
+    pub counts: Option<DateTime<Utc>>,
 }
 
 /// A page of messages by age: after the first, up to the second.
@@ -76,7 +78,7 @@ const REMOVE_SEQUENCE: &str =
 /// Takes a moment and forgets at the most so many rows that are older.
 type Step = (&'static str, fn(&Cutoffs) -> DateTime<Utc>);
 
-const SMALL: [Step; 10] = [
+const SMALL: [Step; 11] = [
     (
         "UPDATE replies SET text_sealed = NULL WHERE id IN
             (SELECT id FROM replies WHERE text_sealed IS NOT NULL AND received_at < $1 LIMIT $2)",
@@ -131,6 +133,11 @@ const SMALL: [Step; 10] = [
         "DELETE FROM idempotency_keys WHERE (api_key_id, key) IN
             (SELECT api_key_id, key FROM idempotency_keys WHERE created_at < $1 LIMIT $2)",
         |cutoffs| cutoffs.variables,
+    ),
+    (
+        "DELETE FROM usage WHERE (quarter, kind, country, locale, test, shard) IN
+            (SELECT quarter, kind, country, locale, test, shard FROM usage WHERE quarter < $1 / 900000 LIMIT $2)",
+        |cutoffs| cutoffs.counts.unwrap_or(DateTime::<Utc>::MIN_UTC),
     ),
 ];
 
