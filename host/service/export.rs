@@ -1,15 +1,18 @@
 //! Everything that is known of one person, as JSON: for the person who asks for it.
 
+use super::export_events::{decision, events_of};
 use super::{HostError, PersonError};
+use crate::domain::id::EventId;
 use crate::domain::phone::PhoneNumber;
 use crate::store::{MessageFilter, Store};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Page by page: a person has few messages, a clinic has many people.
 const PAGE: u32 = 200;
 
-/// A person with preferences, consents, messages with their texts, links and costs, replies, requests, and
-/// one-time codes without the codes.
+/// A person with preferences, consents, the events about them, messages with their texts, links, decisions and
+/// costs, replies, requests, and one-time codes without the codes.
 ///
 /// # Errors
 ///
@@ -25,10 +28,11 @@ pub async fn export(store: &Store, id: &str) -> Result<Value, PersonError> {
     let requests = tx.requests_of(id).await?;
     let challenges = tx.challenges_of(id, person.phone.as_ref()).await?;
     drop(tx);
-    let mut messages = Vec::new();
+    let (mut messages, mut named_in) = (Vec::new(), BTreeSet::new());
     for test in [false, true] {
-        messages.extend(messages_of(store, id, test).await?);
+        messages.extend(messages_of(store, id, test, &mut named_in).await?);
     }
+    let events = events_of(store, id, named_in).await?;
     Ok(json!({
         "recipient": {
             "id": person.id,
@@ -47,6 +51,7 @@ pub async fn export(store: &Store, id: &str) -> Result<Value, PersonError> {
             "phone": line.phone.as_ref().map(PhoneNumber::e164), "wording": line.wording,
             "evidence": line.evidence, "by": line.by,
         })).collect::<Vec<_>>(),
+        "events": events,
         "messages": messages,
         "replies": replies.iter().map(|reply| json!({
             "text": reply.text, "meaning": reply.meaning, "received_at": reply.received_at,
@@ -63,7 +68,12 @@ pub async fn export(store: &Store, id: &str) -> Result<Value, PersonError> {
     }))
 }
 
-async fn messages_of(store: &Store, id: &str, test: bool) -> Result<Vec<Value>, HostError> {
+async fn messages_of(
+    store: &Store,
+    id: &str,
+    test: bool,
+    named_in: &mut BTreeSet<EventId>,
+) -> Result<Vec<Value>, HostError> {
     let mut filter =
         MessageFilter { test, recipient: Some(id.to_owned()), limit: PAGE, ..MessageFilter::default() };
     let mut found = Vec::new();
@@ -73,7 +83,9 @@ async fn messages_of(store: &Store, id: &str, test: bool) -> Result<Vec<Value>, 
         filter.after = page.messages.last().map(|message| (message.created_at, message.id.0));
         for message in page.messages {
             let opened = tx.open_message(message.id).await?;
-            let links = tx.links_of(message.id).await?;
+            let links = tx.open_links_of(message.id).await?;
+            let decisions = tx.decisions_of_message(message.id).await?;
+            named_in.extend(message.event);
             let figures = message.text.as_ref();
             found.push(json!({
                 "id": message.id,
@@ -92,9 +104,10 @@ async fn messages_of(store: &Store, id: &str, test: bool) -> Result<Vec<Value>, 
                 "estimated_cost_micros": figures.map(|text| text.cost_micros),
                 "sent_at": message.sent_at,
                 "delivered_at": message.delivered_at,
-                "links": links.iter().map(|(expires_at, opened_at)| json!({
-                    "expires_at": expires_at, "opened_at": opened_at,
+                "links": links.iter().map(|link| json!({
+                    "target": link.target, "expires_at": link.expires_at, "opened_at": link.opened_at,
                 })).collect::<Vec<_>>(),
+                "decisions": decisions.iter().map(decision).collect::<Vec<_>>(),
             }));
         }
         if !page.more {

@@ -20,6 +20,7 @@ mod draft;
 mod erase;
 mod expire;
 mod export;
+mod export_events;
 mod failure;
 mod fuses;
 mod import;

@@ -283,7 +283,7 @@ fn is_same(decision: &DecisionRecord, fault: &PolicyFault) -> bool {
             == (&by.name, &by.hash, &by.settings_hash)
 }
 
-fn reference(index: usize) -> String {
+pub(super) fn reference(index: usize) -> String {
     format!("person-{}", index + 1)
 }
 

@@ -83,6 +83,13 @@ macro_rules! columns {
 
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM events WHERE id = $1");
 
+// By the key of the table: a person has few events, and is asked about seldom.
+const ABOUT: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM events WHERE recipient_id = $1 AND ($2 IS NULL OR id > $2) ORDER BY id LIMIT $3"
+);
+
 const BY_VERSION: &str = concat!(
     "SELECT ",
     columns!(),
@@ -278,6 +285,30 @@ impl Tx {
             .fetch_all(db)
             .await)?;
         Ok(ids.into_iter().map(EventId).collect())
+    }
+
+    /// The events about a person after this one, the oldest first; empty at the end.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does, or a sealed value does not open.
+    pub async fn events_about(
+        &mut self,
+        recipient: &str,
+        after: Option<EventId>,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>> {
+        let rows: Vec<EventRow> = on!(self, |db| sqlx::query_as(ABOUT)
+            .bind(recipient)
+            .bind(after.map(|id| id.0))
+            .bind(i64::from(limit))
+            .fetch_all(db)
+            .await)?;
+        let mut events = Vec::with_capacity(rows.len());
+        for row in rows {
+            events.push(self.event_from(row).await?);
+        }
+        Ok(events)
     }
 
     async fn event_from(&mut self, row: EventRow) -> Result<StoredEvent> {

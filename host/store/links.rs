@@ -46,6 +46,11 @@ const BY_CODE: &str =
 const OF_MESSAGE: &str =
     "SELECT expires_at, opened_at FROM links WHERE message_id = $1 ORDER BY expires_at, code_hash";
 
+const OPEN_OF_MESSAGE: &str =
+    "SELECT code_hash, messages.recipient_id, target_sealed, links.expires_at, opened_at
+    FROM links JOIN messages ON messages.id = links.message_id WHERE message_id = $1
+    ORDER BY links.expires_at, code_hash";
+
 const OPENED: &str = "UPDATE links SET opened_at = $2 WHERE code_hash = $1 AND opened_at IS NULL";
 
 const FORGET: &str = "DELETE FROM links WHERE code_hash IN
@@ -87,13 +92,7 @@ impl Tx {
         let hash = self.keys.hash("link code", code);
         let row: Option<Row> = on!(self, |db| sqlx::query_as(BY_CODE).bind(&hash).fetch_optional(db).await)?;
         let Some((message, recipient, sealed, expires_at, opened_at)) = row else { return Ok(None) };
-        let target = match self.recipient_key(&recipient).await? {
-            Some(key) => {
-                let bytes = self.keys.open_sealed(&key, "links.target", &hash, &sealed)?;
-                Some(String::from_utf8(bytes).map_err(|_| StoreError::Unsealable)?)
-            }
-            None => None,
-        };
+        let target = self.open_target(&recipient, &hash, &sealed).await?;
         let at = |millis| moment(millis, "links", &message.to_string());
         Ok(Some(Link {
             message: MessageId(message),
@@ -101,6 +100,35 @@ impl Tx {
             expires_at: at(expires_at)?,
             opened_at: opened_at.map(at).transpose()?,
         }))
+    }
+
+    /// The links of a text, with where each leads.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does, or an address does not open.
+    pub async fn open_links_of(&mut self, message: MessageId) -> Result<Vec<Link>> {
+        type Row = (Vec<u8>, String, Vec<u8>, i64, Option<i64>);
+        let rows: Vec<Row> =
+            on!(self, |db| sqlx::query_as(OPEN_OF_MESSAGE).bind(message.0).fetch_all(db).await)?;
+        let at = |millis| moment(millis, "links", &message.to_string());
+        let mut links = Vec::with_capacity(rows.len());
+        for (hash, recipient, sealed, expires_at, opened_at) in rows {
+            links.push(Link {
+                message,
+                target: self.open_target(&recipient, &hash, &sealed).await?,
+                expires_at: at(expires_at)?,
+                opened_at: opened_at.map(at).transpose()?,
+            });
+        }
+        Ok(links)
+    }
+
+    /// Where a link leads; `None` when the person is erased.
+    async fn open_target(&mut self, recipient: &str, hash: &[u8], sealed: &[u8]) -> Result<Option<String>> {
+        let Some(key) = self.recipient_key(recipient).await? else { return Ok(None) };
+        let bytes = self.keys.open_sealed(&key, "links.target", hash, sealed)?;
+        String::from_utf8(bytes).map(Some).map_err(|_| StoreError::Unsealable)
     }
 
     /// The links of a text: until when each leads on, and when it was first opened.

@@ -168,9 +168,8 @@ async fn a_doctor_looks_at_every_sender_and_at_every_key() {
         "from = \"Clinic\"",
         "messaging_service_sid = \"MGaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
     ];
-    let senders: String =
-        senders.iter().map(|sender| format!("[[senders]]\n{sender}\ncountries = [\"CA\"]\n\n")).collect();
-    std::fs::write(home.path().join("tidings.toml"), senders).unwrap();
+    let senders = senders.map(|sender| format!("[[senders]]\n{sender}\ncountries = [\"CA\"]\n"));
+    std::fs::write(home.path().join("tidings.toml"), senders.join("\n")).unwrap();
     for arguments in [["--name", "all"].as_slice(), &["--name", "soon", "--scope", "otp", "--expires", "5d"]]
     {
         let arguments = [&["key", "create"], arguments].concat();

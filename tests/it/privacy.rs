@@ -105,6 +105,32 @@ for_each_database! {
         assert!(service::export(&host.host.store, "ana").await.is_err());
     }
 
+    async fn an_export_has_the_events_and_decisions_about_a_person_and_nobody_elses_part(start: Start) {
+        let host = start.host().await;
+        let mut event = booked(1, "2026-12-03T19:30:00Z");
+        let doctor = json!({"id": "dr-chen", "role": "doctor", "phone": "+12025550199", "language": "en", "time_zone": "America/Chicago"});
+        event["people"].as_array_mut().unwrap().insert(0, doctor);
+        host.event(event).await;
+        host.run().await;
+        let ana = service::export(&host.host.store, "ana").await.unwrap();
+        let about = &items(&ana["events"])[0];
+        assert_eq!((&about["type"], &about["role"]), (&json!("appointment.booked"), &json!("patient")));
+        assert_eq!(about["data"]["location"], "12 Main St");
+        let plan = items(&about["decisions"]).iter().find(|made| !items(&made["answer"]["messages"]).is_empty()).unwrap();
+        let asked_about = items(&plan["input"]["people"]);
+        assert_eq!((asked_about.len(), &asked_about[0]["role"], &asked_about[0]["time_zone"]),
+            (1, &json!("patient"), &json!("America/New_York")), "{plan:#}");
+        assert!(items(&plan["answer"]["messages"]).iter().all(|planned| planned["to"] == asked_about[0]["reference"]));
+        let sent = items(&ana["messages"]).iter().find(|message| message["text"].is_string()).unwrap();
+        let decided = &items(&sent["decisions"])[0];
+        assert_eq!((&decided["question"], &decided["outcome"]), (&json!("decide"), &json!("send")));
+        assert!(decided["input"]["facts"].is_array() && decided["input"]["to"]["language"] == "es", "{decided:#}");
+        assert!(!ana.to_string().contains("chen") && !ana.to_string().contains("Chicago"), "{ana:#}");
+
+        let doctor = service::export(&host.host.store, "dr-chen").await.unwrap();
+        assert!(!doctor.to_string().contains("Main St") && !doctor.to_string().contains("New_York"), "{doctor:#}");
+    }
+
     async fn an_export_has_requests_codes_without_the_codes_and_links(start: Start) {
         let mut start = start;
         start.config.links.hosts = vec!["*.lakeside.example".to_owned()];
@@ -126,7 +152,8 @@ for_each_database! {
         assert_eq!(known["requests"][0]["subject"], json!({"type": "appointment", "id": "9"}));
         let code = &known["one_time_codes"][0];
         assert_eq!((&code["purpose"], &code["sends"], code["code"].is_null()), (&json!("LOGIN"), &json!(1), true), "{known:#}");
-        assert!(items(&known["messages"]).iter().any(|message| !items(&message["links"]).is_empty()), "{known:#}");
+        let link = items(&known["messages"]).iter().find_map(|message| items(&message["links"]).first()).unwrap();
+        assert_eq!(link["target"], "https://pay.lakeside.example/i/77");
         let texts = host.texts_to(ANA);
         let sent = texts.iter().find_map(|text| text.split(|c: char| !c.is_ascii_digit()).find(|digits| digits.len() == 6));
         assert!(sent.is_some_and(|code| !known.to_string().contains(code)), "{texts:?}");
@@ -169,9 +196,26 @@ for_each_database! {
             assert_eq!(rows(&host, table).await, 0, "{table}");
         }
         assert_eq!(counted().await, usage);
+        assert!(rows(&host, "usage").await > 0);
         // Who said STOP has said so for ever.
         assert_eq!(host.get("/api/v1/opt-outs").await["items"].as_array().map(Vec::len), Some(1));
         assert_eq!(host.get(ANA_AT).await["id"], "ana");
+    }
+
+    async fn counts_stay_for_ever_unless_the_clinic_says_how_long(start: Start) {
+        let mut start = start;
+        start.config.retention.counts = Some(TimeDelta::days(1000));
+        let host = start.host().await;
+        host.event(booked(1, "2026-12-03T19:30:00Z")).await;
+        host.run().await;
+        let before = rows(&host, "usage").await;
+        assert!(before > 0);
+        host.clock.set(at("2026-11-24T15:00:00Z") + TimeDelta::days(1000));
+        forget(&host).await;
+        assert_eq!(rows(&host, "usage").await, before, "not a quarter of an hour too early");
+        host.clock.advance(TimeDelta::minutes(15));
+        forget(&host).await;
+        assert_eq!(rows(&host, "usage").await, 0);
     }
 
     async fn who_did_what_is_written_down_and_a_changed_line_is_noticed(start: Start) {
