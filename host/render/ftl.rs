@@ -3,8 +3,8 @@
 use super::fault::Fault;
 use super::source::Source;
 use fluent_bundle::FluentResource;
-use fluent_syntax::ast::Entry;
-use fluent_syntax::parser::{ErrorKind, ParserError};
+use fluent_syntax::ast::{Entry, Message};
+use fluent_syntax::parser::{self, ErrorKind, ParserError, Slice};
 use std::sync::Arc;
 
 /// The parser calls itself for every brace; some hundreds of them would end the whole process.
@@ -49,20 +49,22 @@ pub(super) struct Commented<'a> {
     pub(super) comment: Vec<&'a str>,
 }
 
-/// The messages of a source with their comments, which the parser of a running host leaves out.
-pub(super) fn commented(source: &str) -> Vec<Commented<'_>> {
-    let resource = match fluent_syntax::parser::parse(source) {
-        Ok(resource) | Err((resource, _)) => resource,
-    };
-    let messages = resource.body.into_iter().filter_map(|entry| match entry {
+/// The messages of a source, with what the parser of a running host leaves out.
+pub(super) fn messages<'a, S: Slice<'a>>(source: S) -> impl Iterator<Item = Message<S>> {
+    let (Ok(resource) | Err((resource, _))) = parser::parse(source);
+    resource.body.into_iter().filter_map(|entry| match entry {
         Entry::Message(message) => Some(message),
         Entry::Term(_)
         | Entry::Comment(_)
         | Entry::GroupComment(_)
         | Entry::ResourceComment(_)
         | Entry::Junk { .. } => None,
-    });
-    messages
+    })
+}
+
+/// The messages of a source with their comments.
+pub(super) fn commented(source: &str) -> Vec<Commented<'_>> {
+    messages(source)
         .map(|message| Commented {
             key: message.id.name,
             comment: message.comment.map(|comment| comment.content).unwrap_or_default(),
@@ -81,21 +83,27 @@ fn too_deep(text: &str) -> Option<usize> {
         if starts_entry(line) {
             open.clear();
         }
+        // What a line without them opens, it has closed at its end.
+        if !line.contains(['{', '}', '(', ')']) {
+            start += line.len();
+            continue;
+        }
         let (mut literal, mut escaped, mut opened) = (false, false, false);
-        for (at, character) in line.char_indices() {
+        for (at, character) in line.bytes().enumerate() {
             // Only right behind a brace is a quotation mark surely the beginning of a literal.
-            let begins = opened && character == '"';
-            opened = !literal && (character == '{' || opened && character == ' ');
+            let begins = opened && character == b'"';
+            opened = !literal && (character == b'{' || opened && character == b' ');
             match character {
                 _ if escaped => escaped = false,
-                '\\' if literal => escaped = true,
-                '"' if literal || begins => literal = !literal,
+                b'\\' if literal => escaped = true,
+                b'"' if literal || begins => literal = !literal,
                 _ if literal => {}
-                '{' => open.push(0),
-                '}' => drop(open.pop()),
-                '(' | ')' => {
+                b'{' => open.push(0),
+                b'}' => drop(open.pop()),
+                b'(' | b')' => {
                     if let Some(brackets) = open.last_mut() {
-                        *brackets = if character == '(' { *brackets + 1 } else { brackets.saturating_sub(1) };
+                        *brackets =
+                            if character == b'(' { *brackets + 1 } else { brackets.saturating_sub(1) };
                     }
                 }
                 _ => {}

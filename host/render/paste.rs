@@ -6,7 +6,7 @@ use super::catalogue::Catalogue;
 use super::ftl::{self, FtlFile};
 use super::{keywords, words};
 use fluent_syntax::ast::{Entry, Expression, Message, Pattern, PatternElement, Resource};
-use fluent_syntax::{parser, serializer};
+use fluent_syntax::serializer;
 use std::collections::BTreeMap;
 
 /// The messages of one English file that another locale lacks.
@@ -138,21 +138,9 @@ fn name(file: &FtlFile) -> &str {
     file.file.rsplit('/').next().unwrap_or_default()
 }
 
-/// The messages of a file with their comments, which the parser of a running host leaves out.
+/// The messages of a file with their comments.
 fn entries(file: &FtlFile) -> Vec<Message<String>> {
-    let source = file.resource.source().to_owned();
-    let resource = match parser::parse(source) {
-        Ok(resource) | Err((resource, _)) => resource,
-    };
-    let messages = resource.body.into_iter().filter_map(|entry| match entry {
-        Entry::Message(message) => Some(message),
-        Entry::Term(_)
-        | Entry::Comment(_)
-        | Entry::GroupComment(_)
-        | Entry::ResourceComment(_)
-        | Entry::Junk { .. } => None,
-    });
-    messages.collect()
+    ftl::messages(file.resource.source().to_owned()).collect()
 }
 
 /// Changes the first text of each variant, or all of them.

@@ -1,19 +1,19 @@
 //! Twilio's Messages resource, from Twilio's side.
 
+use super::answer::Connection;
 use super::errors::Refusal;
 use super::fault::{Fault, GOOD_SENDER, SENDERS};
 use super::ledger::{Direction, SandboxText};
-use super::line::Scissors;
 use super::{SandboxSettings, Shared, life, verify, wire};
 use crate::domain::phone::{PhoneError, PhoneNumber};
 use crate::domain::segments;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, Path, RawQuery, Request, State};
+use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Extension, Json, Router};
+use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -67,27 +67,12 @@ pub(super) fn default_sender(settings: &SandboxSettings) -> &str {
     settings.senders.first().map_or(GOOD_SENDER, String::as_str)
 }
 
-async fn create(
-    State(shared): State<Arc<Shared>>,
-    scissors: Option<Extension<ConnectInfo<Scissors>>>,
-    body: Bytes,
-) -> Response {
+async fn create(State(shared): State<Arc<Shared>>, connection: Connection, body: Bytes) -> Response {
     let params: Pairs = form_urlencoded::parse(&body).into_owned().collect();
-    let cut = || {
-        if let Some(Extension(ConnectInfo(scissors))) = &scissors {
-            scissors.cut();
-        }
-        Refusal::of(20500).into_response()
-    };
     let to = find(&params, "To").unwrap_or_default();
     let fault = shared.fault_of_call(to, find(&params, "MessagingServiceSid").is_some());
-    match fault {
-        Fault::Refuse(code) => return Refusal::about(code, to).into_response(),
-        Fault::TooManyRequests(seconds) => return Refusal::later(seconds).into_response(),
-        Fault::Error500 => return Refusal::of(20500).into_response(),
-        Fault::Reset => return cut(),
-        Fault::Silence => return never(&shared).await,
-        _ => {}
+    if let Some(refused) = shared.refuses(fault, to, &connection).await {
+        return refused;
     }
     let new = match read(&shared, &params) {
         Ok(new) => new,
@@ -103,23 +88,10 @@ async fn create(
         (resource, life::begin(&accepting, new.sid, fault))
     });
     let Ok((resource, life)) = accepted.await else { return Refusal::of(20500).into_response() };
-    match fault {
-        Fault::AcceptThenError500 => Refusal::of(20500).into_response(),
-        Fault::AcceptThenSilence => never(&shared).await,
-        Fault::AcceptThenReset => cut(),
-        Fault::AcceptThenGarbage => (StatusCode::CREATED, "<html>It works!</html>").into_response(),
-        Fault::CallbackFirst => {
-            let _ = life.await;
-            (StatusCode::CREATED, Json(resource)).into_response()
-        }
-        _ => (StatusCode::CREATED, Json(resource)).into_response(),
+    if fault == Fault::CallbackFirst {
+        let _ = life.await;
     }
-}
-
-/// No answer for as long as the caller waits.
-pub(super) async fn never(shared: &Shared) -> Response {
-    shared.until_stopped().await;
-    Refusal::of(20503).into_response()
+    shared.answers(fault, resource, &connection).await
 }
 
 impl Shared {

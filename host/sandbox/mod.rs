@@ -22,6 +22,7 @@
 //! | `+1 500 555 0111 … 0119` | taken, and does not arrive |
 //! | `+1 500 555 0121 … 0125` | callbacks go astray |
 
+mod answer;
 mod control;
 mod errors;
 pub mod fault;

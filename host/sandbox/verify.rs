@@ -1,20 +1,19 @@
 //! Twilio Verify, from Twilio's side: Verifications and `VerificationCheck`, and a sending's Attempt. The
 //! code is a text on the phone like any other.
 
+use super::answer::Connection;
 use super::errors::Refusal;
-use super::fault::{Fault, GOOD_SENDER};
+use super::fault::GOOD_SENDER;
 use super::ledger::{Direction, SandboxText};
-use super::line::Scissors;
-use super::messages::{Pairs, find, never};
+use super::messages::{Pairs, find};
 use super::{Shared, life};
 use crate::domain::phone::{PhoneError, PhoneNumber};
 use crate::domain::segments;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, Path, State};
-use axum::http::StatusCode;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
+use axum::{Json, Router};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use rand::RngExt as _;
 use serde_json::{Value, json};
@@ -74,29 +73,18 @@ async fn service(State(shared): State<Arc<Shared>>, Path(service): Path<String>)
 async fn start(
     State(shared): State<Arc<Shared>>,
     Path(service): Path<String>,
-    scissors: Option<Extension<ConnectInfo<Scissors>>>,
+    connection: Connection,
     body: Bytes,
 ) -> Response {
     let params: Pairs = form_urlencoded::parse(&body).into_owned().collect();
-    let cut = || {
-        if let Some(Extension(ConnectInfo(scissors))) = &scissors {
-            scissors.cut();
-        }
-        Refusal::of(20500).into_response()
-    };
     let to = find(&params, "To").unwrap_or_default();
     let fault = {
         let mut ledger = shared.ledger();
         ledger.calls += 1;
         ledger.faults.take(to).unwrap_or_default()
     };
-    match fault {
-        Fault::Refuse(code) => return Refusal::about(code, to).into_response(),
-        Fault::TooManyRequests(seconds) => return Refusal::later(seconds).into_response(),
-        Fault::Error500 => return Refusal::of(20500).into_response(),
-        Fault::Reset => return cut(),
-        Fault::Silence => return never(&shared).await,
-        _ => {}
+    if let Some(refused) = shared.refuses(fault, to, &connection).await {
+        return refused;
     }
     if service != shared.settings.verify_service_sid {
         return Refusal::of(20404).into_response();
@@ -111,13 +99,7 @@ async fn start(
         Err(refusal) => return refusal.into_response(),
     };
     drop(life::begin(&shared, sid, fault));
-    match fault {
-        Fault::AcceptThenError500 => Refusal::of(20500).into_response(),
-        Fault::AcceptThenSilence => never(&shared).await,
-        Fault::AcceptThenReset => cut(),
-        Fault::AcceptThenGarbage => (StatusCode::CREATED, "<html>It works!</html>").into_response(),
-        _ => (StatusCode::CREATED, Json(resource)).into_response(),
-    }
+    shared.answers(fault, resource, &connection).await
 }
 
 impl Shared {
@@ -231,17 +213,19 @@ async fn update(
     }
 }
 
-async fn check(State(shared): State<Arc<Shared>>, Path(service): Path<String>, body: Bytes) -> Response {
+async fn check(
+    State(shared): State<Arc<Shared>>,
+    Path(service): Path<String>,
+    connection: Connection,
+    body: Bytes,
+) -> Response {
     let params: Pairs = form_urlencoded::parse(&body).into_owned().collect();
     let Some(name) = find(&params, "VerificationSid").or_else(|| find(&params, "To")) else {
         return Refusal::of(60200).into_response();
     };
-    let fault = shared.ledger().faults.take("verification-check");
-    match fault {
-        Some(Fault::Error500) => return Refusal::of(20500).into_response(),
-        Some(Fault::Refuse(code)) => return Refusal::of(code).into_response(),
-        Some(Fault::Silence) => return never(&shared).await,
-        _ => {}
+    let fault = shared.ledger().faults.take("verification-check").unwrap_or_default();
+    if let Some(refused) = shared.refuses(fault, name, &connection).await {
+        return refused;
     }
     let now = shared.now();
     let found = {
@@ -262,10 +246,7 @@ async fn check(State(shared): State<Arc<Shared>>, Path(service): Path<String>, b
         }
         one.clone()
     };
-    match fault {
-        Some(Fault::AcceptThenError500) => Refusal::of(20500).into_response(),
-        _ => (StatusCode::CREATED, Json(shared.verification(&found))).into_response(),
-    }
+    shared.answers(fault, shared.verification(&found), &connection).await
 }
 
 async fn attempt(State(shared): State<Arc<Shared>>, Path(sid): Path<String>) -> Response {

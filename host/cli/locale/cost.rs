@@ -3,7 +3,7 @@
 use super::known;
 use crate::cli::CliError;
 use crate::config::Config;
-use crate::render::Catalogue;
+use crate::render::{Catalogue, Cost as TypeCost};
 use clap::Args;
 
 #[derive(Args)]
@@ -37,7 +37,7 @@ impl Cost {
         };
         let price = self.price.unwrap_or(config.twilio.price_per_segment);
         let currency = &config.twilio.currency;
-        let mut rows = Vec::new();
+        let mut rows: Vec<Row<'_>> = Vec::new();
         for kind in catalogue.kinds() {
             let cells: Vec<_> =
                 locales.iter().map(|locale| (*locale, catalogue.cost(&kind.name, locale))).collect();
@@ -70,42 +70,32 @@ impl Cost {
         println!(
             "Segments over a year of dates and all samples: the usual number, and the range where there is one.\n"
         );
-        print!("{:<26}", "");
-        for locale in &locales {
-            print!("{locale:>10}");
-        }
-        println!();
-        for (kind, cells) in &rows {
-            print!("{kind:<26}");
-            for (_, cost) in cells {
-                let cell = cost.as_ref().map_or("-".to_owned(), |cost| {
-                    if cost.least == cost.most {
-                        cost.usual.to_string()
-                    } else {
-                        format!("{} ({}-{})", cost.usual, cost.least, cost.most)
-                    }
-                });
-                print!("{cell:>10}");
-            }
-            println!();
-        }
+        print_table(&locales, &rows, |cost| match cost.least == cost.most {
+            true => cost.usual.to_string(),
+            false => format!("{} ({}-{})", cost.usual, cost.least, cost.most),
+        });
         println!("\nA thousand texts of each, at {} {currency} a segment:\n", amount(price, 4));
-        print!("{:<26}", "");
-        for locale in &locales {
-            print!("{locale:>10}");
+        print_table(&locales, &rows, |cost| amount(1000 * price * i64::from(cost.usual), 2));
+        Ok(())
+    }
+}
+
+/// A type, and what it costs in each language that has it.
+type Row<'a> = (String, Vec<(&'a str, Option<TypeCost>)>);
+
+/// A line for each type, a column for each language.
+fn print_table(locales: &[&str], rows: &[Row<'_>], cell: impl Fn(&TypeCost) -> String) {
+    print!("{:<26}", "");
+    for locale in locales {
+        print!("{locale:>10}");
+    }
+    println!();
+    for (kind, cells) in rows {
+        print!("{kind:<26}");
+        for (_, cost) in cells {
+            print!("{:>10}", cost.as_ref().map_or("-".to_owned(), &cell));
         }
         println!();
-        for (kind, cells) in &rows {
-            print!("{kind:<26}");
-            for (_, cost) in cells {
-                let cell = cost
-                    .as_ref()
-                    .map_or("-".to_owned(), |cost| amount(1000 * price * i64::from(cost.usual), 2));
-                print!("{cell:>10}");
-            }
-            println!();
-        }
-        Ok(())
     }
 }
 
