@@ -46,8 +46,13 @@ pub const CANCEL: &str = "CANCEL";
 /// punctuation.
 #[must_use]
 pub fn keyword(text: &str) -> Option<Keyword> {
-    let word = bare(text);
-    let is_in = |words: &[&str]| words.contains(&word.as_str());
+    keyword_of(&bare(text))
+}
+
+/// Reads a text that is bare already.
+#[must_use]
+pub fn keyword_of(bare: &str) -> Option<Keyword> {
+    let is_in = |words: &[&str]| words.contains(&bare);
     if is_in(&STOP) {
         Some(Keyword::Stop)
     } else if is_in(&START) {

@@ -25,7 +25,7 @@ pub(super) fn clean_address(text: &str) -> String {
 
 /// Whether a text holds something that a telephone would show as a link.
 pub(super) fn holds_address(text: &str) -> bool {
-    visible(text).split_whitespace().any(is_address)
+    may_be_address(text) && visible(text).split_whitespace().any(is_address)
 }
 
 /// NFC, because a decomposed `é` costs a whole text its alphabet; without controls and marks that
@@ -74,7 +74,15 @@ pub(super) const fn is_invisible(character: char) -> bool {
     )
 }
 
+/// Most words have nothing of an address, and are read no closer.
+fn may_be_address(text: &str) -> bool {
+    text.contains(['.', ':', '%'])
+}
+
 fn is_address(word: &str) -> bool {
+    if !may_be_address(word) {
+        return false;
+    }
     let word = word.to_lowercase();
     let word = word.trim_start_matches(|c: char| !c.is_alphanumeric());
     if word.contains("://") || word.starts_with("www.") || word.contains("%2f%2f") {

@@ -3,7 +3,7 @@
 
 use super::fault::Fault;
 use super::ftl::FtlFile;
-use crate::domain::keyword::{Keyword, LocaleWords, bare, keyword};
+use crate::domain::keyword::{Keyword, LocaleWords, bare, keyword_of};
 use fluent_syntax::ast::{Entry, PatternElement};
 
 /// The file with these words, one in each locale.
@@ -44,7 +44,7 @@ pub(super) fn read(file: &FtlFile, faults: &mut Vec<Fault>) -> LocaleWords {
             }
         }
         for word in text.split(COMMAS).map(bare).filter(|word| !word.is_empty()) {
-            let provider = keyword(&word);
+            let provider = keyword_of(&word);
             if provider.is_some() && provider != own {
                 let problem = format!("{word} stops or starts all texts at Twilio; it cannot mean `{name}`");
                 faults.push(file.fault(name, problem).by("keyword"));

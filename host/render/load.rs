@@ -61,6 +61,10 @@ impl Catalogue {
             files.locales.keys().chain(last.into_iter().flat_map(|last| last.locales.keys())).collect();
         for tag in tags.into_iter().filter(|tag| *tag != REFERENCE) {
             let before = last.and_then(|last| last.locales.get(tag));
+            if let Some(before) = before.filter(|_| last.is_some_and(|last| last.still_holds(tag, &files))) {
+                catalogue.locales.insert(tag.clone(), Arc::clone(before));
+                continue;
+            }
             let mut faults = Vec::new();
             let read = files.locales.get(tag);
             let locale = read.and_then(|read| {
@@ -84,6 +88,15 @@ impl Catalogue {
         }
         catalogue.files = files;
         Ok(catalogue)
+    }
+
+    /// Whether a locale, and all that it was measured by, is without fault and as it was.
+    fn still_holds(&self, tag: &str, files: &Files) -> bool {
+        let is_same = |tag: &str| self.files.locales.get(tag) == files.locales.get(tag);
+        self.faults.is_empty()
+            && self.files.templates == files.templates
+            && is_same(REFERENCE)
+            && is_same(tag)
     }
 
     /// Templates and reference, which must fit each other: of the new and the last ones the newest

@@ -28,7 +28,11 @@ impl Source {
 pub(super) fn read(path: &Path, file: &str) -> Result<Source, Fault> {
     let mut bytes = Vec::new();
     File::open(path)
-        .and_then(|opened| opened.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+        .and_then(|opened| {
+            let length = opened.metadata().map_or(0, |metadata| metadata.len()).min(MAX_BYTES);
+            bytes.reserve_exact(usize::try_from(length).unwrap_or(0) + 1);
+            opened.take(MAX_BYTES + 1).read_to_end(&mut bytes)
+        })
         .map_err(|error| Fault::whole(file, format!("the file cannot be read: {error}")))?;
     decode(file, bytes)
 }

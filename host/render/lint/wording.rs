@@ -67,6 +67,9 @@ type Found<'a> = Option<(&'a str, &'static str, String)>;
 
 /// `$name`, `%s`, `%{name}`: a value that would be sent as it stands.
 fn braces(text: &str) -> Found<'_> {
+    if !text.contains(['$', '%']) {
+        return None;
+    }
     let mut previous = ' ';
     for (at, character) in text.char_indices() {
         let rest = &text[at + character.len_utf8()..];
@@ -93,6 +96,9 @@ fn address(text: &str) -> Found<'_> {
 }
 
 fn phone(text: &str) -> Found<'_> {
+    if text.bytes().filter(u8::is_ascii_digit).count() < PHONE_DIGITS {
+        return None;
+    }
     let mut start = None;
     let mut digits = 0;
     for (at, character) in text.char_indices() {
