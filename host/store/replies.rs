@@ -112,8 +112,7 @@ const KNOWN: &str = "SELECT COUNT(*) FROM replies WHERE sid = $1";
 
 const SET_ANSWER: &str = "UPDATE replies SET answer_id = $2 WHERE id = $1";
 
-const ANSWERS: &str =
-    "SELECT COUNT(*) FROM replies WHERE phone_hash = $1 AND received_at >= $2 AND answer_id IS NOT NULL";
+const ANSWERS: &str = "SELECT COUNT(*) FROM replies WHERE phone_hash = $1 AND test = $2 AND received_at >= $3 AND answer_id IS NOT NULL";
 
 const TEXT: &str = "SELECT recipient_id, text_sealed FROM replies WHERE id = $1";
 
@@ -124,7 +123,7 @@ const INSERT_REQUEST: &str =
     WHERE id = $3 AND subject_id IS NOT NULL";
 
 const NEWEST_REQUEST: &str = "SELECT MAX(at) FROM requests
-    WHERE subject_type = $1 AND subject_id = $2 AND recipient_id = $3";
+    WHERE subject_type = $1 AND subject_id = $2 AND recipient_id = $3 AND test = $4";
 
 const LIST: &str = "SELECT r.id, r.recipient_id, r.text_sealed, r.message_id, r.meaning, r.reason_code, r.media,
         r.answer_id, r.received_at, q.id AS request_id, q.name, q.subject_type, q.subject_id, q.subject_version,
@@ -193,10 +192,16 @@ impl Tx {
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn answers_since(&mut self, phone: &PhoneNumber, since: DateTime<Utc>) -> Result<i64> {
+    pub async fn answers_since(
+        &mut self,
+        phone: &PhoneNumber,
+        test: bool,
+        since: DateTime<Utc>,
+    ) -> Result<i64> {
         let hash = self.phone_hash(phone);
         Ok(on!(self, |db| sqlx::query_scalar(ANSWERS)
             .bind(&hash)
+            .bind(test)
             .bind(since.timestamp_millis())
             .fetch_one(db)
             .await)?)
@@ -244,11 +249,13 @@ impl Tx {
         &mut self,
         subject: &Subject,
         recipient: &str,
+        test: bool,
     ) -> Result<Option<DateTime<Utc>>> {
         let at: Option<i64> = on!(self, |db| sqlx::query_scalar(NEWEST_REQUEST)
             .bind(&subject.subject_type)
             .bind(&subject.id)
             .bind(recipient)
+            .bind(test)
             .fetch_one(db)
             .await)?;
         at.map(|at| moment(at, "requests", recipient)).transpose()

@@ -103,7 +103,7 @@ const UNSENT_TO_RECIPIENT: &str = concat!(
 const NEWEST_TO_PHONE: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM messages WHERE phone_hash = $1 AND state IN ('accepted', 'sent', 'delivered') AND subject_id IS NOT NULL
+    " FROM messages WHERE phone_hash = $1 AND test = $2 AND state IN ('accepted', 'sent', 'delivered') AND subject_id IS NOT NULL
       ORDER BY COALESCE(sent_at, updated_at) DESC, id DESC LIMIT 1"
 );
 
@@ -189,10 +189,10 @@ impl Tx {
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn newest_to_phone(&mut self, phone: &PhoneNumber) -> Result<Option<Message>> {
+    pub async fn newest_to_phone(&mut self, phone: &PhoneNumber, test: bool) -> Result<Option<Message>> {
         let hash = self.phone_hash(phone);
         let row: Option<MessageRow> =
-            on!(self, |db| sqlx::query_as(NEWEST_TO_PHONE).bind(&hash).fetch_optional(db).await)?;
+            on!(self, |db| sqlx::query_as(NEWEST_TO_PHONE).bind(&hash).bind(test).fetch_optional(db).await)?;
         row.map(TryInto::try_into).transpose()
     }
 

@@ -51,7 +51,10 @@ CREATE TABLE questions (
     options TEXT NOT NULL,
     asked_at BIGINT NOT NULL,
     -- Set when a number, or anything else, came back.
-    closed_at BIGINT
+    closed_at BIGINT,
+    -- It was a number.
+    by_number BOOLEAN NOT NULL DEFAULT FALSE
 );
 
 CREATE INDEX questions_open ON questions (phone_hash) WHERE closed_at IS NULL;
+CREATE INDEX questions_by_number ON questions (phone_hash, closed_at) WHERE by_number;

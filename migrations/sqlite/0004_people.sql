@@ -51,7 +51,10 @@ CREATE TABLE questions (
     options TEXT NOT NULL,
     asked_at INTEGER NOT NULL,
     -- Set when a number, or anything else, came back.
-    closed_at INTEGER
+    closed_at INTEGER,
+    -- It was a number.
+    by_number INTEGER NOT NULL DEFAULT 0 CHECK (by_number IN (0, 1))
 ) STRICT;
 
 CREATE INDEX questions_open ON questions (phone_hash) WHERE closed_at IS NULL;
+CREATE INDEX questions_by_number ON questions (phone_hash, closed_at) WHERE by_number;

@@ -4,7 +4,7 @@ use crate::for_each_database;
 use crate::support::{ANA, TestHost, VISIT, booked, phone};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use tidings::service::Inbound;
+use tidings::service::{Inbound, ReplyFilter};
 
 /// Nobody has this phone.
 pub(crate) const STRANGER: &str = "+13125550199";
@@ -62,7 +62,7 @@ pub(crate) fn asked(kind: &str, subject: &str, recipient: &str) -> (String, Stri
 }
 
 /// Two visits on one phone, each reminded of: `9` of Ana on 3 December, `10` of another or of herself.
-async fn two_visits(host: &TestHost, whose: &str, starts_at: &str) {
+pub(crate) async fn two_visits(host: &TestHost, whose: &str, starts_at: &str) {
     host.event(booked(1, VISIT)).await;
     let mut other = booked(1, starts_at);
     other["subject"]["id"] = json!("10");
@@ -201,9 +201,35 @@ for_each_database! {
         type_on(&host, ANA, "R").await;
         type_on(&host, ANA, "1").await;
         assert_eq!(requests(&host).await, [asked("reschedule", "9", "ana")]);
-        // The question is answered: 1 is a word of the policy's again, and the other visit is meant.
+        // The question is answered. A number that comes again may be the same one, typed twice: within the
+        // hour it is no word about the other visit.
+        for stray in ["1", "2", " 1. "] {
+            type_on(&host, ANA, stray).await;
+            assert_eq!(replies(&host).await.pop().unwrap(), ("hand_to_staff".to_owned(), "no-open-question".to_owned()));
+        }
+        assert_eq!(requests(&host).await.len(), 1);
+        // Then 1 is a word of the policy's again.
+        host.clock.advance(TimeDelta::hours(1));
         type_on(&host, ANA, "1").await;
         assert_eq!(requests(&host).await[1..], [asked("confirm", "10", "ana")]);
+    }
+
+    async fn a_live_reply_and_a_test_have_nothing_to_do_with_each_other(start: Start) {
+        let host = start.host().await;
+        two_visits(&host, "brother", "2026-12-03T15:30:00-05:00").await;
+        let live = |n, text| Inbound { test: false, ..inbound(&format!("SMlive{n}"), ANA, text) };
+        let texts = host.sandbox.calls();
+        assert!(host.host.accept_reply(&live(1, "C")).await.unwrap());
+        // A question is open to the phone, but it is the test's.
+        type_on(&host, ANA, "C").await;
+        assert!(host.host.accept_reply(&live(2, "2")).await.unwrap());
+        type_on(&host, ANA, "2").await;
+        assert_eq!(requests(&host).await, [asked("confirm", "10", "brother")]);
+        assert_eq!(host.sandbox.calls(), texts + 1, "the question which visit");
+        let filter = ReplyFilter { test: false, limit: 10, ..ReplyFilter::default() };
+        let live = host.host.find_replies(&filter).await.unwrap().replies;
+        let taken: Vec<_> = live.iter().map(|reply| (reply.message, reply.reason_code.as_str())).collect();
+        assert_eq!(taken, [(None, "answers-nothing"); 2]);
     }
 
     async fn a_number_that_comes_too_late_is_no_answer(start: Start) {

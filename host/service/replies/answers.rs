@@ -29,7 +29,8 @@ impl Host {
         now: DateTime<Utc>,
     ) -> Result<(), HostError> {
         let Some(kind) = meaning.answer.as_ref().and_then(|kind| self.kind(kind)) else { return Ok(()) };
-        if tx.answers_since(&inbound.from, now - TimeDelta::hours(1)).await? >= ANSWERS_PER_HOUR {
+        if tx.answers_since(&inbound.from, inbound.test, now - TimeDelta::hours(1)).await? >= ANSWERS_PER_HOUR
+        {
             tracing::warn!("a phone gets no more answers within the hour: it may be a machine");
             return Ok(());
         }

@@ -22,7 +22,7 @@ use crate::domain::phone::PhoneNumber;
 use crate::domain::recipient::Recipient;
 use crate::store::{NewRequest, OpenQuestion, Reply};
 use chrono::{DateTime, Utc};
-use visits::Visit;
+use visits::{NUMBERS_REST, Visit};
 
 /// A text that a phone sent us.
 #[derive(Clone, Debug)]
@@ -51,6 +51,8 @@ struct Conversation {
     visits: Vec<Visit>,
     /// We asked which visit was meant.
     question: Option<OpenQuestion>,
+    /// A number came back to such a question within [`NUMBERS_REST`].
+    chose_lately: bool,
     consents: Consents,
 }
 
@@ -70,6 +72,8 @@ struct Meaning {
     request: Option<String>,
     /// The visits to choose from, in order.
     ask_which: Vec<Message>,
+    /// It is a number that came back to the question which visit was meant.
+    by_number: bool,
 }
 
 impl Meaning {
@@ -84,6 +88,7 @@ impl Meaning {
             choice: None,
             request: None,
             ask_which: Vec::new(),
+            by_number: false,
         }
     }
 
@@ -104,14 +109,15 @@ impl Host {
         if tx.reply_known(&inbound.sid).await? {
             return Ok(false);
         }
-        let newest = tx.newest_to_phone(&inbound.from).await?;
+        let newest = tx.newest_to_phone(&inbound.from, inbound.test).await?;
         let person = match &newest {
             Some(message) => tx.recipient(&message.recipient).await?,
             None => tx.recipients_by_phone(&inbound.from).await?.into_iter().next(),
         };
         let conversation = Conversation {
             visits: self.visits(&mut tx, &inbound.from, inbound.test, now).await?,
-            question: tx.open_question(&inbound.from).await?,
+            question: tx.open_question(&inbound.from, inbound.test).await?,
+            chose_lately: tx.number_came(&inbound.from, inbound.test, now - NUMBERS_REST).await?,
             consents: tx.consents("", Some(&inbound.from)).await?,
             person,
             newest,
@@ -178,8 +184,8 @@ impl Host {
         }
         self.announce_reply(&mut tx, &reply, inbound.test, now).await?;
         if let Some(question) = &conversation.question
-            && !tx.close_question(question.id, now).await?
-            && meaning.code == "chosen"
+            && !tx.close_question(question.id, now, meaning.by_number).await?
+            && meaning.by_number
         {
             // Another reply has chosen meanwhile: the text is judged anew when it is delivered again.
             return Err(HostError::Store(crate::store::StoreError::LeaseLost {

@@ -8,12 +8,16 @@ use crate::domain::keyword::bare;
 use crate::domain::message::Message;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::recipient::Recipient;
-use crate::store::Tx;
+use crate::store::{OpenQuestion, Tx};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeSet;
 
 /// How long a number that comes back is taken for an answer to the question which visit was meant.
 const QUESTION_LIFE: TimeDelta = TimeDelta::hours(24);
+
+/// So long after a number has answered it, no other number is taken for a word about a visit: it may have
+/// been typed twice, and `1` would confirm another visit than the one that was meant.
+pub(super) const NUMBERS_REST: TimeDelta = TimeDelta::hours(1);
 
 /// More visits than fit into one question are for a person to sort out.
 pub(super) const MOST_OPTIONS: usize = 4;
@@ -56,7 +60,7 @@ impl Host {
             if person.phone.as_ref() != Some(phone) {
                 continue;
             }
-            let answered_at = tx.newest_request(&subject, &person.id).await?;
+            let answered_at = tx.newest_request(&subject, &person.id, test).await?;
             let sent_at = message.sent_at.unwrap_or(message.updated_at);
             let answered = answered_at.is_some_and(|at| at >= sent_at);
             visits.push(Visit { message, person, asks, answered });
@@ -71,32 +75,50 @@ impl Host {
         conversation: &Conversation,
         now: DateTime<Utc>,
     ) -> Result<Option<Meaning>, HostError> {
-        let Some(question) = &conversation.question else { return Ok(None) };
+        let Ok(number) = bare(&inbound.text).parse::<usize>() else { return Ok(None) };
         // A text that asked something else since takes the question's place.
         let newest = conversation.visits.first().map(|visit| &visit.message);
-        let is_past = newest.is_some_and(|message| message.sent_at.is_some_and(|at| at > question.asked_at));
-        if is_past || now - question.asked_at > QUESTION_LIFE {
-            return Ok(None);
-        }
-        let Ok(number) = bare(&inbound.text).parse::<usize>() else { return Ok(None) };
+        let is_open = |question: &&OpenQuestion| {
+            now - question.asked_at <= QUESTION_LIFE
+                && !newest.is_some_and(|message| message.sent_at.is_some_and(|at| at > question.asked_at))
+        };
+        let Some(question) = conversation.question.as_ref().filter(is_open) else {
+            return Ok(conversation.chose_lately.then(|| Meaning::staff("no-open-question")));
+        };
+        let meaning = self.chosen(number, question, conversation, now).await?;
+        Ok(Some(Meaning { by_number: true, ..meaning }))
+    }
+
+    async fn chosen(
+        &self,
+        number: usize,
+        question: &OpenQuestion,
+        conversation: &Conversation,
+        now: DateTime<Utc>,
+    ) -> Result<Meaning, HostError> {
         let Some(chosen) = number.checked_sub(1).and_then(|place| question.options.get(place)) else {
-            return Ok(Some(Meaning::staff("no-such-number")));
+            return Ok(Meaning::staff("no-such-number"));
         };
         let Some(visit) = conversation.visits.iter().find(|visit| visit.message.id == *chosen) else {
             // The visit has moved, passed or got a newer text meanwhile.
-            return Ok(Some(Meaning::staff("visit-changed")));
+            return Ok(Meaning::staff("visit-changed"));
         };
         let mut tx = self.store.read().await?;
         let said = tx.reply_text(question.reply).await?;
         drop(tx);
-        let Some(said) = said else { return Ok(Some(Meaning::staff("forgotten"))) };
+        let Some(said) = said else { return Ok(Meaning::staff("forgotten")) };
         let asked = self.ask(&said, &visit.message, &visit.person, conversation, now).await?;
         let code = if asked.request.is_some() { "chosen".to_owned() } else { asked.code };
-        Ok(Some(Meaning { code, ..asked }))
+        Ok(Meaning { code, ..asked })
     }
 }
 
 impl Conversation {
+    /// A visit was asked about, and nothing was said about it yet.
+    pub(super) fn is_asked(&self) -> bool {
+        self.visits.iter().any(|visit| !visit.answered)
+    }
+
     /// The visits that a wish may be about: those whose question is open, and of them those that were asked
     /// for just this, where there are any.
     pub(super) fn meant(&self, wish: &str) -> Vec<&Visit> {
