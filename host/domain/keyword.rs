@@ -34,7 +34,7 @@ pub enum OptOutAnswers {
 
 /// Twilio's words (Twilio: Support for Opt-Out Keywords; REVOKE and OPTOUT since the FCC's revocation
 /// rule). YES is left out of the start words: patients write it to confirm a visit, and a phone that
-/// never said stop need not start.
+/// never said stop need not start; see [`provider_restarts`].
 const STOP: [&str; 8] = ["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"];
 const START: [&str; 2] = ["START", "UNSTOP"];
 const HELP: [&str; 2] = ["HELP", "INFO"];
@@ -69,6 +69,13 @@ pub fn keyword_of(bare: &str) -> Option<Keyword> {
 #[must_use]
 pub fn provider_reads(text: &str) -> bool {
     text.trim().chars().all(char::is_alphanumeric) && keyword(text).is_some()
+}
+
+/// Whether the provider's own filter gives a phone that it blocks its texts back for this one, though it is
+/// no word for START of ours (Twilio: YES).
+#[must_use]
+pub fn provider_restarts(text: &str) -> bool {
+    text.trim().eq_ignore_ascii_case("YES")
 }
 
 /// Upper case, one space between words, no punctuation around: ` "Stop!" ` is `STOP`.
@@ -149,6 +156,7 @@ mod tests {
     fn the_provider_forgives_less_than_we_do() {
         assert!(provider_reads(" stop ") && provider_reads("Info"));
         assert!(!provider_reads("stop.") && !provider_reads("yes") && !provider_reads(""));
+        assert!(provider_restarts(" yes ") && !provider_restarts("yes!") && !provider_restarts("START"));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use crate::for_each_database;
 use crate::replies::{
-    STRANGER, asked, inbound, items, of_type, ready, reminded, replies, requests, say, type_on, word,
+    STRANGER, asked, inbound, items, of_type, ready, reminded, replies, requests, say, two_visits, type_on,
+    word,
 };
 use crate::support::{ANA, TestHost, VISIT, booked};
 use chrono::TimeDelta;
@@ -18,6 +19,20 @@ async fn shown_on(host: &TestHost, phone: &str) -> Vec<String> {
     let shown =
         items(&texts["items"]).iter().filter(|t| t["direction"] != "inbound" && t["status"] == "delivered");
     shown.map(|text| word(text, "body").to_owned()).collect()
+}
+
+/// STOP, and then YES to the reminder that came before it.
+async fn stop_then_yes(host: &TestHost) {
+    reminded(host).await;
+    for text in ["STOP", " yes "] {
+        type_on(host, ANA, text).await;
+    }
+    assert_eq!(requests(host).await, [asked("confirm", "9", "ana")]);
+    assert_eq!(host.get("/api/v1/recipients/ana").await["opted_out"], false);
+    let ledger = host.get("/api/v1/recipients/ana/consents").await;
+    let newest = &items(&ledger["items"])[0];
+    assert_eq!((word(newest, "choice"), word(newest, "wording")), ("opt_in", "yes"));
+    assert_eq!(word(&ready(host).await, "status"), "DELIVERED");
 }
 
 for_each_database! {
@@ -183,6 +198,56 @@ for_each_database! {
         let stopped = Inbound { handled: Some(Keyword::Stop), ..inbound("SMa", ANA, "CANCEL") };
         assert!(host.host.accept_reply(&stopped).await.unwrap());
         assert_eq!(requests(&host).await.len(), 2);
+        assert_eq!(host.get("/api/v1/recipients/ana").await["opted_out"], true);
+    }
+
+    async fn yes_confirms_a_visit_where_twilio_takes_it_for_start(start: Start) {
+        let mut start = start;
+        start.sandbox.advanced_opt_out = true;
+        let host = start.host().await;
+        reminded(&host).await;
+        type_on(&host, ANA, "Yes").await;
+        assert_eq!(requests(&host).await, [asked("confirm", "9", "ana")]);
+        assert_eq!(replies(&host).await, [("confirm".to_owned(), "confirm".to_owned())]);
+        let ledger = host.get("/api/v1/recipients/ana/consents").await;
+        assert_eq!(items(&ledger["items"]), &[] as &[Value], "a phone that never stopped need not start");
+        // Nothing is open any more: then it is START, and only that.
+        for text in ["STOP", "YES"] {
+            type_on(&host, ANA, text).await;
+        }
+        assert_eq!((requests(&host).await.len(), replies(&host).await.pop().unwrap().0.as_str()), (1, "start"));
+        assert_eq!(host.get("/api/v1/recipients/ana").await["opted_out"], false);
+    }
+
+    async fn yes_brings_the_texts_back_and_answers_what_is_open(start: Start) {
+        let mut start = start;
+        start.sandbox.advanced_opt_out = true;
+        stop_then_yes(&start.host().await).await;
+    }
+
+    async fn yes_brings_the_texts_back_where_twilio_does_not_say_so_either(start: Start) {
+        stop_then_yes(&start.host().await).await;
+    }
+
+    async fn where_twilio_filters_nothing_yes_is_a_word_about_a_visit_alone(start: Start) {
+        let mut start = start;
+        start.config.twilio.opt_out_answers = OptOutAnswers::Tidings;
+        let host = start.host().await;
+        reminded(&host).await;
+        say(&host, 1, ANA, "STOP").await;
+        say(&host, 2, ANA, "YES").await;
+        assert_eq!(requests(&host).await, [asked("confirm", "9", "ana")]);
+        assert_eq!(host.get("/api/v1/recipients/ana").await["opted_out"], true);
+    }
+
+    async fn a_cancel_that_stopped_all_texts_and_fits_two_visits_is_for_staff(start: Start) {
+        let mut start = start;
+        start.config.twilio.cancel_is_opt_out = false;
+        let host = start.host().await;
+        two_visits(&host, "ana", "2026-12-03T15:30:00-05:00").await;
+        let stopped = Inbound { handled: Some(Keyword::Stop), ..inbound("SMa", ANA, "CANCEL") };
+        assert!(host.host.accept_reply(&stopped).await.unwrap());
+        assert_eq!(replies(&host).await, [("hand_to_staff".to_owned(), "several-visits".to_owned())]);
         assert_eq!(host.get("/api/v1/recipients/ana").await["opted_out"], true);
     }
 

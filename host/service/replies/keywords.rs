@@ -4,7 +4,9 @@
 use super::super::Host;
 use super::{Conversation, Inbound, Meaning};
 use crate::domain::consent::Choice;
-use crate::domain::keyword::{CANCEL, Keyword, LocaleWords, OptOutAnswers, bare, keyword, provider_reads};
+use crate::domain::keyword::{
+    CANCEL, Keyword, LocaleWords, OptOutAnswers, bare, keyword, provider_reads, provider_restarts,
+};
 use crate::domain::kind::TypeName;
 use crate::render::Catalogue;
 
@@ -31,6 +33,9 @@ impl Host {
             let provider = provider_reads(&inbound.text);
             return Some(Read { word, handled: false, provider, language: None });
         }
+        if self.is_restarted(&inbound.text, conversation) {
+            return Some(Read { word: Keyword::Start, handled: false, provider: true, language: None });
+        }
         let catalogue = self.renderer.snapshot();
         let own = self.own_words(&catalogue, conversation);
         let read = |language: &str, word| Read {
@@ -48,6 +53,47 @@ impl Host {
             return None;
         }
         catalogue.all_keywords().find_map(|(tag, words)| Some(read(tag, words.keyword(&inbound.text)?)))
+    }
+
+    /// The provider's filter has lifted its block of the phone, and has told it so: what we know must follow,
+    /// or the phone would wait for texts that never come.
+    fn is_restarted(&self, text: &str, conversation: &Conversation) -> bool {
+        self.settings.opt_out_answers == OptOutAnswers::Twilio
+            && provider_restarts(text)
+            && conversation.consents.phone_stopped()
+    }
+
+    /// A keyword of the provider's that is also said about a visit: YES, where it counts as START, and CANCEL,
+    /// where the clinic took it out of the words that stop all texts.
+    pub(super) fn is_wish_too(&self, read: &Read, text: &str, conversation: &Conversation) -> bool {
+        match read.word {
+            Keyword::Stop => read.handled && self.cancels_visits(text),
+            // A phone that had stopped wants its texts back; only an open question is answered as well.
+            Keyword::Start => {
+                let may_answer = conversation.is_asked()
+                    || (conversation.newest.is_some() && !conversation.consents.phone_stopped());
+                may_answer && self.read_wish(text, conversation).is_some()
+            }
+            Keyword::Help => false,
+        }
+    }
+
+    /// What is said by such a keyword, and about the visit.
+    pub(super) fn with_wish(read: &Read, visit: Meaning, conversation: &Conversation) -> Meaning {
+        let stopped = conversation.consents.phone_stopped();
+        match read.word {
+            // Nothing is sent to a phone that has stopped, no question back either.
+            Keyword::Stop if !visit.ask_which.is_empty() => Meaning {
+                word: "hand_to_staff",
+                choice: Some(Choice::OptOut),
+                answer: None,
+                ask_which: Vec::new(),
+                ..visit
+            },
+            Keyword::Stop => Meaning { choice: Some(Choice::OptOut), answer: None, ..visit },
+            Keyword::Start => Meaning { choice: visit.choice.or(stopped.then_some(Choice::OptIn)), ..visit },
+            Keyword::Help => visit,
+        }
     }
 
     /// The clinic has taken this word out of those that stop all texts.

@@ -134,13 +134,11 @@ impl Host {
         now: DateTime<Utc>,
     ) -> Result<Meaning, HostError> {
         if let Some(keyword) = self.read_keyword(inbound, conversation) {
-            let mut meaning = self.by_keyword(&keyword, conversation);
-            // A clinic that took CANCEL out of Twilio's words means the visit, whatever Twilio made of it.
-            if inbound.handled == Some(Keyword::Stop) && self.cancels_visits(&inbound.text) {
+            if self.is_wish_too(&keyword, &inbound.text, conversation) {
                 let visit = Box::pin(self.by_policy(&inbound.text, &inbound.from, conversation, now)).await?;
-                meaning = Meaning { choice: meaning.choice, answer: None, ..visit };
+                return Ok(Self::with_wish(&keyword, visit, conversation));
             }
-            return Ok(meaning);
+            return Ok(self.by_keyword(&keyword, conversation));
         }
         if inbound.text.trim().is_empty() {
             return Ok(Meaning::staff(if inbound.media > 0 { "media" } else { "empty" }));
