@@ -4,6 +4,7 @@ use super::Api;
 use super::auth::Key;
 use super::cursor;
 use super::problem::Problem;
+use crate::domain::phone::PhoneNumber;
 use crate::service::{ReplyEntry, ReplyFilter};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -26,6 +27,8 @@ pub(super) struct Search {
     requests: Option<bool>,
     /// Received at or after.
     since: Option<DateTime<Utc>>,
+    /// `masked`, or `whole` for a key with the scope `recipients:read`.
+    numbers: Option<String>,
     /// From the page before.
     cursor: Option<String>,
     /// 1 to 200; 50, when left out.
@@ -37,9 +40,13 @@ pub(super) struct Search {
 pub(super) struct ReplyView {
     id: Uuid,
     received_at: DateTime<Utc>,
-    /// `null` for a phone that is nobody's; its texts are not kept.
+    /// `null` for a phone that is nobody's.
     recipient: Option<String>,
-    /// `null` once the person was erased.
+    /// The number of a phone that is nobody's, so that staff can answer it: masked, unless whole numbers were
+    /// asked for; `null` for a person, and once `retention.phones` is over.
+    #[schema(example = "+1•••••••143")]
+    phone: Option<String>,
+    /// `null` once the person was erased, or `retention.texts` is over.
     text: Option<String>,
     /// Pictures and the like that came with it; they stay at Twilio.
     media: u32,
@@ -58,7 +65,9 @@ pub(super) struct ReplyView {
 #[derive(Serialize, ToSchema)]
 pub(super) struct RequestView {
     id: Uuid,
-    /// `appointment.confirm-requested`, `appointment.cancel-requested`, `appointment.reschedule-requested`.
+    /// `appointment.confirm-requested`, `appointment.cancel-requested`, `appointment.reschedule-requested`; with
+    /// a name that a policy of the clinic's own chose, `prescription.refill-requested`. Webhooks tell of the
+    /// first three by these names, of all others as `reply.requested`.
     #[serde(rename = "type")]
     kind: String,
     subject: SubjectView,
@@ -85,12 +94,14 @@ pub(super) struct ReplyList {
     next_cursor: Option<String>,
 }
 
-impl From<ReplyEntry> for ReplyView {
-    fn from(entry: ReplyEntry) -> Self {
+impl ReplyView {
+    fn new(entry: ReplyEntry, whole_numbers: bool) -> Self {
+        let show = |phone: PhoneNumber| if whole_numbers { phone.e164().to_owned() } else { phone.masked() };
         Self {
             id: entry.id.0,
             received_at: entry.received_at,
             recipient: entry.recipient,
+            phone: entry.phone.map(show),
             text: entry.text,
             media: entry.media,
             meaning: entry.meaning,
@@ -113,7 +124,8 @@ impl From<ReplyEntry> for ReplyView {
 /// Find replies
 ///
 /// What patients texted, what it was taken to mean, and what they ask the clinic's system for
-/// (`requests=true`). `meaning=hand_to_staff` is what a person should read.
+/// (`requests=true`). `meaning=hand_to_staff` is what a person should read; what came from a phone that is
+/// nobody's has the phone beside it.
 #[utoipa::path(get, path = "/api/v1/replies", tag = "replies", security(("api_key" = ["messages:read"])),
     params(Search),
     responses((status = 200, body = ReplyList), (status = 401, body = Problem), (status = 403, body = Problem),
@@ -134,6 +146,12 @@ pub(super) async fn list(
     if !(1..=200).contains(&limit) {
         return Err(Problem::field("limit", "is not 1 to 200"));
     }
+    let whole = match search.numbers.as_deref() {
+        None | Some("masked") => false,
+        Some("whole") if caller.may("recipients:read") => true,
+        Some("whole") => return Err(Problem::forbidden("the API key lacks the scope recipients:read")),
+        Some(_) => return Err(Problem::field("numbers", "is neither masked nor whole")),
+    };
     let filter = ReplyFilter {
         test: caller.test,
         recipient: search.recipient,
@@ -146,6 +164,6 @@ pub(super) async fn list(
     let page = api.find_replies(&filter).await?;
     let last = page.replies.last().filter(|_| page.more);
     let next_cursor = last.map(|last| cursor::after(last.received_at, last.id.0));
-    let items = page.replies.into_iter().map(Into::into).collect();
+    let items = page.replies.into_iter().map(|entry| ReplyView::new(entry, whole)).collect();
     Ok(axum::Json(ReplyList { items, next_cursor }))
 }

@@ -24,7 +24,7 @@ pub async fn export(store: &Store, id: &str) -> Result<Value, PersonError> {
         return Err(PersonError::Unknown);
     }
     let consents = tx.consent_lines(id, person.phone.as_ref()).await?;
-    let replies = tx.replies_of(id).await?;
+    let replies = tx.replies_of(id, person.phone.as_ref()).await?;
     let requests = tx.requests_of(id).await?;
     let challenges = tx.challenges_of(id, person.phone.as_ref()).await?;
     drop(tx);

@@ -1,5 +1,6 @@
 //! What is known of one person, for whoever has a right to it.
 
+use super::replies::TEXT_COLUMN;
 use super::{Result, StoreError, Tx, moment, on};
 use crate::domain::phone::PhoneNumber;
 use chrono::{DateTime, Utc};
@@ -38,8 +39,8 @@ pub struct KeptChallenge {
     pub expires_at: DateTime<Utc>,
 }
 
-const REPLIES: &str = "SELECT id, text_sealed, meaning, received_at FROM replies
-    WHERE recipient_id = $1 ORDER BY received_at, id";
+const REPLIES: &str = "SELECT id, recipient_id, text_sealed, meaning, received_at FROM replies
+    WHERE recipient_id = $1 OR (recipient_id IS NULL AND phone_hash = $2) ORDER BY received_at, id";
 
 const REQUESTS: &str = "SELECT name, subject_type, subject_id, test, at FROM requests
     WHERE recipient_id = $1 ORDER BY at, id";
@@ -47,23 +48,30 @@ const REQUESTS: &str = "SELECT name, subject_type, subject_id, test, at FROM req
 const CHALLENGES: &str = "SELECT purpose, test, ended, checks, sends, created_at, expires_at FROM challenges
     WHERE recipient_id = $1 OR phone_hash = $2 ORDER BY created_at, id";
 
+type ReplyRow = (Uuid, Option<String>, Option<Vec<u8>>, String, i64);
 type ChallengeRow = (String, bool, Option<String>, i64, i64, i64, i64);
 
 impl Tx {
-    /// What a person wrote, the oldest first.
+    /// What a person wrote, the oldest first; also from their phone before it was known to be theirs.
     ///
     /// # Errors
     ///
     /// Fails when the database does, or a sealed value does not open.
-    pub async fn replies_of(&mut self, recipient: &str) -> Result<Vec<KeptReply>> {
-        let key = self.recipient_key(recipient).await?;
-        let rows: Vec<(Uuid, Option<Vec<u8>>, String, i64)> =
-            on!(self, |db| sqlx::query_as(REPLIES).bind(recipient).fetch_all(db).await)?;
+    pub async fn replies_of(
+        &mut self,
+        recipient: &str,
+        phone: Option<&PhoneNumber>,
+    ) -> Result<Vec<KeptReply>> {
+        let (key, ledger) = (self.recipient_key(recipient).await?, self.keys.ledger_key());
+        let hash = phone.map(|phone| self.phone_hash(phone));
+        let rows: Vec<ReplyRow> =
+            on!(self, |db| sqlx::query_as(REPLIES).bind(recipient).bind(hash).fetch_all(db).await)?;
         let mut replies = Vec::with_capacity(rows.len());
-        for (id, sealed, meaning, at) in rows {
-            let text = match (&key, sealed) {
+        for (id, writer, sealed, meaning, at) in rows {
+            let key = if writer.is_some() { key.as_ref() } else { Some(&ledger) };
+            let text = match (key, sealed) {
                 (Some(key), Some(sealed)) => {
-                    let bytes = self.keys.open_sealed(key, "replies.text", id.as_bytes(), &sealed)?;
+                    let bytes = self.keys.open_sealed(key, TEXT_COLUMN, id.as_bytes(), &sealed)?;
                     Some(String::from_utf8(bytes).map_err(|_| StoreError::Unsealable)?)
                 }
                 _ => None,

@@ -253,6 +253,7 @@ impl Tx {
     pub async fn erase_recipient(&mut self, id: &str, now: chrono::DateTime<chrono::Utc>) -> Result<bool> {
         self.met.remove(id);
         self.forget_number(id).await?;
+        self.forget_stranger(id).await?;
         let changed = on!(self, |db| sqlx::query(ERASE)
             .bind(id)
             .bind(now.timestamp_millis())

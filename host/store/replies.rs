@@ -18,7 +18,7 @@ pub struct Reply<'a> {
     pub phone: &'a PhoneNumber,
     /// The person behind the phone, where there is one.
     pub recipient: Option<&'a str>,
-    /// What was written; kept only when there is a person under whose key it can be sealed.
+    /// What was written; sealed with the person's key, or with the ledger's where there is nobody.
     pub text: &'a str,
     /// The message it seems to answer.
     pub message: Option<MessageId>,
@@ -57,6 +57,8 @@ pub struct NewRequest<'a> {
 pub struct ReplyEntry {
     pub id: ReplyId,
     pub recipient: Option<String>,
+    /// Of a phone that is nobody's.
+    pub phone: Option<PhoneNumber>,
     pub text: Option<String>,
     pub media: u32,
     pub message: Option<MessageId>,
@@ -88,6 +90,7 @@ struct EntryRow {
     id: Uuid,
     recipient_id: Option<String>,
     text_sealed: Option<Vec<u8>>,
+    phone_sealed: Option<Vec<u8>>,
     message_id: Option<Uuid>,
     meaning: String,
     reason_code: String,
@@ -105,8 +108,16 @@ struct EntryRow {
 
 const INSERT: &str =
     "INSERT INTO replies (id, sid, phone_hash, recipient_id, text_sealed, message_id, meaning,
-        reason_code, received_at, media, test)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (sid) DO NOTHING";
+        reason_code, received_at, media, test, phone_sealed)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (sid) DO NOTHING";
+
+/// As the seal knows them.
+pub(super) const TEXT_COLUMN: &str = "replies.text";
+const PHONE_COLUMN: &str = "replies.phone";
+
+// What was written from a person's phone when it was still nobody's.
+const FORGET_STRANGER: &str = "UPDATE replies SET text_sealed = NULL, phone_sealed = NULL
+    WHERE recipient_id IS NULL AND phone_hash = (SELECT phone_hash FROM recipients WHERE id = $1)";
 
 const KNOWN: &str = "SELECT COUNT(*) FROM replies WHERE sid = $1";
 
@@ -125,7 +136,7 @@ const INSERT_REQUEST: &str =
 const NEWEST_REQUEST: &str = "SELECT MAX(at) FROM requests
     WHERE subject_type = $1 AND subject_id = $2 AND recipient_id = $3 AND test = $4";
 
-const LIST: &str = "SELECT r.id, r.recipient_id, r.text_sealed, r.message_id, r.meaning, r.reason_code, r.media,
+const LIST: &str = "SELECT r.id, r.recipient_id, r.text_sealed, r.phone_sealed, r.message_id, r.meaning, r.reason_code, r.media,
         r.answer_id, r.received_at, q.id AS request_id, q.name, q.subject_type, q.subject_id, q.subject_version,
         p.key_id, p.wrapped_key
     FROM replies r LEFT JOIN requests q ON q.reply_id = r.id LEFT JOIN recipients p ON p.id = r.recipient_id
@@ -143,10 +154,14 @@ impl Tx {
     pub async fn insert_reply(&mut self, reply: &Reply<'_>) -> Result<bool> {
         let key = match reply.recipient {
             Some(recipient) => self.recipient_key(recipient).await?,
-            None => None,
+            None => Some(self.keys.ledger_key()),
         };
-        let sealed = key
-            .map(|key| self.keys.seal(&key, "replies.text", reply.id.0.as_bytes(), reply.text.as_bytes()))
+        let row = reply.id.0.as_bytes();
+        let sealed =
+            key.map(|key| self.keys.seal(&key, TEXT_COLUMN, row, reply.text.as_bytes())).transpose()?;
+        let ledger = reply.recipient.is_none().then(|| self.keys.ledger_key());
+        let phone = ledger
+            .map(|key| self.keys.seal(&key, PHONE_COLUMN, row, reply.phone.e164().as_bytes()))
             .transpose()?;
         let hash = self.phone_hash(reply.phone);
         let added = on!(self, |db| sqlx::query(INSERT)
@@ -161,6 +176,7 @@ impl Tx {
             .bind(reply.received_at.timestamp_millis())
             .bind(i64::from(reply.media))
             .bind(reply.test)
+            .bind(phone)
             .execute(db)
             .await
             .map(|done| done.rows_affected()))?;
@@ -207,7 +223,7 @@ impl Tx {
             .await)?)
     }
 
-    /// What was written in a reply; `None` when it was not kept, or its writer was erased.
+    /// What was written in a reply; `None` when its time is over, or its writer was erased.
     ///
     /// # Errors
     ///
@@ -215,10 +231,20 @@ impl Tx {
     pub async fn reply_text(&mut self, id: ReplyId) -> Result<Option<String>> {
         let row: Option<(Option<String>, Option<Vec<u8>>)> =
             on!(self, |db| sqlx::query_as(TEXT).bind(id.0).fetch_optional(db).await)?;
-        let Some((Some(recipient), Some(sealed))) = row else { return Ok(None) };
-        let Some(key) = self.recipient_key(&recipient).await? else { return Ok(None) };
-        let text = self.keys.open_sealed(&key, "replies.text", id.0.as_bytes(), &sealed)?;
+        let Some((recipient, Some(sealed))) = row else { return Ok(None) };
+        let key = match recipient {
+            Some(recipient) => self.recipient_key(&recipient).await?,
+            None => Some(self.keys.ledger_key()),
+        };
+        let Some(key) = key else { return Ok(None) };
+        let text = self.keys.open_sealed(&key, TEXT_COLUMN, id.0.as_bytes(), &sealed)?;
         String::from_utf8(text).map(Some).map_err(|_| StoreError::Unsealable)
+    }
+
+    /// Forgets what came from a person's phone when it was still nobody's.
+    pub(super) async fn forget_stranger(&mut self, recipient: &str) -> Result<()> {
+        on!(self, |db| sqlx::query(FORGET_STRANGER).bind(recipient).execute(db).await.map(drop))?;
+        Ok(())
     }
 
     /// Keeps what a reply asks for, about the subject of the message that it answers.
@@ -284,17 +310,20 @@ impl Tx {
 
     fn entry(&self, row: EntryRow) -> Result<ReplyEntry> {
         let id = row.id;
-        let text = match (&row.recipient_id, &row.key_id, &row.wrapped_key, &row.text_sealed) {
-            (Some(recipient), Some(key_id), Some(wrapped), Some(sealed)) => {
-                let key = self.keys.unwrap(key_id, recipient, wrapped)?;
-                let text = self.keys.open_sealed(&key, "replies.text", id.as_bytes(), sealed)?;
-                Some(
-                    String::from_utf8(text)
-                        .map_err(|_| inconsistent("replies", id, "a text that is none"))?,
-                )
+        let key = match (&row.recipient_id, &row.key_id, &row.wrapped_key) {
+            (Some(recipient), Some(key_id), Some(wrapped)) => {
+                Some(self.keys.unwrap(key_id, recipient, wrapped)?)
             }
-            _ => None,
+            (Some(_), ..) => None,
+            (None, ..) => Some(self.keys.ledger_key()),
         };
+        let open = |column, sealed: &Option<Vec<u8>>| {
+            let (Some(key), Some(sealed)) = (&key, sealed) else { return Ok(None) };
+            let bytes = self.keys.open_sealed(key, column, id.as_bytes(), sealed)?;
+            String::from_utf8(bytes).map(Some).map_err(|_| inconsistent("replies", id, "a text that is none"))
+        };
+        let text = open(TEXT_COLUMN, &row.text_sealed)?;
+        let phone = open(PHONE_COLUMN, &row.phone_sealed)?.map(PhoneNumber::kept);
         let request = match (row.request_id, row.name, row.subject_type, row.subject_id, row.subject_version)
         {
             (Some(request), Some(name), Some(subject_type), Some(id), Some(version)) => {
@@ -305,6 +334,7 @@ impl Tx {
         Ok(ReplyEntry {
             id: ReplyId(id),
             recipient: row.recipient_id,
+            phone,
             text,
             media: small(row.media, "replies", id)?,
             message: row.message_id.map(MessageId),

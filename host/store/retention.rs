@@ -78,11 +78,16 @@ const REMOVE_SEQUENCE: &str =
 /// Takes a moment and forgets at the most so many rows that are older.
 type Step = (&'static str, fn(&Cutoffs) -> DateTime<Utc>);
 
-const SMALL: [Step; 11] = [
+const SMALL: [Step; 12] = [
     (
         "UPDATE replies SET text_sealed = NULL WHERE id IN
             (SELECT id FROM replies WHERE text_sealed IS NOT NULL AND received_at < $1 LIMIT $2)",
         |cutoffs| cutoffs.texts,
+    ),
+    (
+        "UPDATE replies SET phone_sealed = NULL WHERE id IN
+            (SELECT id FROM replies WHERE phone_sealed IS NOT NULL AND received_at < $1 LIMIT $2)",
+        |cutoffs| cutoffs.phones,
     ),
     (
         "UPDATE events SET body_sealed = NULL WHERE id IN (SELECT id FROM events

@@ -154,7 +154,7 @@ impl Keyring {
         self.masters.load().current.0.clone()
     }
 
-    /// Seals what the consent ledger keeps of phones that are nobody's.
+    /// Seals what the consent ledger and replies keep of phones that are nobody's.
     pub(super) fn ledger_key(&self) -> SealKey {
         SealKey(self.derive("consents"))
     }

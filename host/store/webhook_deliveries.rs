@@ -2,7 +2,7 @@
 //! that one whose host dies comes up again by itself: the other side knows events by their identifier,
 //! and may be told twice.
 
-use super::{Result, Sql, StoreError, Tx, inconsistent, on, small};
+use super::{Result, Sql, Tx, inconsistent, on, small};
 use crate::domain::id::{EndpointId, ReplyId};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -85,8 +85,6 @@ const FIGURES: &str =
 const LAST_ERROR: &str =
     "SELECT last_error FROM webhook_deliveries WHERE endpoint_id = $1 AND state <> 'taken'
         AND last_error IS NOT NULL ORDER BY updated_at DESC, number DESC LIMIT 1";
-
-const REPLY: &str = "SELECT recipient_id, text_sealed FROM replies WHERE id = $1";
 
 impl Tx {
     /// Whether a call to an address is due. Looking is free; only where something is due is the writer's
@@ -211,19 +209,5 @@ impl Tx {
             given_up: count(given_up),
             last_error: last_error.flatten(),
         })
-    }
-
-    /// The words of a reply; `None` when they were not kept, or are erased.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the database does, or the words do not open.
-    pub async fn words_of_reply(&mut self, id: ReplyId) -> Result<Option<String>> {
-        type Row = (Option<String>, Option<Vec<u8>>);
-        let row: Option<Row> = on!(self, |db| sqlx::query_as(REPLY).bind(id.0).fetch_optional(db).await)?;
-        let Some((Some(recipient), Some(sealed))) = row else { return Ok(None) };
-        let Some(key) = self.recipient_key(&recipient).await? else { return Ok(None) };
-        let words = self.keys.open_sealed(&key, "replies.text", id.0.as_bytes(), &sealed)?;
-        String::from_utf8(words).map(Some).map_err(|_| StoreError::Unsealable)
     }
 }

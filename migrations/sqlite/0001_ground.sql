@@ -298,9 +298,12 @@ CREATE TABLE replies (
     id BLOB PRIMARY KEY CHECK (length(id) = 16),
     sid TEXT NOT NULL UNIQUE,
     phone_hash BLOB NOT NULL,
-    -- NULL when the phone is nobody's; such a text is not kept.
+    -- NULL when the phone is nobody's.
     recipient_id TEXT REFERENCES recipients (id),
+    -- With the key of the recipient, or with the ledger's own where the phone is nobody's.
     text_sealed BLOB,
+    -- The number, where the phone is nobody's: with the ledger's own key.
+    phone_sealed BLOB,
     -- The message it seems to answer.
     message_id BLOB REFERENCES messages (id),
     -- stop, start, help, or what the policy made of it.
@@ -308,7 +311,7 @@ CREATE TABLE replies (
     -- Stable, for staff.
     reason_code TEXT NOT NULL,
     received_at INTEGER NOT NULL,
-    CHECK (recipient_id IS NOT NULL OR text_sealed IS NULL)
+    CHECK (recipient_id IS NULL OR phone_sealed IS NULL)
 ) STRICT;
 
 CREATE INDEX replies_of_recipient ON replies (recipient_id, received_at) WHERE recipient_id IS NOT NULL;

@@ -267,10 +267,50 @@ for_each_database! {
         assert_eq!(replies(&host).await, [staff("media"), staff("empty"), staff("not-understood"), confirm, staff("unknown-phone")]);
         let list = host.get("/api/v1/replies?limit=2").await;
         let [stranger, confirmed] = items(&list["items"]) else { panic!("{list}") };
-        assert_eq!((&stranger["text"], &stranger["recipient"], &confirmed["media"]), (&Value::Null, &Value::Null, &json!(1)));
+        assert_eq!((word(stranger, "text"), &stranger["recipient"], &confirmed["media"]), ("C", &Value::Null, &json!(1)));
+        assert_eq!((word(stranger, "phone"), &confirmed["phone"]), ("+1•••••••199", &Value::Null));
         let rest = host.get(&format!("/api/v1/replies?limit=3&cursor={}", word(&list, "next_cursor"))).await;
         assert_eq!((items(&rest["items"]).len(), &rest["next_cursor"]), (3, &Value::Null));
         assert_eq!((host.texts_to(ANA).len(), host.texts_to(STRANGER).len()), (2, 0));
+    }
+
+    async fn what_a_stranger_wrote_is_for_staff_and_goes_when_they_are_erased(start: Start) {
+        let host = start.host().await;
+        for (n, text) in ["is this the clinic?", "call me"].into_iter().enumerate() {
+            say(&host, n, STRANGER, text).await;
+        }
+        let whole = host.get("/api/v1/replies?numbers=whole&meaning=hand_to_staff").await;
+        let told: Vec<_> = items(&whole["items"]).iter().map(|reply| (word(reply, "phone"), word(reply, "text"))).collect();
+        assert_eq!(told, [(STRANGER, "call me"), (STRANGER, "is this the clinic?")]);
+        let key = host.key_with(&["messages:read"]).await;
+        let url = format!("{}/api/v1/replies?numbers=whole", host.base);
+        let answer = host.client.get(url).bearer_auth(key).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 403);
+        assert_eq!(host.request("GET", "/api/v1/replies?numbers=some", None).await.0, 422);
+        host.request("PUT", "/api/v1/recipients/new", Some(&json!({"phone": STRANGER}))).await;
+        say(&host, 3, STRANGER, "it is me").await;
+        assert_eq!(host.request("DELETE", "/api/v1/recipients/new", None).await.0, 200);
+        let list = host.get("/api/v1/replies?numbers=whole").await;
+        assert!(items(&list["items"]).iter().all(|reply| reply["text"].is_null() && reply["phone"].is_null()), "{list}");
+        assert_eq!(items(&list["items"]).len(), 3);
+    }
+
+    async fn what_a_stranger_wrote_is_forgotten_after_its_time(start: Start) {
+        let mut start = start;
+        start.config.retention.texts = TimeDelta::days(30);
+        start.config.retention.phones = TimeDelta::days(60);
+        let host = start.host().await;
+        say(&host, 1, STRANGER, "is this the clinic?").await;
+        let kept = async || {
+            host.host.forget_what_is_over(std::time::Duration::ZERO).await.unwrap();
+            let list = host.get("/api/v1/replies").await;
+            let reply = &items(&list["items"])[0];
+            (!reply["text"].is_null(), !reply["phone"].is_null())
+        };
+        for (days, left) in [(29, (true, true)), (2, (false, true)), (30, (false, false))] {
+            host.clock.advance(TimeDelta::days(days));
+            assert_eq!(kept().await, left, "{days} days later");
+        }
     }
 
     async fn who_has_a_new_number_is_not_answered_for_from_the_old_one(start: Start) {

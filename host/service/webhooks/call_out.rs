@@ -232,7 +232,7 @@ impl Host {
     async fn whole_body(&self, delivery: &WebhookDelivery) -> Result<String, HostError> {
         let Some(reply) = delivery.reply else { return Ok(delivery.body.clone()) };
         let mut tx = self.store.read().await?;
-        let words = tx.words_of_reply(reply).await?;
+        let words = tx.reply_text(reply).await?;
         let mut body: serde_json::Value = serde_json::from_str(&delivery.body)?;
         body["data"]["text"] = words.into();
         Ok(body.to_string())
