@@ -6,8 +6,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rand::{Rng, RngExt as _};
 
 /// Events that are not the states of a message.
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 11] = [
     "reply.received",
+    "reply.requested",
     "consent.changed",
     "appointment.confirm-requested",
     "appointment.cancel-requested",

@@ -44,8 +44,9 @@ impl Host {
         self.announce(tx, &announcement, now).await
     }
 
-    /// A person asks for something about the subject of a message: `appointment.confirm-requested`.
-    /// `name` is `confirm`, `cancel` or `reschedule`; a message about no visit asks for nothing.
+    /// A person asks for something about the subject of a message. What the bundled policies ask of a visit
+    /// has types of its own, `appointment.confirm-requested` and so on; everything else, whose name a policy
+    /// chooses, is `reply.requested` with that name in `request`. A message about nothing asks for nothing.
     pub(in crate::service) async fn announce_request(
         &self,
         tx: &mut Tx,
@@ -54,15 +55,12 @@ impl Host {
         reply: ReplyId,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let event_type = match name {
-            "confirm" => "appointment.confirm-requested",
-            "cancel" => "appointment.cancel-requested",
-            "reschedule" => "appointment.reschedule-requested",
-            _ => return Ok(()),
-        };
-        let Some(subject) = message.subject.as_ref().filter(|subject| subject.subject_type == "appointment")
-        else {
-            return Ok(());
+        let Some(subject) = &message.subject else { return Ok(()) };
+        let event_type = match (subject.subject_type.as_str(), name) {
+            ("appointment", "confirm") => "appointment.confirm-requested",
+            ("appointment", "cancel") => "appointment.cancel-requested",
+            ("appointment", "reschedule") => "appointment.reschedule-requested",
+            _ => "reply.requested",
         };
         let announcement = Announcement {
             event_type,
@@ -71,6 +69,7 @@ impl Host {
             reply: Some(reply),
             data: json!({
                 "reply_id": reply,
+                "request": name,
                 "recipient": message.recipient,
                 "message_id": message.id,
                 "subject_version": subject.version,
