@@ -100,10 +100,12 @@ const UNSENT_TO_RECIPIENT: &str = concat!(
     " FROM messages WHERE recipient_id = $1 AND state IN ('planned', 'claimed', 'held')"
 );
 
+// An answer to a reply asks nothing: what is replied to it is about the text before.
 const NEWEST_TO_PHONE: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM messages WHERE phone_hash = $1 AND test = $2 AND state IN ('accepted', 'sent', 'delivered') AND subject_id IS NOT NULL
+        AND why_code <> 'reply'
       ORDER BY COALESCE(sent_at, updated_at) DESC, id DESC LIMIT 1"
 );
 

@@ -45,6 +45,7 @@ mod receipts;
 mod recipients;
 mod recover;
 mod replies;
+mod reply_policies;
 mod senders;
 mod sign_in;
 mod simulation;

@@ -1,9 +1,10 @@
 //! Answers: a text that follows from a reply by itself. It goes the way of every message: judged, rendered,
-//! recorded. Two machines that answer each other are stopped by counting.
+//! recorded. Two machines that answer each other are stopped by counting. Whoever should be answered and
+//! cannot be is heard by staff.
 
 use super::super::intake::upsert;
 use super::super::{Host, HostError};
-use super::{Conversation, Inbound, Meaning};
+use super::{Conversation, Inbound, Meaning, STOPPED};
 use crate::domain::id::{MessageId, QuestionId, ReplyId};
 use crate::domain::keyword::OptOutAnswers;
 use crate::domain::message::{Cause, Message};
@@ -17,9 +18,26 @@ const ANSWERS_PER_HOUR: i64 = 5;
 /// The variables of `reply-which`, in the order of their numbers.
 const OPTIONS: [&str; super::visits::MOST_OPTIONS] = ["first", "second", "third", "fourth"];
 
+/// An answer that is ready to be planned.
+pub(super) struct Answer {
+    message: Message,
+    payload: Payload,
+    /// What a number that comes back chooses from.
+    options: Vec<MessageId>,
+}
+
+/// What becomes of the answer that a reply asks for.
+pub(super) enum Answering {
+    /// There is none to give.
+    Nothing,
+    Text(Box<Answer>),
+    /// A person must answer: why, for staff.
+    Staff(&'static str),
+}
+
 impl Host {
-    /// Plans the answer that a reply gets, if it gets one.
-    pub(super) async fn answer(
+    /// The answer that a reply gets, if it gets one.
+    pub(super) async fn answer_to(
         &self,
         tx: &mut Tx,
         inbound: &Inbound,
@@ -27,48 +45,97 @@ impl Host {
         meaning: &Meaning,
         reply: ReplyId,
         now: DateTime<Utc>,
-    ) -> Result<(), HostError> {
-        let Some(kind) = meaning.answer.as_ref().and_then(|kind| self.kind(kind)) else { return Ok(()) };
-        if tx.answers_since(&inbound.from, inbound.test, now - TimeDelta::hours(1)).await? >= ANSWERS_PER_HOUR
+    ) -> Result<Answering, HostError> {
+        let Some(name) = &meaning.answer else { return Ok(Answering::Nothing) };
+        let Some(kind) = self.kind(name) else {
+            tracing::error!(kind = %name, "a reply should be answered by a type that no template writes");
+            return Ok(Answering::Staff("answer-unknown"));
+        };
+        // The law asks for a STOP to be confirmed, and a phone that has stopped is not told so again: these
+        // answers come to an end by themselves.
+        let is_confirmation = name.as_str() == STOPPED;
+        let hour_ago = now - TimeDelta::hours(1);
+        if !is_confirmation
+            && tx.answers_since(&inbound.from, inbound.test, hour_ago).await? >= ANSWERS_PER_HOUR
         {
             tracing::warn!("a phone gets no more answers within the hour: it may be a machine");
-            return Ok(());
+            // STOP, START and HELP are answered for good; what was asked of a policy was not.
+            let is_settled = meaning.record.is_none();
+            return Ok(if is_settled { Answering::Nothing } else { Answering::Staff("too-many-answers") });
         }
-        let person = match &conversation.person {
-            Some(person) if person.phone.as_ref() == Some(&inbound.from) => person.clone(),
-            _ => match self.stranger(tx, inbound, now).await? {
+        let about = self.answered(tx, meaning).await?;
+        let spoken_for = match &about {
+            Some((message, _)) => tx.recipient(&message.recipient).await?,
+            None => conversation.person.clone(),
+        };
+        let person = match spoken_for.filter(|person| person.phone.as_ref() == Some(&inbound.from)) {
+            Some(person) => person,
+            None => match self.stranger(tx, inbound, now).await? {
                 Some(person) => person,
-                None => return Ok(()),
+                None => return Ok(Answering::Nothing),
             },
         };
         let given = meaning.ask_which.iter().zip(OPTIONS).filter_map(|(message, name)| {
             let at = message.occurrence?.to_rfc3339();
             Some((name.to_owned(), serde_json::Value::String(at)))
         });
-        let Ok(variables) = self.bind_variables(&kind, &serde_json::Value::Null, &person, &given.collect())
-        else {
-            tracing::error!(kind = %kind.name, "the answer's template needs variables that no reply gives");
-            return Ok(());
+        let (subject, occurrence, data) = match about {
+            Some((message, data)) => (message.subject, message.occurrence, data),
+            None => (None, None, serde_json::Value::Null),
+        };
+        let Ok(variables) = self.bind_variables(&kind, &data, &person, &given.collect()) else {
+            tracing::error!(kind = %kind.name, "the answer's template needs variables that nothing gives");
+            return Ok(Answering::Staff("answer-not-bound"));
         };
         let lifetime = TimeDelta::from_std(kind.expires_after).unwrap_or(TimeDelta::hours(1));
         let id = MessageId::new(now, &mut *self.chance.lock());
         let why = Cause::new("reply", "answers a text from the phone");
-        let language = meaning.language.clone().filter(|_| person.language.is_none());
         let message = Message {
             lane: kind.lane,
             priority: kind.priority,
             expires_at: now + lifetime,
-            language,
+            language: meaning.language.clone().filter(|_| person.language.is_none()),
+            // Two answers about one visit are two.
+            key: if subject.is_some() { format!("reply-{reply}") } else { String::new() },
+            subject,
+            occurrence,
             ..Message::new(id, kind.name, person.id, why, inbound.test, now)
         };
-        tx.insert_message(&message, &Payload { variables, data: serde_json::Value::Null }).await?;
-        tx.set_reply_answer(reply, id).await?;
-        if !meaning.ask_which.is_empty() {
-            let options: Vec<MessageId> = meaning.ask_which.iter().map(|message| message.id).collect();
+        let options = meaning.ask_which.iter().map(|message| message.id).collect();
+        Ok(Answering::Text(Box::new(Answer { message, payload: Payload { variables, data }, options })))
+    }
+
+    /// Plans an answer.
+    pub(super) async fn plan_answer(
+        &self,
+        tx: &mut Tx,
+        answer: &Answer,
+        inbound: &Inbound,
+        reply: ReplyId,
+        now: DateTime<Utc>,
+    ) -> Result<(), HostError> {
+        tx.insert_message(&answer.message, &answer.payload).await?;
+        tx.set_reply_answer(reply, answer.message.id).await?;
+        if !answer.options.is_empty() {
             let question = QuestionId::new(now, &mut *self.chance.lock());
-            tx.insert_question(question, &inbound.from, reply, &options, now).await?;
+            tx.insert_question(question, &inbound.from, reply, &answer.options, now).await?;
         }
         Ok(())
+    }
+
+    /// The message that a policy's answer is about, and what was known of its subject. A question back is
+    /// about none: it asks which.
+    async fn answered(
+        &self,
+        tx: &mut Tx,
+        meaning: &Meaning,
+    ) -> Result<Option<(Message, serde_json::Value)>, HostError> {
+        let Some((id, _)) = meaning.answered.as_ref().filter(|_| meaning.ask_which.is_empty()) else {
+            return Ok(None);
+        };
+        let Some(message) = tx.message(*id).await? else { return Ok(None) };
+        let data = tx.open_message(*id).await?.payload.map_or(serde_json::Value::Null, |kept| kept.data);
+        Ok(Some((message, data)))
     }
 
     /// Somebody of whom nothing but the phone is known. They are answered by us only where the provider

@@ -2,7 +2,7 @@
 //! texts is heard in any language, unless the writer's own gives it another meaning.
 
 use super::super::Host;
-use super::{Conversation, Inbound, Meaning};
+use super::{Conversation, Inbound, Meaning, STOPPED};
 use crate::domain::consent::Choice;
 use crate::domain::keyword::{
     CANCEL, Keyword, LocaleWords, OptOutAnswers, bare, keyword, provider_reads, provider_restarts,
@@ -83,13 +83,10 @@ impl Host {
         let stopped = conversation.consents.phone_stopped();
         match read.word {
             // Nothing is sent to a phone that has stopped, no question back either.
-            Keyword::Stop if !visit.ask_which.is_empty() => Meaning {
-                word: "hand_to_staff",
-                choice: Some(Choice::OptOut),
-                answer: None,
-                ask_which: Vec::new(),
-                ..visit
-            },
+            Keyword::Stop if !visit.ask_which.is_empty() => {
+                let code = visit.code.clone();
+                Meaning { choice: Some(Choice::OptOut), ..visit.handed_over(&code) }
+            }
             Keyword::Stop => Meaning { choice: Some(Choice::OptOut), answer: None, ..visit },
             Keyword::Start => Meaning { choice: visit.choice.or(stopped.then_some(Choice::OptIn)), ..visit },
             Keyword::Help => visit,
@@ -140,7 +137,7 @@ impl Host {
         let stopped = conversation.consents.phone_stopped();
         let (choice, answer, is_ours) = match read.word {
             // Confirmed once: a phone that has said stop before is not told so again.
-            Keyword::Stop => (Some(Choice::OptOut), "reply-stopped", (ours || !read.provider) && !stopped),
+            Keyword::Stop => (Some(Choice::OptOut), STOPPED, (ours || !read.provider) && !stopped),
             Keyword::Start => (Some(Choice::OptIn), "reply-started", ours || !read.provider),
             // The provider refuses what goes to a phone that it blocks.
             Keyword::Help => (None, "reply-help", ours || !stopped),

@@ -21,8 +21,12 @@ use crate::domain::message::Message;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::recipient::Recipient;
 use crate::store::{NewRequest, OpenQuestion, Reply};
+use answers::Answering;
 use chrono::{DateTime, Utc};
 use visits::{NUMBERS_REST, Visit};
+
+/// The type of the text that confirms a STOP.
+const STOPPED: &str = "reply-stopped";
 
 /// A text that a phone sent us.
 #[derive(Clone, Debug)]
@@ -95,6 +99,18 @@ impl Meaning {
     fn staff(code: &str) -> Self {
         Self::plain("hand_to_staff", code)
     }
+
+    /// What was said stands; what the phone should have got back is for a person to give.
+    fn handed_over(self, code: &str) -> Self {
+        Self {
+            word: "hand_to_staff",
+            code: code.to_owned(),
+            answer: None,
+            request: None,
+            ask_which: Vec::new(),
+            ..self
+        }
+    }
 }
 
 impl Host {
@@ -124,7 +140,7 @@ impl Host {
         };
         drop(tx);
         let meaning = self.meaning(inbound, &conversation, now).await?;
-        self.commit_reply(inbound, &conversation, &meaning, now).await
+        self.commit_reply(inbound, &conversation, meaning, now).await
     }
 
     async fn meaning(
@@ -153,15 +169,20 @@ impl Host {
         &self,
         inbound: &Inbound,
         conversation: &Conversation,
-        meaning: &Meaning,
+        meaning: Meaning,
         now: DateTime<Utc>,
     ) -> Result<bool, HostError> {
         let mut tx = self.store.begin().await?;
+        let id = ReplyId::new(now, &mut *self.chance.lock());
+        let answering = self.answer_to(&mut tx, inbound, conversation, &meaning, id, now).await?;
+        let meaning = match &answering {
+            Answering::Staff(code) => meaning.handed_over(code),
+            Answering::Nothing | Answering::Text(_) => meaning,
+        };
         let person = conversation.person.as_ref();
         let recipient = meaning.answered.as_ref().map(|(_, recipient)| recipient.as_str());
         let recipient = recipient.or(person.map(|person| person.id.as_str()));
         let message = meaning.answered.as_ref().map(|(message, _)| *message);
-        let id = ReplyId::new(now, &mut *self.chance.lock());
         let reply = Reply {
             id,
             sid: &inbound.sid,
@@ -207,7 +228,9 @@ impl Host {
                 self.announce_request(&mut tx, name, &message, reply.id, now).await?;
             }
         }
-        self.answer(&mut tx, inbound, conversation, meaning, id, now).await?;
+        if let Answering::Text(answer) = &answering {
+            self.plan_answer(&mut tx, answer, inbound, id, now).await?;
+        }
         tx.commit().await?;
         // From here on nothing is sent: every message is judged by the ledger at its moment. What waits
         // is ended at once, so that it need not wait for its moment to be explained.

@@ -4,7 +4,7 @@ use super::super::context::{facts, message_facts, unix_ms};
 use super::super::record::Recorded;
 use super::super::{Host, HostError};
 use super::visits::options;
-use super::{Conversation, Meaning};
+use super::{Conversation, Meaning, STOPPED};
 use crate::domain::consent::Choice;
 use crate::domain::kind::TypeName;
 use crate::domain::message::Message;
@@ -100,7 +100,11 @@ impl Host {
             ReplyAction::HandToStaff { why } | ReplyAction::Custom { why, .. } => {
                 ("hand_to_staff", why, None)
             }
-            ReplyAction::OptOut { why } => ("stop", why, Some(TypeName::from("reply-stopped"))),
+            // A phone that has stopped before is not told so again.
+            ReplyAction::OptOut { why } => {
+                let told = conversation.consents.phone_stopped();
+                ("stop", why, (!told).then(|| TypeName::from(STOPPED)))
+            }
         };
         let request = match &told.answer {
             ReplyAction::Request { name, .. } => Some(name.clone()),

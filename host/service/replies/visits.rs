@@ -80,7 +80,7 @@ impl Host {
         let newest = conversation.visits.first().map(|visit| &visit.message);
         let is_open = |question: &&OpenQuestion| {
             now - question.asked_at <= QUESTION_LIFE
-                && !newest.is_some_and(|message| message.sent_at.is_some_and(|at| at > question.asked_at))
+                && newest.is_none_or(|message| message.sent_at.is_none_or(|at| at <= question.asked_at))
         };
         let Some(question) = conversation.question.as_ref().filter(is_open) else {
             return Ok(conversation.chose_lately.then(|| Meaning::staff("no-open-question")));

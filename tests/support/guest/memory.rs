@@ -1,6 +1,6 @@
 //! Linear memory as the component model lays out what a function returns.
 
-use super::{Decides, Guest, Plans};
+use super::{Decides, Guest, Plans, Replies};
 
 /// Where the data begins.
 pub(super) const BASE: i32 = 1024;
@@ -42,8 +42,12 @@ impl Memory {
         let types = self.texts(&[guest.message_type]);
         let events = self.texts(guest.events);
         let schema = self.text(r#"{"type": "object", "additionalProperties": false, "properties": {}}"#);
-        let none = (0, 0);
-        let fields = [name, version, summary, types, events, none, none, schema];
+        let answers = match guest.replies {
+            Replies::Answer(message_type) => self.texts(&[message_type]),
+            _ => (0, 0),
+        };
+        let inputs = (0, 0);
+        let fields = [name, version, summary, types, events, inputs, answers, schema];
         self.record(&fields.map(|(pointer, length)| [pointer, length]).concat())
     }
 
@@ -93,6 +97,25 @@ impl Memory {
             Decides::Defer(until) => self.record(&[&[0, 0, 1, 0], &halves(*until)[..], &reason[..]].concat()),
             _ => self.record(&[&[0, 0, 0, 0], &reason[..]].concat()),
         }
+    }
+
+    /// What `on-reply` answers.
+    pub(super) fn replied(&mut self, replies: &Replies) -> i32 {
+        let reason = self.reason("said-so", (0, 0));
+        let (case, name) = match replies {
+            Replies::Trap => (0, None),
+            Replies::Answer(message_type) => (1, Some(message_type)),
+            Replies::Request(name) => (2, Some(name)),
+            Replies::HandToStaff => (3, None),
+            Replies::OptOut => (4, None),
+        };
+        let mut words = vec![0, case];
+        if let Some(name) = name {
+            let (pointer, length) = self.text(name);
+            words.extend([pointer, length]);
+        }
+        words.extend(reason);
+        self.record(&words)
     }
 
     /// The answer to `plan`: `ok` with a list of messages at this place, and nothing passed over.

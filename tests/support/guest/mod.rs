@@ -55,6 +55,17 @@ pub(crate) enum Plans {
     At(u64),
 }
 
+/// What `on-reply` does.
+pub(crate) enum Replies {
+    Trap,
+    /// Answers with a message of this type.
+    Answer(&'static str),
+    /// Asks the clinic's system for this.
+    Request(&'static str),
+    HandToStaff,
+    OptOut,
+}
+
 /// A policy for this message type.
 pub(crate) struct Guest {
     pub(crate) name: &'static str,
@@ -63,6 +74,7 @@ pub(crate) struct Guest {
     pub(crate) events: &'static [&'static str],
     pub(crate) decides: Decides,
     pub(crate) plans: Plans,
+    pub(crate) replies: Replies,
     pub(crate) refuses_settings: Option<&'static str>,
     pub(crate) contract: Contract,
 }
@@ -113,6 +125,7 @@ impl Guest {
             events: &[],
             decides,
             plans: Plans::Trap,
+            replies: Replies::Trap,
             refuses_settings: None,
             contract: Contract::Ours,
         }
@@ -162,6 +175,10 @@ impl Guest {
         };
         let decided = memory.decided(&self.decides);
         let plan = memory.plan(self);
+        let replied = match self.replies {
+            Replies::Trap => body(&[I::Unreachable]),
+            _ => body(&[I::I32Const(memory.replied(&self.replies))]),
+        };
         let words = match &self.decides {
             Decides::Panic(words) | Decides::Print(words) => memory.text(words),
             _ => memory.text("a line"),
@@ -198,7 +215,7 @@ impl Guest {
             ("plan", 1, self.plan(plan)),
             ("decide", 1, self.decide(decided, words, own + 3)),
             ("on-failure", 1, body(&[I::Unreachable])),
-            ("on-reply", 1, body(&[I::Unreachable])),
+            ("on-reply", 1, replied),
         ];
         for (index, (name, kind, function)) in (own..).zip(named) {
             functions.function(kind);
