@@ -236,8 +236,10 @@ impl Host {
         drop(arriving);
         self.crash_at(Point::IntentCommitted).await;
 
-        // A process that was asleep since must not speak on a lease that others may have taken over.
-        if self.now() > lease.until - self.settings.patience.call_time {
+        // A process that was asleep since must not speak on a lease that others may have taken over, nor send what
+        // has lost its use meanwhile: it is claimed again, and found to have expired.
+        let at = self.now();
+        if at > lease.until - self.settings.patience.call_time || at >= expires_at {
             return self.give_back(attempt).await;
         }
         let outgoing = Outgoing {
@@ -247,7 +249,7 @@ impl Host {
             status_callback: self
                 .callbacks_of(sending.test)
                 .map(|callbacks| callbacks.url(sending.id, attempt)),
-            validity: (expires_at - now).to_std().ok(),
+            validity: (expires_at - at).to_std().ok(),
         };
         let call = tracing::info_span!(target: SPANS, "provider call", attempt_id = %attempt);
         let outcome = match &facts.verifying {
