@@ -260,6 +260,7 @@ mod tests {
         Otp::default().check().unwrap();
         for (text, key) in [
             ("digits = 3", "otp.digits"),
+            ("digits = 11", "otp.digits"),
             ("life = \"11m\"", "otp.life"),
             ("attempts = 0", "otp.attempts"),
             ("backend = \"verify\"\nattempts = 6", "otp.attempts"),

@@ -125,6 +125,16 @@ for_each_database! {
         assert_eq!(check(&host, &id, &code).await["status"], "approved");
     }
 
+    async fn a_try_counts_before_verify_is_asked(start: Start) {
+        let host = verifying(start).await;
+        let (id, code) = code(&host, ANA, "LOGIN").await;
+        host.sandbox.script(CHECKS, [Fault::Error500; 3]);
+        for _ in 0..3 {
+            assert_eq!(host.post(&format!("/api/v1/otp/{id}/check"), json!({"code": code})).await.0, 503);
+        }
+        assert_eq!(check(&host, &id, &code).await["status"], "exhausted", "all three were used up");
+    }
+
     async fn an_approval_that_was_not_seen_is_none(start: Start) {
         let host = verifying(start).await;
         let (id, code) = code(&host, ANA, "LOGIN").await;

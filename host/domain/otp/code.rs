@@ -29,8 +29,6 @@ pub struct Binding<'a> {
 pub fn derive(key: &[u8; 32], binding: &Binding<'_>, digits: u8) -> Secret {
     let width = usize::from(digits.clamp(1, 18));
     let codes = 10_u64.pow(u32::from(digits.clamp(1, 18)));
-    // The largest multiple of `codes` that 64 bits hold: what lies above it would favour small codes.
-    let fair = (1_u128 << 64) / u128::from(codes) * u128::from(codes);
     let numbers = (0_u32..).flat_map(|round| {
         let block = block(key, binding, digits, round);
         let numbers: Vec<u64> = block
@@ -39,9 +37,15 @@ pub fn derive(key: &[u8; 32], binding: &Binding<'_>, digits: u8) -> Secret {
             .collect();
         numbers
     });
-    let mut fair_numbers = numbers.filter(|number| u128::from(*number) < fair);
-    let number = fair_numbers.next().unwrap_or_default() % codes;
+    let number = reduce(numbers, codes).unwrap_or_default();
     Secret::new(format!("{number:0width$}"))
+}
+
+/// The first number that is fair to all `codes`, reduced to one of them. Above the largest multiple of `codes` that
+/// 64 bits hold, small codes would come more often.
+fn reduce(numbers: impl IntoIterator<Item = u64>, codes: u64) -> Option<u64> {
+    let fair = (1_u128 << 64) / u128::from(codes) * u128::from(codes);
+    numbers.into_iter().find(|number| u128::from(*number) < fair).map(|number| number % codes)
 }
 
 /// Every part with its length before it: no two bindings read alike.
@@ -109,6 +113,22 @@ mod tests {
         };
         // A host that is upgraded in the middle of a challenge must not refuse its code.
         assert_eq!(derive(&[1; 32], &binding, 6).expose(), "895871");
+    }
+
+    #[test]
+    fn a_number_that_would_favour_small_codes_is_passed_over() {
+        let codes = 1_000_000;
+        assert_eq!(reduce([u64::MAX, 5], codes), Some(5));
+        // 2^64 = 18,446,744,073,709 * 10^6 + 551,616.
+        let first_unfair = 18_446_744_073_709_000_000;
+        assert_eq!(reduce([first_unfair - 1, 5], codes), Some(999_999));
+        assert_eq!(reduce([first_unfair, 5], codes), Some(5));
+        assert_eq!(
+            reduce([u64::MAX], 1 << 32),
+            Some(u64::from(u32::MAX)),
+            "where it divides evenly, all are fair"
+        );
+        assert_eq!(reduce([], codes), None);
     }
 
     #[test]
