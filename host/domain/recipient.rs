@@ -28,6 +28,14 @@ impl Role {
     }
 }
 
+/// Whether an id is one that the host gave to somebody of whom only the phone is known: `phone-` and 16 or 32
+/// hexadecimal digits.
+#[must_use]
+pub fn is_unnamed(id: &str) -> bool {
+    let is_hex = |digits: &str| digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    id.strip_prefix("phone-").is_some_and(|digits| matches!(digits.len(), 16 | 32) && is_hex(digits))
+}
+
 /// What a person wants.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preferences {

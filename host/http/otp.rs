@@ -5,7 +5,7 @@ use super::auth::Key;
 use super::body::{Id, Json, idempotency_key};
 use super::problem::Problem;
 use crate::domain::id::ChallengeId;
-use crate::service::{Caller, Checked, Once, Origin, PostedCode, Sent};
+use crate::service::{Caller, Checked, Origin, PostedCode, Sent};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use chrono::TimeDelta;
@@ -101,7 +101,7 @@ pub(super) async fn start(
     body: Json<NewCode>,
 ) -> Result<(StatusCode, axum::Json<CodeView>), Problem> {
     let caller = key.with("otp")?;
-    let once = idempotency_key(&headers)?.map(|key| Once::new(key, "otp", &body.bytes));
+    let once = idempotency_key(&headers)?.map(|key| api.once(key, "otp", &body.bytes));
     let new = body.value;
     let origin = Origin { once, ..origin(&caller, new.ip) };
     let posted = PostedCode {
@@ -166,7 +166,7 @@ pub(super) async fn resend(
 ) -> Result<(StatusCode, axum::Json<CodeView>), Problem> {
     let caller = key.with("otp")?;
     let id = read_id(&id);
-    let once = idempotency_key(&headers)?.map(|key| Once::new(key, "otp resend", id.0.as_bytes()));
+    let once = idempotency_key(&headers)?.map(|key| api.once(key, "otp resend", id.0.as_bytes()));
     let origin = Origin { once, ..origin(&caller, None) };
     let sent = api.resend_code(&origin, id).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(view(&sent))))

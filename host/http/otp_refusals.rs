@@ -33,12 +33,14 @@ pub(super) struct RefusalView {
     /// The hour's beginning.
     hour: DateTime<Utc>,
     /// The brake, as it is called in the settings: `otp.limits.phone`, `otp.pump.country`, `otp.countries`,
-    /// `otp.resend_after`; `otp.limits` when nothing could be counted.
+    /// `otp.resend_after`; `otp.limits` when nothing could be counted; `otp.unavailable` when the host was at
+    /// fault otherwise.
     reason: String,
     /// The code was sent all the same, because the brake only records.
     noted: bool,
     /// Of the number, ISO 3166 alpha-2; `none` for a number of no country.
     country: String,
+    /// Empty where the challenge could not be read.
     purpose: String,
     /// `null` where none was needed.
     api_key: Option<String>,

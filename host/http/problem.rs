@@ -223,7 +223,7 @@ impl From<OtpError> for Problem {
                 Self::plain(StatusCode::SERVICE_UNAVAILABLE, "codes-unavailable", text)
                     .after(chrono::TimeDelta::seconds(5))
             }
-            OtpError::Unavailable(error) => {
+            OtpError::NotCounted(error) | OtpError::Unavailable(error) => {
                 tracing::error!(error = &error as &dyn Error, "a one-time code could not be given");
                 Self::plain(StatusCode::SERVICE_UNAVAILABLE, "codes-unavailable", text)
                     .after(chrono::TimeDelta::seconds(5))

@@ -4,7 +4,7 @@
 
 use super::checks::FieldError;
 use super::draft::{Draft, PostedMessage};
-use super::intake::{Accepted, ERASED, IntakeError, hash_request, upsert, vanished};
+use super::intake::{Accepted, ERASED, IntakeError, upsert, vanished};
 use super::{Caller, Host, HostError};
 use crate::crash::Point;
 use crate::domain::id::MessageId;
@@ -67,7 +67,7 @@ impl Host {
         posted: PostedMessage,
         lane: impl Fn(&Kind) -> Lane,
     ) -> Result<Accepted<MessageId>, IntakeError> {
-        let request_hash = hash_request("messages", request);
+        let request_hash = self.hash_request("messages", request);
         // A repeated request is answered as it was, whatever has become of its moments since.
         if let Some(id) = self.repeated(caller, idempotency_key, &request_hash).await? {
             return Ok(Accepted { id: MessageId(id), repeated: true });

@@ -5,7 +5,7 @@ use super::{Result, StoreError, Tx, inconsistent, moment, on, small};
 use crate::domain::id::ChallengeId;
 use crate::domain::otp::{Challenge, End, Maker, Purpose, SKEW};
 use crate::domain::phone::PhoneNumber;
-use crate::domain::recipient::{Recipient, Role};
+use crate::domain::recipient::{Recipient, Role, is_unnamed};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -92,7 +92,7 @@ const KNOW_PHONE: &str =
 const WHO_HAS: &str = "SELECT id FROM recipients WHERE phone_hash = $1
     ORDER BY CASE WHEN id = $2 THEN 0 ELSE 1 END, updated_at DESC, id LIMIT 1";
 
-const KNOWN_AS: &str = "SELECT id FROM recipients WHERE phone_hash = $1 AND id NOT LIKE 'phone-%' LIMIT 2";
+const KNOWN_AS: &str = "SELECT id FROM recipients WHERE phone_hash = $1";
 
 impl TryFrom<ChallengeRow> for Challenge {
     type Error = StoreError;
@@ -285,7 +285,7 @@ impl Tx {
         Ok(changed == 1)
     }
 
-    /// Whether a key is still needed.
+    /// Whether a key is still needed, also by a host whose clock is a little behind.
     ///
     /// # Errors
     ///
@@ -293,7 +293,7 @@ impl Tx {
     pub async fn is_code_key_used(&mut self, key_id: &str, now: DateTime<Utc>) -> Result<bool> {
         let open: i64 = on!(self, |db| sqlx::query_scalar(OPEN_UNDER)
             .bind(key_id)
-            .bind(now.timestamp_millis())
+            .bind((now - SKEW).timestamp_millis())
             .fetch_one(db)
             .await)?;
         Ok(open > 0)
@@ -357,6 +357,7 @@ impl Tx {
     pub async fn only_person_of_phone(&mut self, phone_hash: &[u8]) -> Result<Option<String>> {
         let mut known: Vec<String> =
             on!(self, |db| sqlx::query_scalar(KNOWN_AS).bind(phone_hash).fetch_all(db).await)?;
+        known.retain(|id| !is_unnamed(id));
         Ok(if known.len() == 1 { known.pop() } else { None })
     }
 }

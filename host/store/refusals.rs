@@ -1,8 +1,8 @@
 //! Codes that were asked for and not given, with the reason: counted by the hour, so that an attack does not
 //! fill the disk. They name no person and no number.
 
-use super::limits::hour;
 use super::{Result, Tx, moment, on};
+use crate::domain::otp::pump::hour;
 use chrono::{DateTime, TimeDelta, Utc};
 
 const REFUSED: &str = "INSERT INTO otp_refusals (hour, reason, noted, country, purpose, api_key, test, count)

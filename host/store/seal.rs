@@ -108,12 +108,17 @@ impl Keyring {
         &self.codes
     }
 
-    /// Reads the folder again: somebody may have changed the master key.
+    /// Reads the folder again: somebody may have changed the master key, or that of one-time codes.
     ///
     /// # Errors
     ///
     /// A file cannot be read or understood; the keys stay what they were.
     pub fn refresh(&self) -> std::result::Result<(), KeyringError> {
+        self.refresh_masters()?;
+        self.codes.refresh()
+    }
+
+    fn refresh_masters(&self) -> std::result::Result<(), KeyringError> {
         if let Some(files) = &self.files {
             self.masters.store(Arc::new(files.masters(&self.chance)?));
         }
@@ -128,7 +133,7 @@ impl Keyring {
     pub fn rotate(&self) -> std::result::Result<(), KeyringError> {
         let files = self.files.as_ref().ok_or(KeyringError::NotInFiles)?;
         files.rotate(&self.id(), &self.chance)?;
-        self.refresh()
+        self.refresh_masters()
     }
 
     /// Removes the master keys that are kept for what they wrapped; says how many there were.
@@ -138,7 +143,7 @@ impl Keyring {
     /// A file cannot be removed.
     pub fn remove_retired(&self) -> std::result::Result<usize, KeyringError> {
         let removed = self.files.as_ref().map_or(Ok(0), |files| files.remove_retired())?;
-        self.refresh()?;
+        self.refresh_masters()?;
         Ok(removed)
     }
 
@@ -162,7 +167,13 @@ impl Keyring {
     /// Keyed hash of a phone or a text: finds it again and tells nothing.
     #[must_use]
     pub fn hash(&self, purpose: &str, value: &str) -> Vec<u8> {
-        SealKey(self.derive(purpose)).mac(value.as_bytes()).to_vec()
+        self.hash_bytes(purpose, value.as_bytes())
+    }
+
+    /// The same of what is no text.
+    #[must_use]
+    pub fn hash_bytes(&self, purpose: &str, value: &[u8]) -> Vec<u8> {
+        SealKey(self.derive(purpose)).mac(value).to_vec()
     }
 
     /// A new recipient's key, and how it is kept.
@@ -186,7 +197,7 @@ impl Keyring {
         let mut master = self.masters.load().by_id(key_id);
         if master.is_none() {
             // A command beside this host may have changed the master key since.
-            self.refresh().map_err(|_| unknown())?;
+            self.refresh_masters().map_err(|_| unknown())?;
             master = self.masters.load().by_id(key_id);
         }
         let master = master.ok_or_else(unknown)?;
@@ -284,6 +295,21 @@ mod tests {
         let again = keys.unwrap(&wrapped.key_id, "ana", &wrapped.bytes).unwrap();
         assert_eq!(keys.open_sealed(&again, "messages.text", b"row", &sealed).unwrap(), b"hello");
         assert!(keys.unwrap(&wrapped.key_id, "bob", &wrapped.bytes).is_err());
+    }
+
+    #[test]
+    fn a_key_of_codes_that_is_made_elsewhere_is_taken_up_with_the_next_look_at_the_folder() {
+        let folder = std::env::temp_dir().join(format!("tidings-keyring-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let open = || Keyring::open(&folder, None, &Chance::seeded(5)).unwrap();
+        let (host, command) = (open(), open());
+        let older = host.codes().newest();
+        let newer = command.codes().rotate(&Chance::seeded(6)).unwrap();
+        assert_eq!(host.codes().newest().id, older.id, "nobody has told it");
+        host.refresh().unwrap();
+        assert_eq!(host.codes().newest().id, newer.id);
+        assert_eq!(host.codes().retired()[0].id, older.id);
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

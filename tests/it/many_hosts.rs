@@ -290,7 +290,11 @@ for_each_database! {
 }
 
 /// Another process on the same connections.
-fn same_database(host: &TestHost, provider: Arc<dyn Provider>, change: impl FnOnce(&mut Settings)) -> Host {
+pub(crate) fn same_database(
+    host: &TestHost,
+    provider: Arc<dyn Provider>,
+    change: impl FnOnce(&mut Settings),
+) -> Host {
     machine(host, provider, host.clock.clone(), change)
 }
 

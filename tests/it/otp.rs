@@ -263,6 +263,21 @@ for_each_database! {
         assert_eq!(check(&host, answer["id"].as_str().unwrap(), &last_code(&host, ANA)).await["recipient"], "her-mother");
     }
 
+    async fn a_clinics_own_id_is_a_name_whatever_it_begins_with(start: Start) {
+        let host = start.host().await;
+        for id in ["phone-7", "PHONE-0123456789abcdef"] {
+            host.request("PUT", &format!("/api/v1/recipients/{id}"), Some(&json!({"phone": ANA}))).await;
+            let (challenge, right) = code(&host, ANA, "LOGIN").await;
+            assert_eq!(check(&host, &challenge, &right).await["recipient"], id);
+            host.request("PATCH", &format!("/api/v1/recipients/{id}"), Some(&json!({"phone": null}))).await;
+        }
+        // Who was only ever written to has an id of ours, which is no name.
+        host.message(json!({"type": "follow-up", "to": {"phone": BO}})).await;
+        host.run().await;
+        let (challenge, right) = code(&host, BO, "LOGIN").await;
+        assert_eq!(check(&host, &challenge, &right).await["recipient"], Value::Null);
+    }
+
     async fn a_code_never_goes_to_another_number_than_it_was_asked_for(start: Start) {
         let host = start.host().await;
         host.request("PUT", "/api/v1/recipients/ana", Some(&json!({"phone": ANA}))).await;

@@ -79,6 +79,31 @@ for_each_database! {
         }
     }
 
+    async fn the_breaker_asks_the_database_as_often_for_every_number(start: Start) {
+        let test = start.host().await;
+        let numbers = numbers(&test).await;
+        let host = another(&test, |config| config.otp.pump = toml::Value::from("deny").try_into().unwrap());
+        host.start_code(&origin(), &request(&host, "+12025550150", "LOGIN")).await.unwrap();
+        // An honest country, and an honest network: there is nothing to note.
+        test.sql("UPDATE otp_traffic SET verified = 1000").await;
+        let (mut starts, mut resends, mut ids) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+        for phone in numbers {
+            let (statements, sent) = asked(&host, host.start_code(&origin(), &request(&host, phone, "LOGIN"))).await;
+            starts.insert(statements);
+            ids.push(sent.unwrap().id);
+        }
+        test.clock.advance(TimeDelta::seconds(30));
+        for id in ids {
+            let (statements, sent) = asked(&host, host.resend_code(&origin(), id)).await;
+            sent.unwrap();
+            resends.insert(statements);
+        }
+        let without = another(&test, |config| config.otp.pump = toml::Value::from("off").try_into().unwrap());
+        let (fewer, _) = asked(&without, without.start_code(&origin(), &request(&host, UNKNOWN, "LOGIN"))).await;
+        assert!(starts.len() == 1 && starts.first() == Some(&(fewer + 4)), "{starts:?}, {fewer} without");
+        assert_eq!(resends.len(), 1, "{resends:?}");
+    }
+
     async fn a_check_asks_the_database_as_often_for_a_challenge_that_is_none(start: Start) {
         let test = start.host().await;
         for backend in [Backend::Tidings, Backend::Verify] {

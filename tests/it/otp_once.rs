@@ -140,6 +140,24 @@ for_each_database! {
         assert_eq!(request.send().await.unwrap().status(), 403);
     }
 
+    async fn whatever_is_refused_is_written_down_also_for_a_resend(start: Start) {
+        let host = start.host().await;
+        let (_, answer) = host.post("/api/v1/otp", login()).await;
+        let resend = format!("/api/v1/otp/{}/resend", answer["id"].as_str().unwrap());
+        assert_eq!(host.post(&resend, json!({})).await.0, 429);
+        host.clock.advance(TimeDelta::hours(1));
+        // What is at fault is not the counters.
+        host.sql("ALTER TABLE challenges RENAME TO lost").await;
+        assert_eq!(host.post("/api/v1/otp", login()).await.0, 503);
+        assert_eq!(host.post(&resend, json!({})).await.0, 503);
+        assert_eq!(host.post("/api/v1/sms/send-otp", json!({"phoneNumber": ANA})).await.0, 503);
+        assert_eq!(all_refusals(&host).await, [
+            row(16, "otp.unavailable", "none", "", 1, true),
+            row(16, "otp.unavailable", "US", "LOGIN", 2, true),
+            row(15, "otp.resend_after", "US", "LOGIN", 1, true),
+        ]);
+    }
+
     async fn refusals_are_forgotten_after_ninety_days(start: Start) {
         let host = start.host().await;
         host.post("/api/v1/otp", json!({"phone": "+33612345678", "purpose": "LOGIN"})).await;

@@ -9,11 +9,10 @@ use crate::for_each_database;
 use crate::support::{self, ANA, Start, VISIT, booked, phone, tuesday_morning};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use sqlx::postgres::{PgConnectOptions, PgPool};
+use sqlx::postgres::PgPool;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use sqlx::{AssertSqlSafe, query, query_as, query_scalar};
 use std::collections::{BTreeMap, BTreeSet};
-use std::str::FromStr as _;
 use tidings::clock::Chance;
 use tidings::domain::id::{AttemptId, HostId, MessageId};
 use tidings::domain::kind::TypeName;
@@ -25,24 +24,29 @@ use tidings::store::{Change, Claim, Modes, NewAttempt, Payload, Store, StoreErro
 use tokio::task::JoinSet;
 
 /// The same database, past the store.
-enum Raw {
+pub(crate) enum Raw {
     Sqlite(SqlitePool),
     Postgres(PgPool),
 }
 
 impl Raw {
-    /// `test` names the database on PostgreSQL.
-    async fn of(start: &Start, store: &Store, test: &str) -> Self {
-        if store.engine() == "sqlite" {
-            let options = SqliteConnectOptions::new().filename(start.folder.path().join("tidings.db"));
-            return Self::Sqlite(SqlitePool::connect_with(options).await.unwrap());
+    pub(crate) async fn of(start: &Start) -> Self {
+        match &start.database_url {
+            Some(url) => Self::Postgres(PgPool::connect(url).await.unwrap()),
+            None => {
+                let options = SqliteConnectOptions::new().filename(start.folder.path().join("tidings.db"));
+                Self::Sqlite(SqlitePool::connect_with(options).await.unwrap())
+            }
         }
-        let url = support::postgres::url_for_new_database("raw").unwrap();
-        let server = PgConnectOptions::from_str(&url).unwrap();
-        let pool = PgPool::connect_with(server.clone()).await.unwrap();
-        let named = query_scalar("SELECT datname FROM pg_database WHERE starts_with(datname, $1)");
-        let name: String = named.bind(format!("{test:.50}_")).fetch_one(&pool).await.unwrap();
-        Self::Postgres(PgPool::connect_with(server.database(&name)).await.unwrap())
+    }
+
+    /// What the provider was asked to redact: what came of it, and how often it was asked.
+    pub(crate) async fn redactions(&self) -> Vec<(Option<String>, i64)> {
+        let sql = "SELECT outcome, tries FROM redactions";
+        match self {
+            Self::Sqlite(pool) => query_as(sql).fetch_all(pool).await.unwrap(),
+            Self::Postgres(pool) => query_as(sql).fetch_all(pool).await.unwrap(),
+        }
     }
 
     async fn run(&self, sql: &'static str) -> Result<u64, sqlx::Error> {
@@ -61,7 +65,7 @@ impl Raw {
     }
 
     /// Everything that is kept: the files of SQLite, the rows of PostgreSQL with their bytes in hex.
-    async fn dump(&self, start: &Start) -> Vec<u8> {
+    pub(crate) async fn dump(&self, start: &Start) -> Vec<u8> {
         let Self::Postgres(pool) = self else {
             let files = std::fs::read_dir(start.folder.path()).unwrap();
             return files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
@@ -78,7 +82,7 @@ impl Raw {
     }
 }
 
-fn holds(dump: &[u8], words: &str) -> bool {
+pub(crate) fn holds(dump: &[u8], words: &str) -> bool {
     [words, &hex(words.as_bytes())]
         .iter()
         .any(|text| dump.windows(text.len()).any(|part| part == text.as_bytes()))
@@ -158,8 +162,8 @@ async fn both_schemas_have_the_same_tables_columns_and_indexes() {
         return support::postgres::skip_aloud("the schemas");
     };
     let start = Start::sqlite();
-    let store = start.store().await;
-    let Raw::Sqlite(sqlite) = Raw::of(&start, &store, "").await else { unreachable!() };
+    start.store().await;
+    let Raw::Sqlite(sqlite) = Raw::of(&start).await else { unreachable!() };
     let ours: Vec<(String, String, String)> = query_as(
         "SELECT t.name, c.name, CASE c.type WHEN 'BLOB' THEN 'bytes' WHEN 'TEXT' THEN 'text' ELSE 'number' END
                 || CASE WHEN c.\"notnull\" = 1 OR c.pk > 0 THEN '' ELSE ' or null' END
@@ -256,7 +260,7 @@ for_each_database! {
     async fn a_half_made_state_is_refused(start: Start) {
         let store = start.store().await;
         planted(&store, 1).await;
-        let raw = Raw::of(&start, &store, "a_half_made_state_is_refused").await;
+        let raw = Raw::of(&start).await;
         for sql in [
             "UPDATE messages SET state = 'lost'",
             "UPDATE messages SET lane = 'fast'",
@@ -299,7 +303,7 @@ for_each_database! {
 
     async fn a_stolen_database_shows_no_person_no_number_and_no_word(start: Start) {
         let host = start.host().await;
-        let raw = Raw::of(&host.start, &host.host.store, "a_stolen_database_shows_no_person_no_number_and_no_word").await;
+        let raw = Raw::of(&host.start).await;
         let ana = json!({"phone": ANA, "name": "Quintanilla", "language": "en"});
         assert_eq!(host.request("PUT", "/api/v1/recipients/ana", Some(&ana)).await.0, 200);
         host.event(booked(1, VISIT)).await;

@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports, clippy::allow_attributes, reason = "each test binary uses its own part")]
 
 mod host;
+pub(crate) mod log;
 pub(crate) mod postgres;
 pub(crate) mod program;
 

@@ -2,8 +2,9 @@
 //! challenge; a refusal rolls it back, so that one brake does not use up another.
 
 use super::{Host, HostError, Origin, OtpError, PumpBreaker};
+use crate::domain::otp::pump::{self, Traffic};
 use crate::domain::otp::rate::Rate;
-use crate::domain::otp::{Purpose, pump};
+use crate::domain::otp::{Maker, Purpose};
 use crate::domain::phone::PhoneNumber;
 use crate::store::{Counted, Refusal, RefusalCount, StoreError, TrafficScope, Tx};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,12 +18,27 @@ pub(super) struct Asked<'a> {
     pub(super) origin: &'a Origin,
     pub(super) phone: &'a PhoneNumber,
     pub(super) purpose: &'a Purpose,
+    /// The counter of the network that the person asks from. A resend goes to that of its challenge: whoever
+    /// asks for it says no address, and the texts of one challenge are held against one network.
+    pub(super) network: Option<Vec<u8>>,
+}
+
+impl Asked<'_> {
+    fn refused(&self) -> Refused<'_> {
+        Refused { origin: self.origin, about: Some((self.phone, self.purpose)) }
+    }
+}
+
+/// Whom a code was refused, and for what; nothing of that is known of a challenge that could not be read.
+pub(super) struct Refused<'a> {
+    pub(super) origin: &'a Origin,
+    pub(super) about: Option<(&'a PhoneNumber, &'a Purpose)>,
 }
 
 /// What a brake counts: its name in the settings, whom, and how many.
 struct Brake<'a> {
     name: &'static str,
-    subject: Option<String>,
+    subject: Option<Vec<u8>>,
     rates: &'a [Rate],
 }
 
@@ -36,7 +52,8 @@ impl Host {
         asked: &Asked<'_>,
         now: DateTime<Utc>,
     ) -> Result<(), OtpError> {
-        if asked.origin.unlimited && self.is_test_number(asked.phone, asked.origin.test) {
+        let test = asked.origin.test;
+        if asked.origin.unlimited && self.is_test_number(asked.phone, test) {
             return Ok(());
         }
         let brakes = &self.settings.otp.brakes;
@@ -45,54 +62,40 @@ impl Host {
         let prefix = e164.get(..e164.len().saturating_sub(PREFIX)).unwrap_or(e164);
         let key = asked.origin.key.map_or_else(|| "public".to_owned(), |key| key.to_string());
         let by_country = brakes.countries.get(country).unwrap_or(&brakes.country);
+        let of = |subject: &str| Some(self.counter(test, subject));
         let brake = |name, subject, rates| Brake { name, subject, rates };
         for brake in [
-            brake("otp.limits.phone", Some(e164.to_owned()), &brakes.phone),
-            brake("otp.limits.prefix", Some(prefix.to_owned()), &brakes.prefix),
-            brake("otp.limits.address", asked.origin.address.map(network), &brakes.address),
-            brake("otp.limits.key", Some(key), &brakes.key),
-            brake("otp.limits.country", Some(country.to_owned()), by_country),
-            brake("otp.limits.everyone", Some(String::new()), &brakes.everyone),
+            brake("otp.limits.phone", of(e164), &brakes.phone),
+            brake("otp.limits.prefix", of(prefix), &brakes.prefix),
+            brake("otp.limits.address", asked.network.clone(), &brakes.address),
+            brake("otp.limits.key", of(&key), &brakes.key),
+            brake("otp.limits.country", of(country), by_country),
+            brake("otp.limits.everyone", of(""), &brakes.everyone),
         ] {
-            self.count(tx, brake.name, brake.subject.as_deref(), brake.rates, asked.origin.test, now).await?;
+            count(tx, brake, now).await?;
         }
         self.hold_against_the_typed(tx, asked, now).await
+    }
+
+    /// The counter of the network that a request comes from.
+    pub(super) fn network_of(&self, origin: &Origin) -> Option<Vec<u8>> {
+        origin.address.map(|address| self.counter(origin.test, &network(address)))
     }
 
     /// Counts a try that was made without an API key.
     pub(super) async fn brake_checks(&self, origin: &Origin, now: DateTime<Utc>) -> Result<(), OtpError> {
         let rates = &self.settings.otp.brakes.checks;
-        let Some(address) = origin.address.filter(|_| !rates.is_empty()).map(network) else { return Ok(()) };
-        let mut tx = self.store.begin().await?;
-        self.count(&mut tx, "otp.limits.checks", Some(&address), rates, origin.test, now).await?;
-        Ok(tx.commit().await?)
-    }
-
-    async fn count(
-        &self,
-        tx: &mut Tx,
-        name: &'static str,
-        subject: Option<&str>,
-        rates: &[Rate],
-        test: bool,
-        now: DateTime<Utc>,
-    ) -> Result<(), OtpError> {
-        let Some(subject) = subject else { return Ok(()) };
-        for rate in rates {
-            let counted = Counted {
-                name: format!("{name} {}", rate.window.num_seconds()),
-                subject: self.counter(test, subject),
-                rate: *rate,
-            };
-            if !tx.count_within(&counted, now).await? {
-                let retry_after = tx.wait_for(&counted, now).await?;
-                return Err(OtpError::Limited { brake: name, retry_after });
-            }
+        let subject = self.network_of(origin).filter(|_| !rates.is_empty());
+        if subject.is_none() {
+            return Ok(());
         }
-        Ok(())
+        let mut tx = self.store.begin().await.map_err(not_counted)?;
+        count(&mut tx, Brake { name: "otp.limits.checks", subject, rates }, now).await?;
+        tx.commit().await.map_err(not_counted)
     }
 
-    /// The pump breaker: codes asked for are held against codes typed.
+    /// The pump breaker: codes asked for are held against codes typed. Numbers for tests are sent nothing, and
+    /// nobody earns from them.
     async fn hold_against_the_typed(
         &self,
         tx: &mut Tx,
@@ -100,57 +103,57 @@ impl Host {
         now: DateTime<Utc>,
     ) -> Result<(), OtpError> {
         let breaker = self.settings.otp.pump;
-        if breaker == PumpBreaker::Off {
+        let test = asked.origin.test;
+        if breaker == PumpBreaker::Off || self.is_test_number(asked.phone, test) {
             return Ok(());
         }
-        let test = asked.origin.test;
         let country = self.counter(test, country(asked.phone));
-        let address = asked.origin.address.map(|address| self.counter(test, &network(address)));
-        let mut suspicious = None;
-        let traffic = tx.traffic(TrafficScope::Country, &country, now).await?;
-        if pump::country_is_suspicious(&traffic) {
-            suspicious = Some("otp.pump.country");
-        }
-        if let Some(address) = &address {
-            let traffic = tx.traffic(TrafficScope::Address, address, now).await?;
-            if pump::address_is_suspicious(&traffic) {
-                suspicious = Some("otp.pump.address");
+        let mut held = vec![Held::BY_COUNTRY.of(&country)];
+        held.extend(asked.network.as_deref().map(|network| Held::BY_ADDRESS.of(network)));
+        let mut longest: Option<(&'static str, TimeDelta)> = None;
+        for Held { brake, scope, subject, is_suspicious } in &held {
+            let traffic = tx.traffic(*scope, subject, now).await.map_err(not_counted)?;
+            if !is_suspicious(&traffic) {
+                continue;
             }
-        }
-        if let Some(brake) = suspicious {
             if breaker == PumpBreaker::Deny {
-                let hour = now.timestamp_millis().rem_euclid(3_600_000);
-                return Err(OtpError::Limited {
-                    brake,
-                    retry_after: TimeDelta::milliseconds(3_600_000 - hour),
-                });
+                let hours = tx.traffic_hours(*scope, subject, now).await.map_err(not_counted)?;
+                let wait = pump::wait(&hours, now, is_suspicious);
+                longest = longest.filter(|(_, known)| *known >= wait).or(Some((brake, wait)));
+                continue;
             }
             tracing::warn!(
                 brake,
                 "codes are asked for that nobody types; they are sent, because otp.pump only records"
             );
-            tx.count_refusal(&refusal(brake, true, asked), test, now).await?;
+            let noted = refusal(brake, true, &asked.refused());
+            tx.count_refusal(&noted, test, now).await.map_err(not_counted)?;
         }
-        tx.add_traffic(TrafficScope::Country, &country, (1, 0), now).await?;
-        if let Some(address) = &address {
-            tx.add_traffic(TrafficScope::Address, address, (1, 0), now).await?;
+        if let Some((brake, retry_after)) = longest {
+            return Err(OtpError::Limited { brake, retry_after });
+        }
+        for Held { scope, subject, .. } in held {
+            tx.add_traffic(scope, subject, (1, 0), now).await.map_err(not_counted)?;
         }
         Ok(())
     }
 
     /// A refusal is kept with its reason, in a unit of work of its own: that of the challenge is gone.
-    pub(super) async fn keep_refusal(&self, asked: &Asked<'_>, error: &OtpError, now: DateTime<Utc>) {
+    pub(super) async fn keep_refusal(&self, refused: &Refused<'_>, error: &OtpError, now: DateTime<Utc>) {
         let reason = match error {
             OtpError::Limited { brake, .. } => *brake,
             OtpError::CountryClosed => "otp.countries",
             OtpError::TooEarly { .. } => "otp.resend_after",
-            OtpError::Unavailable(_) => "otp.limits",
+            OtpError::NotCounted(_) => "otp.limits",
+            OtpError::Unavailable(_) => "otp.unavailable",
             OtpError::Fields(_) | OtpError::KeyReused | OtpError::Ended | OtpError::NotChecked(_) => return,
         };
-        tracing::warn!(brake = reason, purpose = %asked.purpose, "a one-time code was refused");
+        let test = refused.origin.test;
+        let refusal = refusal(reason, false, refused);
+        tracing::warn!(brake = reason, purpose = %refusal.purpose, "a one-time code was refused");
         let kept = async {
             let mut tx = self.store.begin().await?;
-            tx.count_refusal(&refusal(reason, false, asked), asked.origin.test, now).await?;
+            tx.count_refusal(&refusal, test, now).await?;
             tx.commit().await
         };
         if let Err(error) = kept.await {
@@ -186,7 +189,7 @@ impl Host {
         challenge: &crate::domain::otp::Challenge,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        if self.settings.otp.pump == PumpBreaker::Off {
+        if self.settings.otp.pump == PumpBreaker::Off || challenge.maker == Maker::Settings {
             return Ok(());
         }
         let country = self.counter(challenge.test, challenge.country.as_deref().unwrap_or(NOWHERE));
@@ -207,13 +210,60 @@ pub(super) fn country(phone: &PhoneNumber) -> &str {
     phone.country().unwrap_or(NOWHERE)
 }
 
-fn refusal(reason: &str, noted: bool, asked: &Asked<'_>) -> Refusal {
+/// Whose codes are held against each other, and by which rule.
+struct Held<'a> {
+    brake: &'static str,
+    scope: TrafficScope,
+    subject: &'a [u8],
+    is_suspicious: fn(&Traffic) -> bool,
+}
+
+impl Held<'static> {
+    const BY_COUNTRY: Self = Self {
+        brake: "otp.pump.country",
+        scope: TrafficScope::Country,
+        subject: &[],
+        is_suspicious: pump::country_is_suspicious,
+    };
+    const BY_ADDRESS: Self = Self {
+        brake: "otp.pump.address",
+        scope: TrafficScope::Address,
+        subject: &[],
+        is_suspicious: pump::address_is_suspicious,
+    };
+}
+
+impl Held<'_> {
+    const fn of(self, subject: &[u8]) -> Held<'_> {
+        Held { brake: self.brake, scope: self.scope, subject, is_suspicious: self.is_suspicious }
+    }
+}
+
+async fn count(tx: &mut Tx, brake: Brake<'_>, now: DateTime<Utc>) -> Result<(), OtpError> {
+    let Brake { name, subject: Some(subject), rates } = brake else { return Ok(()) };
+    for rate in rates {
+        let name_of_rate = format!("{name} {}", rate.window.num_seconds());
+        let counted = Counted { name: name_of_rate, subject: subject.clone(), rate: *rate };
+        if !tx.count_within(&counted, now).await.map_err(not_counted)? {
+            let retry_after = tx.wait_for(&counted, now).await.map_err(not_counted)?;
+            return Err(OtpError::Limited { brake: name, retry_after });
+        }
+    }
+    Ok(())
+}
+
+/// The counters do not answer.
+fn not_counted(error: StoreError) -> OtpError {
+    OtpError::NotCounted(error.into())
+}
+
+fn refusal(reason: &str, noted: bool, refused: &Refused<'_>) -> Refusal {
     Refusal {
         reason: reason.to_owned(),
         noted,
-        country: country(asked.phone).to_owned(),
-        purpose: asked.purpose.as_str().to_owned(),
-        api_key: asked.origin.key.map(|key| key.to_string()).unwrap_or_default(),
+        country: refused.about.map_or(NOWHERE, |(phone, _)| country(phone)).to_owned(),
+        purpose: refused.about.map(|(_, purpose)| purpose.to_string()).unwrap_or_default(),
+        api_key: refused.origin.key.map(|key| key.to_string()).unwrap_or_default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Checking a code: the try is counted and committed, then compared, then the challenge is used up.
 
-use super::brakes::Asked;
+use super::brakes::Refused;
 use super::{Host, Origin, OtpError};
 use crate::domain::id::ChallengeId;
 use crate::domain::otp::{self, Challenge, Purpose, Standing};
@@ -82,13 +82,11 @@ impl Host {
     ) -> Result<Checked, OtpError> {
         let now = self.now();
         if let Err(error) = self.brake_checks(origin, now).await {
-            self.keep_refusal(&Asked { origin, phone, purpose }, &error, now).await;
+            let refused = Refused { origin, about: Some((phone, purpose)) };
+            self.keep_refusal(&refused, &error, now).await;
             return Err(error);
         }
-        let mut tx = self.store.read().await?;
-        let hash = tx.phone_hash(phone);
-        let open = tx.challenge_of_phone(&hash, purpose, origin.test).await?;
-        drop(tx);
+        let open = self.open_challenge(phone, purpose, origin.test).await?;
         let id = open.map_or(ChallengeId(uuid::Uuid::nil()), |challenge| challenge.id);
         self.check_code(id, origin.test, given).await
     }
@@ -109,11 +107,13 @@ impl Host {
 
     async fn approve(&self, challenge: Challenge, now: DateTime<Utc>) -> Result<Checked, OtpError> {
         let mut tx = self.store.begin().await?;
+        // The counters before the challenge, as a start and a resend do it: two units of work that take them in
+        // different orders would wait for each other. One that does not win is rolled back, and counts nothing.
+        self.count_typed(&mut tx, &challenge, now).await?;
         if !tx.approve_challenge(challenge.id, now).await? {
             drop(tx);
             return self.why_not(challenge.id, challenge.test, now).await;
         }
-        self.count_typed(&mut tx, &challenge, now).await?;
         let recipient = match challenge.named {
             Some(named) => Some(named),
             None => tx.only_person_of_phone(&challenge.phone_hash).await?,

@@ -11,7 +11,7 @@ use std::sync::PoisonError;
 const KEPT: TimeDelta = TimeDelta::days(30);
 
 /// A key stays so long after it was found retired: whoever took it for a challenge just before has committed
-/// by then, and every host has read the file again.
+/// by then, and every host has read the file again, which it does with each heartbeat.
 const RETIRED: TimeDelta = TimeDelta::minutes(1);
 
 /// How often what is old is cleared away.
@@ -42,12 +42,6 @@ impl Host {
     pub(in crate::service) async fn keep_codes(&self) -> Result<(), HostError> {
         let now = self.now();
         let keys = self.store.keys().codes();
-        if let Err(error) = keys.refresh() {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "the keys of one-time codes cannot be read again"
-            );
-        }
         for key in keys.retired() {
             if !self.is_long_retired(&key.id, now) {
                 continue;
@@ -69,8 +63,8 @@ impl Host {
             return Ok(());
         }
         let mut tx = self.store.begin().await?;
-        tx.forget_challenges(now - KEPT).await?;
         tx.forget_counters(now).await?;
+        tx.forget_challenges(now - KEPT).await?;
         tx.forget_refusals(now).await?;
         Ok(tx.commit().await?)
     }

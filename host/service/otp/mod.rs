@@ -33,7 +33,6 @@ pub use start::{CodeRequest, PostedCode};
 pub(super) use text::CodeText;
 pub(super) use verify::{Verifying, words_of_verify};
 
-use super::intake::hash_request;
 use super::{FieldError, Host, HostError};
 use crate::domain::id::{ChallengeId, KeyId};
 use crate::domain::kind::TypeName;
@@ -73,14 +72,6 @@ pub struct Once {
     key: String,
     /// Of the route and the body.
     request_hash: Vec<u8>,
-}
-
-impl Once {
-    /// Binds a key to a route and a body.
-    #[must_use]
-    pub fn new(key: String, route: &str, body: &[u8]) -> Self {
-        Self { key, request_hash: hash_request(route, body) }
-    }
 }
 
 /// A code was sent, as far as anybody is told.
@@ -131,6 +122,9 @@ pub enum OtpError {
     #[error("codes cannot be checked now")]
     NotChecked(#[source] LookUpError),
     /// Nothing is sent that cannot be counted.
+    #[error("codes cannot be given now")]
+    NotCounted(#[source] HostError),
+    /// The host, or its database, is at fault.
     #[error("codes cannot be given now")]
     Unavailable(#[from] HostError),
 }

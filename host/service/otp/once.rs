@@ -1,12 +1,18 @@
 //! Requests that are made twice and done once. What is remembered is the challenge alone: a repeated request is
 //! answered as the challenge stands, and no code is in any answer.
 
-use super::{Host, Origin, OtpError, Sent};
+use super::{Host, Once, Origin, OtpError, Sent};
 use crate::domain::id::ChallengeId;
 use crate::store::Tx;
 use chrono::{DateTime, Utc};
 
 impl Host {
+    /// Binds an idempotency key to a route and a body.
+    #[must_use]
+    pub fn once(&self, key: String, route: &str, body: &[u8]) -> Once {
+        Once { key, request_hash: self.hash_request(route, body) }
+    }
+
     /// What a request that was done before is answered; `None` for one that is new.
     pub(super) async fn done_before(
         &self,
@@ -46,6 +52,7 @@ impl Host {
             | OtpError::KeyReused
             | OtpError::Ended
             | OtpError::NotChecked(_)
+            | OtpError::NotCounted(_)
             | OtpError::Unavailable(_) => Ok(None),
         }
     }

@@ -1,9 +1,9 @@
 //! Sending a code once more: the same code, within its life, after ever longer waits.
 
-use super::brakes::Asked;
+use super::brakes::{Asked, Refused};
 use super::{CodeRequest, Host, Origin, OtpError, Sent, TRIES};
 use crate::domain::id::ChallengeId;
-use crate::domain::otp::{Challenge, Standing, next_send};
+use crate::domain::otp::{Challenge, Purpose, Standing, next_send};
 use crate::domain::phone::PhoneNumber;
 use crate::store::Tx;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,6 +17,26 @@ impl Host {
     /// counted now.
     pub async fn resend_code(&self, origin: &Origin, id: ChallengeId) -> Result<Sent, OtpError> {
         let now = self.now();
+        let mut about = None;
+        let resent = Box::pin(self.try_resend(origin, id, &mut about, now)).await;
+        if let Err(error) = &resent {
+            if let Some(sent) = self.done_meanwhile(origin, error, now).await? {
+                return Ok(sent);
+            }
+            let about = about.as_ref().map(|(phone, purpose)| (phone, purpose));
+            self.keep_refusal(&Refused { origin, about }, error, now).await;
+        }
+        resent
+    }
+
+    /// Leaves in `about` whom it is about, as soon as that is known.
+    async fn try_resend(
+        &self,
+        origin: &Origin,
+        id: ChallengeId,
+        about: &mut Option<(PhoneNumber, Purpose)>,
+        now: DateTime<Utc>,
+    ) -> Result<Sent, OtpError> {
         if let Some(sent) = self.done_before(origin, now).await? {
             return Ok(sent);
         }
@@ -28,19 +48,10 @@ impl Host {
             let Some(phone) = self.phone_of(&mut tx, &challenge).await? else {
                 return Err(OtpError::Ended);
             };
-            let asked = Asked { origin, phone: &phone, purpose: &challenge.purpose };
-            let resent = match self.check_wait(&challenge, now) {
-                Ok(()) => self.brake(&mut tx, &asked, now).await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = resent {
-                drop(tx);
-                if let Some(sent) = self.done_meanwhile(origin, &error, now).await? {
-                    return Ok(sent);
-                }
-                self.keep_refusal(&asked, &error, now).await;
-                return Err(error);
-            }
+            let (phone, purpose) = about.insert((phone, challenge.purpose.clone()));
+            self.check_wait(&challenge, now)?;
+            let asked = Asked { origin, phone, purpose, network: challenge.from_hash.clone() };
+            self.brake(&mut tx, &asked, now).await?;
             let sends = challenge.sends + 1;
             let next = next_send(&self.settings.otp.resend_after, sends, now).unwrap_or(challenge.expires_at);
             if !tx.count_send(&challenge, next).await? {
@@ -70,10 +81,14 @@ impl Host {
     /// As of starting and of sending again.
     pub async fn send_code(&self, origin: &Origin, request: &CodeRequest) -> Result<Sent, OtpError> {
         let now = self.now();
-        let mut tx = self.store.read().await?;
-        let hash = tx.phone_hash(&request.phone);
-        let open = tx.challenge_of_phone(&hash, &request.purpose, origin.test).await?;
-        drop(tx);
+        let open = match self.open_challenge(&request.phone, &request.purpose, origin.test).await {
+            Ok(open) => open,
+            Err(error) => {
+                let refused = Refused { origin, about: Some((&request.phone, &request.purpose)) };
+                self.keep_refusal(&refused, &error, now).await;
+                return Err(error);
+            }
+        };
         match open.filter(|challenge| challenge.standing(now) == Standing::Open) {
             Some(challenge) => match self.resend_code(origin, challenge.id).await {
                 // It ended between the look and now.
@@ -82,6 +97,18 @@ impl Host {
             },
             None => self.start_code(origin, request).await,
         }
+    }
+
+    /// The challenge of a phone and purpose that nobody has ended.
+    pub(super) async fn open_challenge(
+        &self,
+        phone: &PhoneNumber,
+        purpose: &Purpose,
+        test: bool,
+    ) -> Result<Option<Challenge>, OtpError> {
+        let mut tx = self.store.read().await?;
+        let hash = tx.phone_hash(phone);
+        Ok(tx.challenge_of_phone(&hash, purpose, test).await?)
     }
 
     fn check_wait(&self, challenge: &Challenge, now: DateTime<Utc>) -> Result<(), OtpError> {

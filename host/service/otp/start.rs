@@ -2,7 +2,7 @@
 //! plans its text.
 
 use super::super::FieldError;
-use super::brakes::{Asked, country, network};
+use super::brakes::{Asked, Refused, country};
 use super::{Host, HostError, KIND, Origin, OtpError, Sent, TRIES};
 use crate::domain::id::{ChallengeId, MessageId};
 use crate::domain::kind::TypeName;
@@ -76,16 +76,15 @@ impl Host {
     /// A brake holds, or nothing can be counted now.
     pub async fn start_code(&self, origin: &Origin, request: &CodeRequest) -> Result<Sent, OtpError> {
         let now = self.now();
-        if let Some(sent) = self.done_before(origin, now).await? {
-            return Ok(sent);
-        }
-        let asked = Asked { origin, phone: &request.phone, purpose: &request.purpose };
+        let network = self.network_of(origin);
+        let asked = Asked { origin, phone: &request.phone, purpose: &request.purpose, network };
         let started = Box::pin(self.try_start(&asked, request, now)).await;
         if let Err(error) = &started {
             if let Some(sent) = self.done_meanwhile(origin, error, now).await? {
                 return Ok(sent);
             }
-            self.keep_refusal(&asked, error, now).await;
+            let refused = Refused { origin, about: Some((&request.phone, &request.purpose)) };
+            self.keep_refusal(&refused, error, now).await;
         }
         started
     }
@@ -96,6 +95,9 @@ impl Host {
         request: &CodeRequest,
         now: DateTime<Utc>,
     ) -> Result<Sent, OtpError> {
+        if let Some(sent) = self.done_before(asked.origin, now).await? {
+            return Ok(sent);
+        }
         let is_open = self.settings.otp.countries.contains(country(&request.phone));
         if !is_open && !self.is_test_number(&request.phone, asked.origin.test) {
             return Err(OtpError::CountryClosed);
@@ -156,7 +158,7 @@ impl Host {
             purpose: request.purpose.clone(),
             phone_hash: tx.phone_hash(&request.phone),
             country: request.phone.country().map(str::to_owned),
-            from_hash: asked.origin.address.map(|address| self.counter(test, &network(address))),
+            from_hash: asked.network.clone(),
             recipient,
             named: request.named.clone(),
             language: request.language.clone(),

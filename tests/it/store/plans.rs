@@ -28,7 +28,7 @@ for_each_database! {
     async fn a_claim_goes_by_the_index_of_its_lane_however_many_wait_for_later(start: Start) {
         let store = start.store().await;
         planted(&store, 1).await;
-        let raw = Raw::of(&start, &store, "a_claim_goes_by_the_index_of_its_lane_however_many_wait_for_later").await;
+        let raw = Raw::of(&start).await;
         fill(&raw, &store).await;
         let plan = store.explain_claim(&claim(host_id(), 100)).await.unwrap().join("\n");
         assert!(plan.contains("messages_due"), "{plan}");
