@@ -6,8 +6,9 @@ use super::body::{Id, Json};
 use super::cursor;
 use super::problem::Problem;
 use crate::domain::consent::{Choice, ConsentSource};
-use crate::service::{PostedConsent, PostedOptOut};
+use crate::service::{ConsentPage, PostedConsent, PostedOptOut};
 use crate::store::ConsentLine;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -98,10 +99,20 @@ pub(super) struct ConsentList {
     next_cursor: Option<String>,
 }
 
+impl ConsentList {
+    fn new(page: ConsentPage, whole_numbers: bool) -> Self {
+        let last = page.lines.last().filter(|_| page.more);
+        let next_cursor = last.map(|line| cursor::after(line.standing.at, line.id.0));
+        let items = page.lines.into_iter().map(|line| ConsentView::new(line, whole_numbers)).collect();
+        Self { items, next_cursor }
+    }
+}
+
 /// Write down what a person agreed to, or took back
 ///
-/// Lines are only ever added. What a phone has said by STOP is undone by START from that phone alone: an
-/// `opt_in` is then answered 409. What may no longer be sent ends at once.
+/// Lines are only ever added. What a phone has said by STOP is undone by START from that phone alone, and
+/// what a person said themselves (in a form, signed in, by a text) by that person: an `opt_in` by others is
+/// then answered 409. What may no longer be sent ends at once.
 #[utoipa::path(post, path = "/api/v1/recipients/{id}/consents", tag = "recipients", security(("api_key" = ["recipients:write"])),
     params(("id" = String, Path, description = "The clinic's own id")), request_body = ConsentBody,
     responses((status = 201, body = ConsentView), (status = 401, body = Problem), (status = 403, body = Problem),
@@ -127,19 +138,33 @@ pub(super) async fn post(
     Ok((StatusCode::CREATED, axum::Json(ConsentView::new(line, false))))
 }
 
+/// A page of a person's ledger.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct LedgerQuery {
+    /// 1 to 200; 50 when left out.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
 /// What is written about a person and their phone
 #[utoipa::path(get, path = "/api/v1/recipients/{id}/consents", tag = "recipients", security(("api_key" = ["recipients:read"])),
-    params(("id" = String, Path, description = "The clinic's own id")),
+    params(("id" = String, Path, description = "The clinic's own id"), LedgerQuery),
     responses((status = 200, body = ConsentList), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem)))]
+        (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub(super) async fn list(
     State(api): State<Api>,
     key: Key,
     Id(id): Id,
+    query: Result<Query<LedgerQuery>, QueryRejection>,
 ) -> Result<axum::Json<ConsentList>, Problem> {
     key.with("recipients:read")?;
-    let items = api.consents_of(&id).await?.into_iter().map(|line| ConsentView::new(line, false)).collect();
-    Ok(axum::Json(ConsentList { items, next_cursor: None }))
+    let Query(query) = query.map_err(|rejection| Problem::field("query", rejection.body_text()))?;
+    let limit = page_limit(query.limit)?;
+    let after = query.cursor.as_deref().map(cursor::read).transpose()?;
+    Ok(axum::Json(ConsentList::new(api.consents_of(&id, after, limit).await?, false)))
 }
 
 /// A list of those who said stop.
@@ -168,7 +193,7 @@ pub(super) struct OptOutQuery {
 pub(super) async fn opt_outs(
     State(api): State<Api>,
     key: Key,
-    query: Result<Query<OptOutQuery>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<OptOutQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let caller = key.with("recipients:read")?;
     let Query(query) = query.map_err(|_| {
@@ -220,16 +245,19 @@ pub(super) async fn opt_outs(
 const EXPORT_PAGE: u32 = 1000;
 
 async fn page(api: &Api, query: &OptOutQuery, whole: bool) -> Result<Response, Problem> {
-    let limit = query.limit.unwrap_or(50);
-    if !(1..=200).contains(&limit) {
-        return Err(Problem::field("limit", "is not between 1 and 200"));
-    }
+    let limit = page_limit(query.limit)?;
     let after = query.cursor.as_deref().map(cursor::read).transpose()?;
     let page = api.opt_outs(after, limit).await?;
-    let last = page.lines.last().filter(|_| page.more);
-    let next_cursor = last.map(|line| cursor::after(line.standing.at, line.id.0));
-    let items = page.lines.into_iter().map(|line| ConsentView::new(line, whole)).collect();
-    Ok(axum::Json(ConsentList { items, next_cursor }).into_response())
+    Ok(axum::Json(ConsentList::new(page, whole)).into_response())
+}
+
+fn page_limit(asked: Option<u32>) -> Result<u32, Problem> {
+    let limit = asked.unwrap_or(50);
+    if (1..=200).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(Problem::field("limit", "is not between 1 and 200"))
+    }
 }
 
 /// RFC 4180. What a spreadsheet would take for a formula is made text.

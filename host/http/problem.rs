@@ -183,6 +183,9 @@ impl From<PersonError> for Problem {
             PersonError::Fields(errors) => Self::fields(errors.into_iter().map(Into::into).collect()),
             PersonError::Unknown => Self::not_found(error.to_string()),
             PersonError::Stopped => Self::plain(StatusCode::CONFLICT, "stopped-by-phone", error.to_string()),
+            PersonError::OptedOut => {
+                Self::plain(StatusCode::CONFLICT, "opted-out-by-person", error.to_string())
+            }
             PersonError::Changed => {
                 Self::plain(StatusCode::PRECONDITION_FAILED, "changed", error.to_string())
             }

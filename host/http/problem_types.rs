@@ -69,6 +69,11 @@ pub(super) const TITLES: &[(&str, &str, &str)] = &[
         "Somebody wrote STOP from the phone, or Twilio refuses texts to it for that reason. Nobody else can take that back: only START, sent from the phone, does.",
     ),
     (
+        "opted-out-by-person",
+        "The person has said so themselves",
+        "The person said in a form, signed in or by a text that they want none of these texts. Staff and other systems cannot take that back for them: let the person do it in a form of the clinic (`\"source\": \"form\"`, with its evidence), signed in, or by START from their phone.",
+    ),
+    (
         "changed",
         "It was changed meanwhile",
         "Somebody else changed it since the version in `If-Match`. Read it again and repeat the change.",

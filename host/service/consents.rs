@@ -1,11 +1,11 @@
 //! The consent ledger, as people and other systems write in it and read it. What a phone has said by a
-//! text is undone by that phone alone.
+//! text is undone by that phone alone, and what a person said themselves by that person.
 
 use super::checks::FieldError;
 use super::judge::{SERVICE, opted_out};
 use super::people::PersonError;
 use super::{Host, HostError};
-use crate::domain::consent::{Binds, Choice, ConsentSource, Scope};
+use crate::domain::consent::{Binds, Choice, ConsentSource, Scope, Standing};
 use crate::domain::id::ConsentId;
 use crate::domain::kind::TypeName;
 use crate::domain::message::Message;
@@ -44,13 +44,23 @@ pub struct PostedOptOut {
     pub at: Option<DateTime<Utc>>,
 }
 
-/// A page of what was taken back and holds.
+/// A page of the ledger.
 #[derive(Clone, Debug)]
-pub struct OptOutPage {
+pub struct ConsentPage {
     /// The newest first.
     pub lines: Vec<ConsentLine>,
     /// More follow after the last one.
     pub more: bool,
+}
+
+impl ConsentPage {
+    /// Of one line more than the page holds.
+    fn of(mut lines: Vec<ConsentLine>, limit: u32) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = lines.len() > limit;
+        lines.truncate(limit);
+        Self { lines, more }
+    }
 }
 
 /// Longest wording or evidence, in characters.
@@ -61,8 +71,8 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// Fields are wrong, nobody is known by the id, the phone has said stop and this would undo it, or the
-    /// database failed.
+    /// Fields are wrong, nobody is known by the id, the phone or the person themselves has said stop and this
+    /// would undo it, or the database failed.
     pub async fn consent(&self, id: &str, posted: &PostedConsent) -> Result<ConsentLine, PersonError> {
         let now = self.now();
         let scope = self.check_consent(posted, now)?;
@@ -75,6 +85,17 @@ impl Host {
         if posted.choice == Choice::OptIn && standing.phone_stopped() {
             return Err(PersonError::Stopped);
         }
+        let at = posted.at.map_or(now, |at| at.min(now));
+        // Whoever writes it down for them: their own word is undone by them, in a form or by START.
+        let is_theirs = posted.source == ConsentSource::Form;
+        if posted.choice == Choice::OptIn && !is_theirs {
+            let undoes = |said: &Standing| {
+                said.choice == Choice::OptOut && said.at < at && self.is_within(&scope, &said.scope)
+            };
+            if tx.own_words(id).await?.iter().any(undoes) {
+                return Err(PersonError::OptedOut);
+            }
+        }
         let line = NewConsent {
             id: ConsentId::new(now, &mut *self.chance.lock()),
             binds: Binds::Recipient,
@@ -86,10 +107,10 @@ impl Host {
             wording: posted.wording.as_deref(),
             evidence: posted.evidence.as_deref(),
             by: posted.by.as_deref(),
-            at: posted.at.map_or(now, |at| at.min(now)),
+            at,
         };
         tx.insert_consent(&line).await?;
-        let written = tx.consent_lines(id, None).await?.into_iter().find(|written| written.id == line.id);
+        let written = tx.consent_line(line.id).await?;
         tx.commit().await?;
         if posted.choice == Choice::OptOut {
             let mut tx = self.store.read().await.map_err(HostError::from)?;
@@ -99,6 +120,17 @@ impl Host {
         }
         let vanished = || PersonError::from(HostError::from(vanished()));
         written.ok_or_else(vanished)
+    }
+
+    /// Whether everything that a scope is about is also in another.
+    fn is_within(&self, scope: &Scope, other: &Scope) -> bool {
+        match (scope, other) {
+            (_, Scope::All) => true,
+            (Scope::Type(kind), Scope::Group(group)) => self.group_of(kind) == *group,
+            (Scope::All | Scope::Group(_) | Scope::Type(_), Scope::Group(_) | Scope::Type(_)) => {
+                scope == other
+            }
+        }
     }
 
     fn check_consent(&self, posted: &PostedConsent, now: DateTime<Utc>) -> Result<Scope, PersonError> {
@@ -156,13 +188,19 @@ impl Host {
     /// # Errors
     ///
     /// Nobody is known by the id, or the database failed.
-    pub async fn consents_of(&self, id: &str) -> Result<Vec<ConsentLine>, PersonError> {
+    pub async fn consents_of(
+        &self,
+        id: &str,
+        after: Option<(DateTime<Utc>, Uuid)>,
+        limit: u32,
+    ) -> Result<ConsentPage, PersonError> {
         let mut tx = self.store.read().await?;
         let person = tx.recipient(id).await?.ok_or(PersonError::Unknown)?;
         if tx.is_erased(id).await? {
             return Err(PersonError::Unknown);
         }
-        Ok(tx.consent_lines(id, person.phone.as_ref()).await?)
+        let lines = tx.consent_lines(id, person.phone.as_ref(), after, limit.saturating_add(1)).await?;
+        Ok(ConsentPage::of(lines, limit))
     }
 
     /// Everything that was taken back and holds, the newest first.
@@ -174,13 +212,9 @@ impl Host {
         &self,
         after: Option<(DateTime<Utc>, Uuid)>,
         limit: u32,
-    ) -> Result<OptOutPage, HostError> {
+    ) -> Result<ConsentPage, HostError> {
         let mut tx = self.store.read().await?;
-        let mut lines = tx.opt_outs(after, limit.saturating_add(1)).await?;
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = lines.len() > limit;
-        lines.truncate(limit);
-        Ok(OptOutPage { lines, more })
+        Ok(ConsentPage::of(tx.opt_outs(after, limit.saturating_add(1)).await?, limit))
     }
 
     /// Takes over phones that said stop to another system: all of them, or none.

@@ -4,7 +4,7 @@ use super::export_events::{decision, events_of};
 use super::{HostError, PersonError};
 use crate::domain::id::EventId;
 use crate::domain::phone::PhoneNumber;
-use crate::store::{MessageFilter, Store};
+use crate::store::{ConsentLine, MessageFilter, Store};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -23,7 +23,16 @@ pub async fn export(store: &Store, id: &str) -> Result<Value, PersonError> {
     if tx.is_erased(id).await? {
         return Err(PersonError::Unknown);
     }
-    let consents = tx.consent_lines(id, person.phone.as_ref()).await?;
+    let mut consents: Vec<ConsentLine> = Vec::new();
+    loop {
+        let after = consents.last().map(|line| (line.standing.at, line.id.0));
+        let page = tx.consent_lines(id, person.phone.as_ref(), after, PAGE).await?;
+        let is_last = page.len() < PAGE as usize;
+        consents.extend(page);
+        if is_last {
+            break;
+        }
+    }
     let replies = tx.replies_of(id, person.phone.as_ref()).await?;
     let requests = tx.requests_of(id).await?;
     let challenges = tx.challenges_of(id, person.phone.as_ref()).await?;

@@ -65,7 +65,7 @@ mod words;
 pub use allowance::Allowance;
 pub use audit::Auditor;
 pub use checks::{FieldError, PostedPerson};
-pub use consents::{OptOutPage, PostedConsent, PostedOptOut};
+pub use consents::{ConsentPage, PostedConsent, PostedOptOut};
 pub use dispatch::Ticked;
 pub use draft::PostedMessage;
 pub use erase::erase;

@@ -47,6 +47,12 @@ pub enum PersonError {
     /// The phone has said stop, and nobody else may speak for it.
     #[error("the phone has said stop; only START, sent from the phone, brings its texts back")]
     Stopped,
+    /// The person themselves has said so, and nobody else may speak for them.
+    #[error(
+        "the person said themselves that they want none of these texts; only they can take it back: in a form \
+         of the clinic (source `form`), signed in, or by START from their phone"
+    )]
+    OptedOut,
     /// Somebody else changed the person since.
     #[error("the person was changed since; read them again and repeat the change")]
     Changed,

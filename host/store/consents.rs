@@ -119,8 +119,20 @@ const COUNTS: Sql = both!(counts);
 const LINES: &str = "SELECT c.id, c.binds, c.scope, c.scope_name, c.choice, c.source, c.at, c.recipient_id,
         c.details_sealed, r.key_id, r.wrapped_key
     FROM consents c LEFT JOIN recipients r ON r.id = c.recipient_id
-    WHERE c.recipient_id = $1 OR (c.binds = 'phone' AND c.phone_hash = $2)
-    ORDER BY c.at DESC, c.id DESC LIMIT 200";
+    WHERE (c.recipient_id = $1 OR (c.binds = 'phone' AND c.phone_hash = $2))
+        AND (c.at < $3 OR (c.at = $3 AND c.id < $4))
+    ORDER BY c.at DESC, c.id DESC LIMIT $5";
+
+const LINE: &str = "SELECT c.id, c.binds, c.scope, c.scope_name, c.choice, c.source, c.at, c.recipient_id,
+        c.details_sealed, r.key_id, r.wrapped_key
+    FROM consents c LEFT JOIN recipients r ON r.id = c.recipient_id WHERE c.id = $1";
+
+// What a person themselves said last about each thing, whatever others wrote down since.
+const OWN_WORDS: &str = "SELECT binds, scope, scope_name, choice, source, at FROM (
+        SELECT binds, scope, scope_name, choice, source, at, ROW_NUMBER() OVER (
+            PARTITION BY scope, scope_name ORDER BY at DESC, choice DESC, id DESC) AS place
+        FROM consents WHERE binds = 'recipient' AND recipient_id = $1 AND source IN ('form', 'reply')) AS newest
+    WHERE place = 1 ORDER BY scope, scope_name";
 
 // What was taken back, and not agreed to again by a newer line about the same thing.
 const OPT_OUTS: &str = "SELECT c.id, c.binds, c.scope, c.scope_name, c.choice, c.source, c.at, c.recipient_id,
@@ -214,7 +226,28 @@ impl Tx {
         Ok(counts.into_iter().map(|(_, lines)| lines).collect())
     }
 
-    /// The lines about a person and a phone, the newest 200 first.
+    /// What a person said last about each thing by a form or a text, otherwise than for the whole phone.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn own_words(&mut self, recipient: &str) -> Result<Vec<Standing>> {
+        let rows: Vec<StandingRow> =
+            on!(self, |db| sqlx::query_as(OWN_WORDS).bind(recipient).fetch_all(db).await)?;
+        rows.into_iter().map(|row| standing(row, recipient)).collect()
+    }
+
+    /// One line.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn consent_line(&mut self, id: ConsentId) -> Result<Option<ConsentLine>> {
+        let row: Option<LineRow> = on!(self, |db| sqlx::query_as(LINE).bind(id.0).fetch_optional(db).await)?;
+        row.map(|row| self.line(row)).transpose()
+    }
+
+    /// The lines about a person and a phone, the newest first, from after a line on.
     ///
     /// # Errors
     ///
@@ -223,10 +256,19 @@ impl Tx {
         &mut self,
         recipient: &str,
         phone: Option<&PhoneNumber>,
+        after: Option<(DateTime<Utc>, Uuid)>,
+        limit: u32,
     ) -> Result<Vec<ConsentLine>> {
         let hash = phone.map(|phone| self.phone_hash(phone));
-        let rows: Vec<LineRow> =
-            on!(self, |db| sqlx::query_as(LINES).bind(recipient).bind(&hash).fetch_all(db).await)?;
+        let (at, id) = after.map_or((i64::MAX, Uuid::max()), |(at, id)| (at.timestamp_millis(), id));
+        let rows: Vec<LineRow> = on!(self, |db| sqlx::query_as(LINES)
+            .bind(recipient)
+            .bind(&hash)
+            .bind(at)
+            .bind(id)
+            .bind(i64::from(limit))
+            .fetch_all(db)
+            .await)?;
         rows.into_iter().map(|row| self.line(row)).collect()
     }
 

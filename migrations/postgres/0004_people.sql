@@ -14,6 +14,24 @@ ALTER TABLE consents ADD COLUMN details_sealed BYTEA;
 CREATE INDEX consents_of_recipient ON consents (recipient_id, at) WHERE recipient_id IS NOT NULL;
 CREATE INDEX consents_by_age ON consents (at, id);
 
+-- Append-only is the database's word. Only what is sealed in a line may be taken out, when a person is erased.
+CREATE FUNCTION refuse_consent_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'lines of the consent ledger are never removed or changed';
+END
+$$;
+
+CREATE TRIGGER consents_stay BEFORE DELETE ON consents FOR EACH ROW EXECUTE FUNCTION refuse_consent_change();
+CREATE TRIGGER consents_stay_whole BEFORE TRUNCATE ON consents FOR EACH STATEMENT
+EXECUTE FUNCTION refuse_consent_change();
+
+CREATE TRIGGER consents_stay_as_they_are BEFORE UPDATE ON consents FOR EACH ROW
+WHEN (NEW.details_sealed IS NOT NULL OR (NEW.id, NEW.phone_hash, NEW.recipient_id, NEW.choice, NEW.source, NEW.at,
+        NEW.binds, NEW.scope, NEW.scope_name)
+    IS DISTINCT FROM (OLD.id, OLD.phone_hash, OLD.recipient_id, OLD.choice, OLD.source, OLD.at, OLD.binds, OLD.scope,
+        OLD.scope_name))
+EXECUTE FUNCTION refuse_consent_change();
+
 -- Pictures and the like that came with the text; they are not fetched.
 ALTER TABLE replies ADD COLUMN media BIGINT NOT NULL DEFAULT 0 CHECK (media >= 0);
 -- The message that was planned to answer it; counted against loops.

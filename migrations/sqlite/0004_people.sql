@@ -14,6 +14,20 @@ ALTER TABLE consents ADD COLUMN details_sealed BLOB;
 CREATE INDEX consents_of_recipient ON consents (recipient_id, at) WHERE recipient_id IS NOT NULL;
 CREATE INDEX consents_by_age ON consents (at, id);
 
+-- Append-only is the database's word. Only what is sealed in a line may be taken out, when a person is erased.
+CREATE TRIGGER consents_stay BEFORE DELETE ON consents
+BEGIN
+    SELECT RAISE(ABORT, 'lines of the consent ledger are never removed');
+END;
+
+CREATE TRIGGER consents_stay_as_they_are BEFORE UPDATE ON consents
+WHEN NEW.details_sealed IS NOT NULL OR (NEW.id, NEW.phone_hash, NEW.recipient_id, NEW.choice, NEW.source, NEW.at,
+        NEW.binds, NEW.scope, NEW.scope_name)
+    IS NOT (OLD.id, OLD.phone_hash, OLD.recipient_id, OLD.choice, OLD.source, OLD.at, OLD.binds, OLD.scope, OLD.scope_name)
+BEGIN
+    SELECT RAISE(ABORT, 'lines of the consent ledger are never changed');
+END;
+
 -- Pictures and the like that came with the text; they are not fetched.
 ALTER TABLE replies ADD COLUMN media INTEGER NOT NULL DEFAULT 0 CHECK (media >= 0);
 -- The message that was planned to answer it; counted against loops.

@@ -4,6 +4,10 @@ use crate::for_each_database;
 use crate::support::{ANA, TestHost, VISIT, booked, phone};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use tidings::domain::consent::{Binds, Choice, ConsentSource, Scope};
+use tidings::domain::id::ConsentId;
+use tidings::store::NewConsent;
+use uuid::Uuid;
 
 const PATH: &str = "/api/v1/recipients/ana/consents";
 const CLINIC: &str = "+15005550006";
@@ -107,6 +111,108 @@ for_each_database! {
         let line = write(&host, agreed).await;
         assert_eq!((word(&line, "evidence"), word(&line, "by"), word(&line, "binds")), ("she called", "reception", "recipient"));
         assert_eq!(text(&host, "follow-up", "ana").await.0, "DELIVERED");
+    }
+
+    async fn staff_cannot_undo_what_a_person_said_themselves(start: Start) {
+        let host = start.host().await;
+        known(&host, "ana", ANA).await;
+        write(&host, json!({"choice": "opt_out", "scope": "group:prescriptions", "source": "form"})).await;
+        // What staff write on top of it changes nothing of whose word it is.
+        write(&host, json!({"choice": "opt_out", "scope": "group:prescriptions", "source": "staff"})).await;
+        for (source, scope) in [("staff", "group:prescriptions"), ("import", "group:prescriptions"), ("staff", "type:prescription-ready")] {
+            host.clock.advance(TimeDelta::seconds(1));
+            let body = json!({"choice": "opt_in", "scope": scope, "source": source, "evidence": "she called"});
+            let (status, problem) = host.post(PATH, body).await;
+            assert_eq!((status, word(&problem, "type")), (409, "/docs/problems/opted-out-by-person"), "{source} {scope}");
+            assert!(word(&problem, "detail").contains("START"), "{problem}");
+        }
+        assert_eq!(text(&host, "prescription-ready", "ana").await, refused());
+        // Other things, and lines from before, are not undoing it.
+        write(&host, json!({"choice": "opt_in", "scope": "all", "source": "staff", "evidence": "scan 4711"})).await;
+        let old = json!({"choice": "opt_in", "scope": "group:prescriptions", "source": "import", "evidence": "old system", "at": "2025-03-01T09:00:00Z"});
+        write(&host, old).await;
+        assert_eq!(text(&host, "prescription-ready", "ana").await, refused());
+        write(&host, json!({"choice": "opt_in", "scope": "group:prescriptions", "source": "form", "evidence": "scan 4712"})).await;
+        assert_eq!(text(&host, "prescription-ready", "ana").await.0, "DELIVERED");
+    }
+
+    async fn start_gives_staff_their_say_again(start: Start) {
+        let host = start.host().await;
+        known(&host, "ana", ANA).await;
+        write(&host, json!({"choice": "opt_out", "source": "form"})).await;
+        let agreed = json!({"choice": "opt_in", "source": "staff", "evidence": "she called"});
+        host.clock.advance(TimeDelta::seconds(1));
+        assert_eq!(host.post(PATH, agreed.clone()).await.0, 409);
+        type_on(&host, ANA, "START").await;
+        assert_eq!(text(&host, "follow-up", "ana").await.0, "DELIVERED");
+        write(&host, json!({"choice": "opt_out", "source": "staff"})).await;
+        write(&host, agreed).await;
+        assert_eq!(text(&host, "follow-up", "ana").await.0, "DELIVERED");
+    }
+
+    async fn a_long_ledger_is_read_in_pages_and_takes_an_old_line(start: Start) {
+        let host = start.host().await;
+        known(&host, "ana", ANA).await;
+        let phone = phone(ANA);
+        let mut tx = host.host.store.begin().await.unwrap();
+        for n in 0..230 {
+            let line = NewConsent {
+                id: ConsentId(Uuid::from_u128(n + 1)),
+                binds: Binds::Recipient,
+                phone: Some(&phone),
+                recipient: Some("ana"),
+                scope: &Scope::All,
+                choice: if n % 2 == 0 { Choice::OptOut } else { Choice::OptIn },
+                source: ConsentSource::Form,
+                wording: None,
+                evidence: None,
+                by: None,
+                // Two in every second.
+                at: host.clock_now() - TimeDelta::seconds(i64::try_from(n / 2).unwrap()),
+            };
+            tx.insert_consent(&line).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let old = json!({"choice": "opt_out", "source": "import", "at": "2025-03-01T09:00:00Z"});
+        let line = write(&host, old).await;
+        assert_eq!(word(&line, "at"), "2025-03-01T09:00:00Z");
+        let (mut seen, mut path) = (Vec::new(), format!("{PATH}?limit=100"));
+        loop {
+            let page = host.get(&path).await;
+            seen.extend(items(&page).iter().map(|line| word(line, "id").to_owned()));
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            path = format!("{PATH}?limit=100&cursor={next}");
+        }
+        assert_eq!((seen.len(), seen.last().unwrap().as_str()), (231, word(&line, "id")));
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), 231, "each once");
+        assert_eq!(items(&host.get(PATH).await).len(), 50);
+        assert_eq!(host.request("GET", &format!("{PATH}?limit=0"), None).await.0, 422);
+        let file = tidings::service::export(&host.host.store, "ana").await.unwrap();
+        assert_eq!(items(&json!({"items": file["consents"]})).len(), 231);
+    }
+
+    async fn the_database_itself_removes_and_changes_no_line(start: Start) {
+        let host = start.host().await;
+        known(&host, "ana", ANA).await;
+        write(&host, json!({"choice": "opt_out", "source": "form", "wording": "no"})).await;
+        for statement in [
+            "DELETE FROM consents",
+            "UPDATE consents SET choice = 'opt_in'",
+            "UPDATE consents SET at = at - 1",
+            "UPDATE consents SET recipient_id = NULL",
+            "UPDATE consents SET details_sealed = details_sealed",
+            "UPDATE consents SET binds = 'phone', details_sealed = NULL",
+        ] {
+            let refused = host.try_sql(statement).await.unwrap_err().to_string();
+            assert!(refused.contains("of the consent ledger are never"), "{statement}: {refused}");
+        }
+        if host.start.database_url.is_some() {
+            assert!(host.try_sql("TRUNCATE consents CASCADE").await.is_err());
+        }
+        assert_eq!(word(&items(&host.get(PATH).await)[0], "wording"), "no");
+        assert_eq!(host.request("DELETE", "/api/v1/recipients/ana", None).await.0, 200);
     }
 
     async fn start_from_their_own_phone_ends_a_persons_other_opt_out_too(start: Start) {

@@ -93,13 +93,18 @@ impl TestHost {
 
     /// Does something to the database that no host would.
     pub(crate) async fn sql(&self, statement: &'static str) {
+        self.try_sql(statement).await.unwrap();
+    }
+
+    /// Tries to.
+    pub(crate) async fn try_sql(&self, statement: &'static str) -> Result<(), sqlx::Error> {
         if let Some(url) = &self.start.database_url {
-            let pool = sqlx::PgPool::connect(url).await.unwrap();
-            sqlx::query(statement).execute(&pool).await.unwrap();
+            let pool = sqlx::PgPool::connect(url).await?;
+            sqlx::query(statement).execute(&pool).await.map(drop)
         } else {
             let path = self.start.folder.path().join("tidings.db");
-            let pool = sqlx::SqlitePool::connect(path.to_str().unwrap()).await.unwrap();
-            sqlx::query(statement).execute(&pool).await.unwrap();
+            let pool = sqlx::SqlitePool::connect(path.to_str().unwrap()).await?;
+            sqlx::query(statement).execute(&pool).await.map(drop)
         }
     }
 
