@@ -4,6 +4,7 @@
 use super::CliError;
 use super::home::{Home, HomeError};
 use crate::policy::{Checked, LoadReport, Mode, PolicyLoadError};
+use crate::render::Catalogue;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -28,6 +29,11 @@ pub(super) async fn run(home: &Path, environment: &BTreeMap<String, String>) -> 
             let locales: Vec<&str> = catalogue.locales().collect();
             println!("message types  {}", catalogue.kinds().count());
             println!("locales        {}", locales.join(" "));
+            if home.config.clinic.phone.is_none() && names_the_phone(&catalogue) {
+                println!(
+                    "warning        [clinic] phone is not set: the answer to HELP names no number to call"
+                );
+            }
             for fault in catalogue.faults() {
                 println!("{fault}");
             }
@@ -55,6 +61,14 @@ pub(super) async fn run(home: &Path, environment: &BTreeMap<String, String>) -> 
         eprintln!("error: {}", super::chain(&error));
     }
     Err(last.into())
+}
+
+/// Whether HELP is answered with the number of the clinic, where it has one.
+fn names_the_phone(catalogue: &Catalogue) -> bool {
+    let answer = catalogue.kinds().find(|kind| kind.name.as_str() == "reply-help");
+    answer.is_some_and(|kind| {
+        kind.variables.values().any(|variable| variable.from.as_deref() == Some("clinic.phone"))
+    })
 }
 
 /// Prints what is known of a policy, and answers why it cannot be used.

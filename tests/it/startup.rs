@@ -44,6 +44,21 @@ fn a_sound_home_is_called_sound() {
     assert_eq!(said.matches("policy  ").count(), 8, "{said}");
 }
 
+#[test]
+fn check_warns_where_the_answer_to_help_would_name_no_number() {
+    let home = new_home();
+    let warned = || {
+        let (status, said, errors) = run(home.path(), &["check"]);
+        assert_eq!(status, Some(0), "{errors}");
+        said.contains("[clinic] phone is not set")
+    };
+    assert!(warned());
+    let file = home.path().join("tidings.toml");
+    let written = std::fs::read_to_string(&file).unwrap_or_default();
+    std::fs::write(&file, format!("{written}\n[clinic]\nphone = \"+12065550100\"\n")).unwrap();
+    assert!(!warned());
+}
+
 #[tokio::test]
 async fn the_printed_line_brings_a_text_to_the_phone() {
     let home = new_home();
