@@ -161,12 +161,14 @@ impl Host {
     pub(super) async fn trial(&self, test: bool) -> Result<Option<TrialState>, HostError> {
         let Some(credit_micros) = self.settings.budget.trial_credit_micros else { return Ok(None) };
         let mut tx = self.store.look().await?;
-        let always = (DateTime::UNIX_EPOCH, self.now() + TimeDelta::days(1));
-        let rows = tx.usage(test, always.0, always.1).await?;
-        let mut used = UsageLine::default();
-        for row in &rows {
-            used.add(row);
-        }
+        let total = tx.usage_total(test).await?;
+        let used = UsageLine {
+            texts: total.texts,
+            estimated_micros: total.estimated_micros,
+            priced: total.priced,
+            actual_micros: total.actual_micros,
+            ..UsageLine::default()
+        };
         let spent_micros = used.best_micros();
         let left = (credit_micros - spent_micros).max(0);
         let price = self.settings.price_per_segment_micros.max(1);

@@ -76,7 +76,7 @@ pub use replies::{NewRequest, Reply, ReplyEntry, ReplyFilter};
 pub use retention::{Cutoffs, Page};
 pub use search::{MessageFilter, MessagePage};
 pub use senders::AccountStop;
-pub use usage::{QUARTER, UsageRow};
+pub use usage::{QUARTER, UsageRow, UsageTotal};
 pub use webhook_deliveries::{Settled, WebhookDelivery, WebhookFigures};
 pub use webhook_events::{NewWebhookEvent, NumberedEvent, RawWebhookEvent, Source, ToldConsent};
 

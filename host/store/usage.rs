@@ -24,11 +24,27 @@ pub struct UsageRow {
     pub actual_micros: i64,
 }
 
+/// All that was ever counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[expect(missing_docs, reason = "as in the table")]
+pub struct UsageTotal {
+    pub texts: i64,
+    pub estimated_micros: i64,
+    pub priced: i64,
+    pub actual_micros: i64,
+}
+
 const BETWEEN: &str = "SELECT quarter, kind, country, locale, CAST(SUM(texts) AS BIGINT) AS texts,
         CAST(SUM(segments) AS BIGINT) AS segments, CAST(SUM(estimated_micros) AS BIGINT) AS estimated_micros,
         CAST(SUM(priced) AS BIGINT) AS priced, CAST(SUM(actual_micros) AS BIGINT) AS actual_micros
     FROM usage WHERE test = $1 AND quarter >= $2 AND quarter < $3
     GROUP BY quarter, kind, country, locale ORDER BY quarter, kind, country, locale";
+
+const TOTAL: &str = "SELECT CAST(COALESCE(SUM(texts), 0) AS BIGINT) AS texts,
+        CAST(COALESCE(SUM(estimated_micros), 0) AS BIGINT) AS estimated_micros,
+        CAST(COALESCE(SUM(priced), 0) AS BIGINT) AS priced,
+        CAST(COALESCE(SUM(actual_micros), 0) AS BIGINT) AS actual_micros
+    FROM usage_totals WHERE test = $1";
 
 const WITHOUT_PRICE: &str = "SELECT id, sid, intent_at FROM attempts
     WHERE price_due_at <= $1 AND sid IS NOT NULL AND test = $2 ORDER BY price_due_at LIMIT $3";
@@ -68,6 +84,15 @@ impl Tx {
             .bind(quarter(until))
             .fetch_all(db)
             .await)?)
+    }
+
+    /// All that was ever counted: a handful of rows, however much that is.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn usage_total(&mut self, test: bool) -> Result<UsageTotal> {
+        Ok(on!(self, |db| sqlx::query_as(TOTAL).bind(test).fetch_one(db).await)?)
     }
 
     /// Until the end of the unit of work nobody else counts against a fuse.

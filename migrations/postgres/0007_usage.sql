@@ -35,6 +35,39 @@ CREATE TABLE usage (
     PRIMARY KEY (quarter, kind, country, locale, test, shard)
 );
 
+-- The sums of all that was ever counted, for those who ask at every text: what a trial account has spent.
+CREATE TABLE usage_totals (
+    test BOOLEAN NOT NULL,
+    shard BIGINT NOT NULL,
+    texts BIGINT NOT NULL,
+    estimated_micros BIGINT NOT NULL,
+    priced BIGINT NOT NULL,
+    actual_micros BIGINT NOT NULL,
+    PRIMARY KEY (test, shard)
+);
+
+CREATE FUNCTION sum_usage() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO usage_totals (test, shard, texts, estimated_micros, priced, actual_micros)
+        VALUES (NEW.test, NEW.shard, NEW.texts, NEW.estimated_micros, NEW.priced, NEW.actual_micros)
+        ON CONFLICT (test, shard) DO UPDATE SET texts = usage_totals.texts + excluded.texts,
+            estimated_micros = usage_totals.estimated_micros + excluded.estimated_micros,
+            priced = usage_totals.priced + excluded.priced,
+            actual_micros = usage_totals.actual_micros + excluded.actual_micros;
+    ELSE
+        UPDATE usage_totals SET texts = texts + NEW.texts - OLD.texts,
+            estimated_micros = estimated_micros + NEW.estimated_micros - OLD.estimated_micros,
+            priced = priced + NEW.priced - OLD.priced,
+            actual_micros = actual_micros + NEW.actual_micros - OLD.actual_micros
+        WHERE test = NEW.test AND shard = NEW.shard;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER usage_is_summed AFTER INSERT OR UPDATE ON usage FOR EACH ROW EXECUTE FUNCTION sum_usage();
+
 -- Fuses that are blown: the row is why the operator is told once.
 CREATE TABLE blown_fuses (
     fuse TEXT NOT NULL,

@@ -35,6 +35,34 @@ CREATE TABLE usage (
     PRIMARY KEY (quarter, kind, country, locale, test, shard)
 ) STRICT;
 
+-- The sums of all that was ever counted, for those who ask at every text: what a trial account has spent.
+CREATE TABLE usage_totals (
+    test INTEGER NOT NULL CHECK (test IN (0, 1)),
+    shard INTEGER NOT NULL,
+    texts INTEGER NOT NULL,
+    estimated_micros INTEGER NOT NULL,
+    priced INTEGER NOT NULL,
+    actual_micros INTEGER NOT NULL,
+    PRIMARY KEY (test, shard)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER usage_is_summed AFTER INSERT ON usage
+BEGIN
+    INSERT INTO usage_totals (test, shard, texts, estimated_micros, priced, actual_micros)
+    VALUES (NEW.test, NEW.shard, NEW.texts, NEW.estimated_micros, NEW.priced, NEW.actual_micros)
+    ON CONFLICT (test, shard) DO UPDATE SET texts = texts + excluded.texts,
+        estimated_micros = estimated_micros + excluded.estimated_micros, priced = priced + excluded.priced,
+        actual_micros = actual_micros + excluded.actual_micros;
+END;
+
+CREATE TRIGGER usage_is_summed_on AFTER UPDATE ON usage
+BEGIN
+    UPDATE usage_totals SET texts = texts + NEW.texts - OLD.texts,
+        estimated_micros = estimated_micros + NEW.estimated_micros - OLD.estimated_micros,
+        priced = priced + NEW.priced - OLD.priced, actual_micros = actual_micros + NEW.actual_micros - OLD.actual_micros
+    WHERE test = NEW.test AND shard = NEW.shard;
+END;
+
 -- Fuses that are blown: the row is why the operator is told once.
 CREATE TABLE blown_fuses (
     fuse TEXT NOT NULL,
