@@ -306,7 +306,7 @@ for_each_database! {
         assert_eq!(host.get("/api/v1/recipients/ana").await["opted_out"], false);
     }
 
-    async fn row_19_texts_are_personal_and_in_the_recipients_language(start: Start) {
+    async fn row_19_a_text_is_in_its_readers_language_and_time_and_names_those_who_like_details(start: Start) {
         let host = start.host().await;
         let mut bodies = std::collections::BTreeSet::new();
         let languages = ["en", "es", "fr", "pt-BR", "ar", "bn", "hi", "zh-Hans", "vi", "fil"];
@@ -320,12 +320,22 @@ for_each_database! {
             bodies.insert(story["text"]["body"].as_str().unwrap().to_owned());
         }
         assert_eq!(bodies.len(), languages.len(), "{bodies:?}");
-        // The same visit is at another time of day for who lives elsewhere, and a person may be named.
+        // The same visit is at another time of day for who lives elsewhere.
         let to = json!({"id": "bo", "phone": "+12025550171", "language": "en", "time_zone": "America/Chicago"});
         host.message(json!({"type": "appointment-confirmation", "to": to, "variables": {"starts_at": VISIT}})).await;
         host.run().await;
         let (ana, bo) = (host.texts_to("+12025550160").pop().unwrap(), host.texts_to("+12025550171").pop().unwrap());
         assert!(ana.contains("2:30") && bo.contains("1:30"), "{ana} / {bo}");
+        // Only who asked for details is named: texts show on locked telephones.
+        for (number, discretion, named) in [(172, "detailed", true), (173, "standard", false)] {
+            let phone = format!("+12025550{number}");
+            let likes = json!({"phone": phone, "name": "Cleo", "language": "en", "preferences": {"discretion": discretion}});
+            assert_eq!(host.request("PUT", &format!("/api/v1/recipients/{discretion}"), Some(&likes)).await.0, 200);
+            host.message(json!({"type": "appointment-reminder", "to": {"id": discretion}, "variables": {"starts_at": VISIT}})).await;
+            host.run().await;
+            let text = host.texts_to(&phone).pop().unwrap();
+            assert_eq!(text.contains("Cleo"), named, "{text}");
+        }
     }
 
     async fn row_22_preferred_time_windows_are_respected(start: Start) {

@@ -54,6 +54,13 @@ for_each_database! {
         assert_eq!(person, host.get(PATH).await);
         assert_eq!((word(&person, "id"), word(&person, "role"), word(&person, "name")), ("ana", "patient", "Ana"));
         assert_eq!((word(&person, "phone_country"), &person["version"]), ("US", &json!(1)));
+        // Of numbers of North America nobody can tell which are mobile.
+        for (id, number, line) in [("ana", None, "mobile-or-fixed"), ("fr", Some("+33612345678"), "mobile")] {
+            if let Some(number) = number {
+                host.request("PUT", &format!("/api/v1/recipients/{id}"), Some(&json!({"phone": number}))).await;
+            }
+            assert_eq!(word(&host.get(&format!("/api/v1/recipients/{id}")).await, "phone_line"), line, "{id}");
+        }
         let (status, changed) = host.request("PATCH", PATH, Some(&json!({"language": "en"}))).await;
         assert_eq!((status, word(&changed, "language"), &changed["version"]), (200, "en", &json!(2)));
         assert_eq!((word(&changed, "name"), word(&changed, "time_zone")), ("Ana", "America/Chicago"));

@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tidings::config::{BudgetFuse, FusePer};
 use tidings::sandbox::Fault;
+use tidings::store::{UsageRow, UsageTotal};
 
 async fn total(host: &TestHost) -> Value {
     host.get("/api/v1/usage").await["total"].clone()
@@ -158,6 +159,77 @@ for_each_database! {
         assert_eq!(host.sandbox.texts().iter().filter(|text| text.to.starts_with("+33")).count(), 4);
     }
 
+    async fn a_fuse_of_a_type_and_a_country_holds_both_together_and_neither_alone(start: Start) {
+        let mut start = start;
+        start.config.budget.fuses =
+            vec![BudgetFuse { country: Some("FR".to_owned()), ..fuse(Some("prescription-ready"), 1) }];
+        let host = start.host().await;
+        let french = ["+33612345670", "+33612345671"];
+        for to in french {
+            host.message(notice(to)).await;
+            host.run().await;
+        }
+        let alert = json!({"type": "follow-up", "to": {"phone": french[1]}});
+        for other in [alert, notice(BO)] {
+            host.message(other).await;
+        }
+        host.run().await;
+        let got: Vec<usize> = [french[0], french[1], BO].iter().map(|to| host.texts_to(to).len()).collect();
+        assert_eq!(got, [1, 1, 1], "the second French notice waits; another type there, and the type elsewhere, go");
+        let held = host.get("/api/v1/messages?state=held").await["items"].clone();
+        assert_eq!((held.as_array().unwrap().len(), &held[0]["type"]), (1, &json!("prescription-ready")));
+        assert_eq!(host.get("/readyz").await["fuses_blown"], json!(["prescription-ready to FR per hour"]));
+    }
+
+    async fn a_fuse_of_a_day_counts_segments_until_midnight_at_the_clinic(start: Start) {
+        let mut start = start;
+        start.config.budget.fuses = vec![BudgetFuse { per: FusePer::Day, ..fuse(Some("prescription-ready"), 3) }];
+        let host = start.host().await;
+        // An hour apart: hours do not matter.
+        for n in 0..5 {
+            host.message(notice(&format!("+1202555015{n}"))).await;
+            host.run_after(TimeDelta::hours(1)).await;
+        }
+        assert_eq!(host.sandbox.texts().len(), 3);
+        let left = host.get("/api/v1/usage").await["budget"][0].clone();
+        assert_eq!((&left["until"], &left["segments_used"]), (&json!("2026-11-25T05:00:00Z"), &json!(3)), "{left}");
+        host.clock.set("2026-11-25T04:59:00Z".parse().unwrap());
+        host.run_after(TimeDelta::zero()).await;
+        assert_eq!(host.sandbox.texts().len(), 3, "a minute to midnight in New York");
+        host.clock.set("2026-11-25T14:00:00Z".parse().unwrap());
+        host.run_after(TimeDelta::zero()).await;
+        assert_eq!(host.sandbox.texts().len(), 5);
+    }
+
+    async fn what_a_trial_account_has_spent_is_what_was_counted(start: Start) {
+        let mut start = start;
+        start.config.twilio.trial = true;
+        let host = start.host().await;
+        host.sandbox.script(ANA, [Fault::Refuse(30007)]);
+        for to in [ANA, BO, "+33612345670"] {
+            host.message(notice(to)).await;
+        }
+        host.run().await;
+        // Some are priced by then, some are not; one was taken back.
+        for hours in [1, 2, 20] {
+            host.run_after(TimeDelta::hours(hours)).await;
+            host.message(notice(BO)).await;
+            host.run().await;
+            let mut tx = host.host.store.read().await.unwrap();
+            let rows = tx.usage(true, chrono::DateTime::UNIX_EPOCH, host.clock_now() + TimeDelta::days(1)).await.unwrap();
+            let sum = |of: fn(&UsageRow) -> i64| rows.iter().map(of).sum::<i64>();
+            let total = tx.usage_total(true).await.unwrap();
+            let counted = UsageTotal {
+                texts: sum(|row| row.texts),
+                estimated_micros: sum(|row| row.estimated_micros),
+                priced: sum(|row| row.priced),
+                actual_micros: sum(|row| row.actual_micros),
+            };
+            assert_eq!(total, counted);
+            assert!(total.texts >= 3, "{total:?}");
+        }
+    }
+
     async fn what_is_kept_for_urgent_texts_is_theirs(start: Start) {
         let mut start = start;
         start.config.budget.reserve = 50;
@@ -222,12 +294,44 @@ async fn a_trial_account_counts_twilios_own_words_and_says_what_is_left() {
     assert_eq!(told[0].body["data"]["what"], "trial credit");
 }
 
+/// The 38 characters are billed with the text: one of 123 to 160 fits into a segment, and costs two.
+#[tokio::test]
+async fn a_text_that_fits_alone_costs_two_segments_on_a_trial_account() {
+    for (trial, length, segments) in
+        [(true, 122, 1), (true, 123, 2), (true, 160, 2), (false, 160, 1), (false, 161, 2)]
+    {
+        let mut start = crate::support::Start::sqlite();
+        start.config.twilio.trial = trial;
+        let home = crate::support::home();
+        let template = "description = \"As long as it is asked for.\"\npriority = \"high\"\nscope = \"prescriptions\"\n\
+            expires_after = \"1h\"\n\n[max_parts]\ndefault = 3\n\n[variables.words]\ntype = \"text\"\n\
+            required = true\nmax = 200\nsamples = [\"Hello\"]\n";
+        std::fs::write(home.path().join("templates/words.toml"), template).unwrap();
+        std::fs::write(home.path().join("templates/words.j2"), "{{ words }}\n").unwrap();
+        start.words = Some(home.path().to_owned());
+        let host = start.host().await;
+        let words = "a".repeat(length);
+        let to = json!({"phone": ANA, "language": "en"});
+        let id = host.message(json!({"type": "words", "to": to, "variables": {"words": words}})).await;
+        host.run().await;
+        let story = host.story(&id).await;
+        assert_eq!(story["text"]["body"].as_str().map(str::len), Some(length), "{story}");
+        assert_eq!(story["text"]["segments"], json!(segments), "{length} characters, trial: {trial}");
+        let usage = host.get("/api/v1/usage").await;
+        assert_eq!((&usage["total"]["segments"], usage["trial"].is_null()), (&json!(segments), !trial));
+        if trial {
+            // Settings left alone: 15 USD at 0.0075 USD a segment are 2,000 of them.
+            let trial = (&usage["trial"]["credit"], &usage["trial"]["texts_left"]);
+            assert_eq!(trial, (&json!("15.000000"), &json!(2000 - segments)), "{usage}");
+        }
+    }
+}
+
 /// Twilio's own answer to a number that a trial account has not verified.
 #[tokio::test]
 async fn a_trial_account_is_told_why_a_number_cannot_be_reached() {
     let mut start = crate::support::Start::sqlite();
     start.config.twilio.trial = true;
-    start.config.twilio.trial_credit = 15_000_000;
     let host = start.host().await;
     host.sandbox.always(BO, Fault::Refuse(21608));
     let id = host.message(notice(BO)).await;

@@ -1,5 +1,5 @@
-//! Quiet hours and preferred times, asked of the bundled reminder itself: in every zone there is, until 2037,
-//! at moments of chance and where the clocks change.
+//! Quiet hours and preferred times, asked of the bundled policies themselves: in every zone there is, until
+//! 2037, at moments of chance and where the clocks change.
 
 use super::{Folder, bundled, due};
 use crate::domain::calendar::to_local;
@@ -19,15 +19,25 @@ use std::sync::Arc;
 /// 2026-01-01 and 2038-01-01.
 const YEARS: std::ops::Range<i64> = 1_767_225_600..2_145_916_800;
 
-/// The policy's own settings, as its file has them.
+/// The policies' own settings, as their files have them.
 const DAY: std::ops::Range<u16> = 8 * 60..21 * 60;
-const USEFUL_UNTIL: TimeDelta = TimeDelta::minutes(10);
+
+/// Whoever has quiet hours, how long before the visit, or before it expires, a text is of no use any more, and
+/// how many years of each zone are looked at. All follow the rule that the SDK has.
+const POLICIES: [(&str, TimeDelta, usize); 6] = [
+    ("appointment-reminder", TimeDelta::minutes(10), 3),
+    ("appointment-confirmation", TimeDelta::zero(), 1),
+    ("cancellation-alert", TimeDelta::zero(), 1),
+    ("follow-up", TimeDelta::zero(), 1),
+    ("payment-reminder", TimeDelta::zero(), 1),
+    ("prescription-ready", TimeDelta::zero(), 1),
+];
 
 /// Half the moments lie within half a day of a turn of the clocks, where there is one.
-fn moments(zone: Tz, chance: &mut StdRng) -> Vec<DateTime<Utc>> {
+fn moments(zone: Tz, years: usize, chance: &mut StdRng) -> Vec<DateTime<Utc>> {
     let offset = |at: DateTime<Utc>| zone.offset_from_utc_datetime(&at.naive_utc()).fix();
     let mut moments = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..years {
         let start = DateTime::from_timestamp(chance.random_range(YEARS), 0).unwrap();
         moments.push(start);
         let weeks = (0..52).map(|week| start + TimeDelta::weeks(week));
@@ -93,33 +103,45 @@ fn ms(at: DateTime<Utc>) -> UnixMs {
 }
 
 /// The question as the host asks it: its facts are made by the host's own calendar.
-fn question(now: DateTime<Utc>, visit: DateTime<Utc>, zone: Tz, windows: &[Window]) -> DecideQuestion {
-    let mut question = due("appointment-reminder", "2026-11-24T14:00:00-05:00");
+fn question(
+    kind: &str,
+    now: DateTime<Utc>,
+    (visit, expires_at): (DateTime<Utc>, DateTime<Utc>),
+    zone: Tz,
+    windows: &[Window],
+) -> DecideQuestion {
+    let mut question = due(kind, "2026-11-24T14:00:00-05:00");
     question.now = ms(now);
     question.facts.clear();
     question.message.planned_for = ms(now);
     question.message.occurrence = Some(ms(visit));
-    question.message.expires_at = ms(visit - USEFUL_UNTIL);
+    question.message.expires_at = ms(expires_at);
     question.to.time_zone = zone.name().to_owned();
     question.to.local = to_local(now, zone);
     question.to.windows = windows.to_vec();
     question
 }
 
-async fn check(policies: &Policies, zone: Tz, chance: &mut StdRng) {
-    let loaded = policies.for_type(&TypeName::from("appointment-reminder")).unwrap();
-    for now in moments(zone, chance) {
+async fn check(
+    policies: &Policies,
+    (kind, ends_before, years): (&str, TimeDelta, usize),
+    zone: Tz,
+    chance: &mut StdRng,
+) {
+    let loaded = policies.for_type(&TypeName::from(kind)).unwrap();
+    for now in moments(zone, years, chance) {
         // The host's clock has milliseconds.
         let now = now.trunc_subsecs(3);
         let windows = windows(chance);
         // An hour before the visit, or a day.
         let before = if chance.random_bool(0.5) { TimeDelta::hours(1) } else { TimeDelta::hours(24) };
         let visit = now + before;
-        let useful_until = visit - USEFUL_UNTIL;
-        let asked = question(now, visit, zone, &windows);
+        let useful_until = visit - ends_before;
+        let ends = (visit, useful_until);
+        let asked = question(kind, now, ends, zone, &windows);
         let answer = policies.decide(&loaded, &asked).await.unwrap().answer;
         let open = first_open(now, useful_until, zone, &windows);
-        let case = format!("{zone} {now} {windows:?}, visit at {visit}: {answer:?}");
+        let case = format!("{kind} {zone} {now} {windows:?}, visit at {visit}: {answer:?}");
         match answer {
             Decision::Send { .. } => assert_eq!(open, Some(now), "{case}"),
             Decision::Defer { until, .. } => {
@@ -127,7 +149,7 @@ async fn check(policies: &Policies, zone: Tz, chance: &mut StdRng) {
                 assert_eq!(open, Some(until), "{case}");
                 assert!(until > now && until < useful_until, "{case}");
                 // Asked again then, it is sent.
-                let then = question(until, visit, zone, &windows);
+                let then = question(kind, until, ends, zone, &windows);
                 let then = policies.decide(&loaded, &then).await.unwrap().answer;
                 assert!(matches!(then, Decision::Send { .. }), "{case}, then {then:?}");
             }
@@ -137,11 +159,13 @@ async fn check(policies: &Policies, zone: Tz, chance: &mut StdRng) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_every_zone_a_reminder_waits_for_the_next_open_moment_or_is_of_no_use() {
+async fn in_every_zone_a_text_waits_for_the_next_open_moment_or_is_of_no_use() {
     let folder = Folder::new();
-    for kind in ["wasm", "toml"] {
-        let name = format!("appointment-reminder.{kind}");
-        folder.put(&name, fs::read(bundled().join(&name)).unwrap());
+    for (kind, ..) in POLICIES {
+        for extension in ["wasm", "toml"] {
+            let name = format!("{kind}.{extension}");
+            folder.put(&name, fs::read(bundled().join(&name)).unwrap());
+        }
     }
     let wall = crate::policy::Span(std::time::Duration::from_secs(2));
     let limits = Limits { wall, ..Limits::default() };
@@ -154,7 +178,9 @@ async fn in_every_zone_a_reminder_waits_for_the_next_open_moment_or_is_of_no_use
             // The same cases every time.
             let mut chance = StdRng::seed_from_u64(2037 + half as u64);
             for zone in TZ_VARIANTS.iter().skip(half).step_by(2) {
-                check(&policies, *zone, &mut chance).await;
+                for policy in POLICIES {
+                    check(&policies, policy, *zone, &mut chance).await;
+                }
             }
         });
     }
