@@ -70,9 +70,12 @@ impl Cost {
         println!(
             "Segments over a year of dates and all samples: the usual number, and the range where there is one.\n"
         );
-        print_table(&locales, &rows, |cost| match cost.least == cost.most {
-            true => cost.usual.to_string(),
-            false => format!("{} ({}-{})", cost.usual, cost.least, cost.most),
+        print_table(&locales, &rows, |cost| {
+            if cost.least == cost.most {
+                cost.usual.to_string()
+            } else {
+                format!("{} ({}-{})", cost.usual, cost.least, cost.most)
+            }
         });
         println!("\nA thousand texts of each, at {} {currency} a segment:\n", amount(price, 4));
         print_table(&locales, &rows, |cost| amount(1000 * price * i64::from(cost.usual), 2));
