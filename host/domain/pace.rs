@@ -70,6 +70,10 @@ impl Rate {
     }
 }
 
+/// As long as the provider itself lets texts wait for a sender (Twilio: Understanding Twilio Rate Limits and
+/// Message Queues).
+const LONGEST: TimeDelta = TimeDelta::hours(4);
+
 /// How busy one sender is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
@@ -88,6 +92,17 @@ impl Default for Pace {
 }
 
 impl Pace {
+    /// As it can be at this moment. A clock that was wrong has written what would keep the sender busy until
+    /// the moment that it showed.
+    #[must_use]
+    pub fn believable(self, now: DateTime<Utc>) -> Self {
+        Self {
+            busy_until: self.busy_until.min(now + LONGEST),
+            slowed_at: self.slowed_at.filter(|at| *at <= now + ONE_REFUSAL),
+            ..self
+        }
+    }
+
     /// Thousandths of its rate that it has now.
     #[must_use]
     pub fn speed(&self, now: DateTime<Utc>) -> i64 {

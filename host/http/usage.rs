@@ -87,7 +87,7 @@ pub(super) struct TrialView {
 }
 
 /// Millionths as an amount.
-fn amount(micros: i64) -> String {
+pub(super) fn amount(micros: i64) -> String {
     let sign = if micros < 0 { "-" } else { "" };
     let micros = micros.unsigned_abs();
     format!("{sign}{}.{:06}", micros / 1_000_000, micros % 1_000_000)

@@ -249,6 +249,11 @@ pub(super) struct AttemptView {
     error_text: Option<String>,
     /// What the error means for us.
     error_class: Option<String>,
+    /// As many as the provider says that it billed, once it tells.
+    billed_segments: Option<u32>,
+    /// What it says that they cost, in the account's currency.
+    #[schema(example = "0.007500")]
+    price: Option<String>,
 }
 
 impl From<Attempt> for AttemptView {
@@ -265,6 +270,8 @@ impl From<Attempt> for AttemptView {
             error_code: attempt.error_code,
             error_text: attempt.error_text,
             error_class: attempt.error_class,
+            billed_segments: attempt.billed_segments,
+            price: attempt.price_micros.map(super::usage::amount),
         }
     }
 }

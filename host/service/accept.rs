@@ -18,6 +18,8 @@ use std::sync::Arc;
 
 /// A text that was posted, and checked as far as that needs no database.
 pub(super) struct Posting {
+    /// Drawn once: however often it is written, it is one message.
+    id: MessageId,
     caller: Caller,
     /// Its idempotency key.
     key: Option<String>,
@@ -74,6 +76,7 @@ impl Host {
         }
         let draft = self.read_draft(posted, self.now())?;
         let posting = Arc::new(Posting {
+            id: MessageId::new(self.now(), &mut *self.chance.lock()),
             caller: caller.clone(),
             key: idempotency_key.map(str::to_owned),
             request_hash,
@@ -183,6 +186,11 @@ impl Host {
         let now = self.now();
         let Posting { caller, key, request_hash, .. } = posting;
         let mut tx = self.store.begin().await?;
+        // It was written with others, and the answer to that commit was lost.
+        if tx.message(posting.id).await?.is_some() {
+            self.wake();
+            return Ok(Accepted { id: posting.id, repeated: false });
+        }
         // A test beside live traffic leaves the people of the clinic as they are.
         let is_known = tx.recipient(&posting.draft.person).await?.is_some();
         let nothing = PersonUpdate::default();
@@ -214,6 +222,6 @@ impl Host {
     ) -> Result<(Message, Payload), IntakeError> {
         let is_test = posting.caller.test;
         let (message, payload) = self.message_of(posting.draft.clone(), recipient, is_test, now)?;
-        Ok((Message { lane: posting.lane, ..message }, payload))
+        Ok((Message { id: posting.id, lane: posting.lane, ..message }, payload))
     }
 }

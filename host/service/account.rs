@@ -1,4 +1,4 @@
-//! The account: where the provider refuses it as a whole, failing every message would help nobody. Its
+//! The account: where the provider refuses it as a whole, or answers nobody, failing every message would help nobody. Its
 //! texts wait, somebody is told once, and one text at a time is tried until one is let through.
 
 use super::webhooks::Announcement;
@@ -8,18 +8,33 @@ use crate::domain::message::Message;
 use crate::store::{AccountStop, Modes};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How long a refused account rests before one more text is tried.
 pub(super) const ACCOUNT_REST: TimeDelta = TimeDelta::minutes(5);
 
-/// Accounts that are refused, as far as this host knows.
+/// How long a provider that does not answer rests before one more text is tried.
+const OUTAGE_REST: TimeDelta = TimeDelta::seconds(30);
+
+/// So many calls one after the other that came to nothing are an outage.
+const OUTAGE: u32 = 8;
+
+/// Accounts that are refused or out of reach, as far as this host knows.
 #[derive(Default)]
-pub(super) struct Stops(Mutex<Vec<AccountStop>>);
+pub(super) struct Stops {
+    known: Mutex<Vec<AccountStop>>,
+    /// Calls without an answer since the last one that had one: live, test.
+    unanswered: [AtomicU32; 2],
+}
 
 impl Stops {
     fn lock(&self) -> MutexGuard<'_, Vec<AccountStop>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    const fn unanswered(&self, test: bool) -> &AtomicU32 {
+        &self.unanswered[if test { 1 } else { 0 }]
     }
 
     fn of(&self, test: bool) -> Option<AccountStop> {
@@ -55,7 +70,8 @@ impl Host {
     /// Whether this host is the one that tries it.
     pub(super) async fn takes_probe(&self, test: bool, now: DateTime<Utc>) -> Result<bool, HostError> {
         let mut tx = self.store.begin().await?;
-        let is_ours = tx.may_probe(test, now, now + ACCOUNT_REST).await?;
+        let rest = self.stops.of(test).map_or(ACCOUNT_REST, |stop| rest_of(stop.error_code));
+        let is_ours = tx.may_probe(test, now, now + rest).await?;
         let stops = tx.account_stops().await?;
         tx.commit().await?;
         self.stops.learn(stops);
@@ -78,7 +94,7 @@ impl Host {
             stopped_at: now,
             error_code: error.code.map(i64::from),
             error_text: error.text.clone(),
-            probe_at: now + ACCOUNT_REST,
+            probe_at: now + rest_of(error.code.map(i64::from)),
         };
         let mut tx = self.store.begin().await?;
         let is_new = tx.stop_account(&stop).await?;
@@ -98,8 +114,25 @@ impl Host {
         Ok(true)
     }
 
+    /// A call came to nothing: the provider was not reached, or did not answer. Whether that is so for all
+    /// calls by now; then texts wait where they are, and one is tried from time to time.
+    pub(super) async fn is_out_of_reach(
+        &self,
+        message: &Message,
+        error: &ProviderError,
+    ) -> Result<bool, HostError> {
+        let unanswered = self.stops.unanswered(message.test).fetch_add(1, Ordering::Relaxed) + 1;
+        let is_stopped = self.stops.of(message.test).is_some();
+        if unanswered < OUTAGE && !is_stopped {
+            return Ok(false);
+        }
+        let unreachable = ProviderError { code: None, ..error.clone() };
+        self.stop_account(message, &unreachable).await
+    }
+
     /// A text was let through that was handed over after the account was refused: all go on.
     pub(super) async fn account_works(&self, message: &Message) -> Result<(), HostError> {
+        self.stops.unanswered(message.test).store(0, Ordering::Relaxed);
         let Some(stop) = self.stops.of(message.test).filter(|stop| stop.stopped_at < message.updated_at)
         else {
             return Ok(());
@@ -133,6 +166,14 @@ impl Host {
             format!("{account} texts since {since}, {code}{}; tried again at {next}", stop.error_text)
         };
         self.stops.lock().iter().map(said).collect()
+    }
+}
+
+/// An outage is over sooner than somebody has looked after an account.
+const fn rest_of(code: Option<i64>) -> TimeDelta {
+    match code {
+        Some(_) => ACCOUNT_REST,
+        None => OUTAGE_REST,
     }
 }
 

@@ -53,7 +53,11 @@ impl Host {
         let mut tried = 0;
         for (test, modes) in self.probes_due(now) {
             let due = self.store.look().await?.next_due(modes).await?;
-            let is_due = |lane: &Lane| due.get(lane).is_some_and(|due| *due <= now);
+            let is_due = |lane: &Lane| {
+                due.get(lane).is_some_and(|due| *due <= now)
+                    && (lane.is_urgent() || !self.doubts_clock())
+                    && self.permits.of(*lane).available_permits() > 0
+            };
             if let Some(lane) = Lane::ALL.into_iter().find(is_due)
                 && self.takes_probe(test, now).await?
             {

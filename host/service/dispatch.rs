@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 /// How long a shutdown waits for calls that are out.
-const DRAIN: std::time::Duration = std::time::Duration::from_secs(20);
+const DRAIN: std::time::Duration = std::time::Duration::from_secs(17);
 
 /// What one round did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,11 +36,15 @@ impl Host {
     /// are out are waited for.
     pub async fn run(&self, stop: impl Future<Output = ()>) {
         let mut tasks = JoinSet::new();
-        let mut listening = JoinSet::new();
+        let mut beside = JoinSet::new();
         let host = self.clone();
-        listening.spawn(async move { host.store.listen(|| host.wake.notify_one()).await });
+        beside.spawn(async move { host.store.listen(|| host.wake.notify_one()).await });
+        // Until the last call has come back: others would take it over from a host that is silent.
+        let host = self.clone();
+        beside.spawn(async move { host.stay_alive().await });
         self.has_looked();
         self.serving.store(true, Ordering::Relaxed);
+        self.doubt_clock_at_start();
         tokio::pin!(stop);
         loop {
             // Registered before looking, so that no wake-up is lost in between.
@@ -58,7 +62,6 @@ impl Host {
         }
         self.serving.store(false, Ordering::Relaxed);
         self.has_stopped.store(true, Ordering::Relaxed);
-        drop(listening);
         let drained = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
         if drained.is_err() {
             tracing::warn!(
@@ -121,6 +124,17 @@ impl Host {
 
     async fn try_process(&self, message: Message, arriving: Arriving) -> Result<(), HostError> {
         let now = self.now();
+        if self.has_stopped.load(Ordering::Relaxed) {
+            let tx = self.store.begin().await?;
+            let note = Cause::new("host-leaves", "the host that had claimed it is ending; it was not sent");
+            return self.put_back(tx, &message, message.due_at, note, now).await;
+        }
+        if message.expires_at <= now && self.doubts_clock() {
+            let cause =
+                Cause::new("clock-doubted", "the clock is in doubt; by what it shows, its use is over");
+            let verdict = Verdict::HoldUntil { cause, until: now };
+            return self.conclude(message, verdict, None, now).await;
+        }
         let mut tx = self.store.look().await?;
         let recipient = tx.recipient(&message.recipient).await?;
         let mut opened = tx.open_message(message.id).await?;
@@ -260,6 +274,7 @@ impl Host {
             None => provider.send(&outgoing).instrument(call).await,
         };
         self.crash_at(Point::Answered).await;
+        self.settle(&sending, attempt, &outcome).await?;
         if let SendOutcome::NotNow { error, retry_after } = &outcome
             && !error.account_wide
             && self.is_paced(&sending)
@@ -267,7 +282,6 @@ impl Host {
         {
             self.slow_sender(&route.sender, *retry_after).await?;
         }
-        self.settle(&sending, attempt, &outcome).await?;
         self.crash_at(Point::ResultCommitted).await;
         Ok(())
     }

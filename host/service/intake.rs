@@ -142,9 +142,8 @@ impl Host {
         for (index, (id, update)) in people.iter().enumerate() {
             // What a stale event says of people is stale too: it only makes known who was not.
             let nothing = PersonUpdate::default();
-            let is_known = tx.recipient(id).await?.is_some();
-            let update =
-                if is_known && (is_stale || self.is_beside_live(caller)) { &nothing } else { update };
+            let may_be_stale = is_stale || self.is_beside_live(caller);
+            let update = if may_be_stale && tx.recipient(id).await?.is_some() { &nothing } else { update };
             match upsert(&mut tx, id, update, now).await? {
                 Some(person) => people_of_event.push((id.clone(), update.role.unwrap_or(person.role))),
                 None => wrong.push(FieldError::new(format!("/people/{index}/id"), ERASED)),
@@ -168,6 +167,7 @@ impl Host {
         if !added {
             // Another request with the same version was faster.
             drop(tx);
+            self.store.settled().await?;
             let same = self.same_version(&remembered, &event.subject, &event.event_type).await?;
             let id = same.ok_or_else(|| vanished("events"))?;
             return Ok(Accepted { id, repeated: true });
@@ -194,11 +194,12 @@ impl Host {
         event_type: &str,
     ) -> Result<Option<EventId>, IntakeError> {
         let Remembered { caller, key, request_hash } = *request;
-        let mut tx = self.store.begin().await?;
-        let Some(known) = tx.event_of_version(subject, caller.test).await? else { return Ok(None) };
+        let known = self.store.look().await?.event_of_version(subject, caller.test).await?;
+        let Some(known) = known else { return Ok(None) };
         if known.event.event_type != event_type {
             return Err(IntakeError::VersionTaken);
         }
+        let mut tx = self.store.begin().await?;
         if self.remember(&mut tx, caller, key, request_hash, known.event.id.0).await? {
             tx.commit().await?;
             return Ok(Some(known.event.id));

@@ -7,6 +7,7 @@ use crate::crash::Point;
 use crate::domain::failure::ListedText;
 use crate::domain::kind::OnUnknown;
 use crate::domain::message::{Cause, MAX_ATTEMPTS, Message, State};
+use crate::domain::phone::PhoneNumber;
 use crate::store::{AttemptOutcome, Change, OpenAttempt, ProviderEventSource, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -54,7 +55,7 @@ impl Host {
             Ok(listed) => {
                 // Where the list itself does not tell, it is read ever more seldom.
                 pause = pause.max((asked_at - open.attempt.intent_at) / 2);
-                self.find(&open, opened.text.as_deref(), listed).await?
+                self.find(&open, &phone, opened.text.as_deref(), listed).await?
             }
             Err(error) => {
                 tracing::warn!(message_id = %message.id, error = &error as &dyn std::error::Error, "look-up failed");
@@ -101,6 +102,7 @@ impl Host {
     async fn find(
         &self,
         open: &OpenAttempt,
+        phone: &PhoneNumber,
         text: Option<&str>,
         listed: Vec<ListedText>,
     ) -> Result<Found, HostError> {
@@ -120,7 +122,7 @@ impl Host {
         };
         // One with the same words that is on its way this moment may be the one that is listed.
         let mut tx = self.store.read().await?;
-        if !free.is_empty() && tx.same_words_are_being_sent(&open.body_hash).await? {
+        if !free.is_empty() && tx.same_words_are_being_sent(&open.body_hash, phone).await? {
             return Ok(Found::CannotTell);
         }
         let cannot_tell = !free.is_empty();

@@ -33,6 +33,7 @@ mod look_up;
 mod narrate;
 mod otp;
 mod patience;
+mod peers;
 mod people;
 mod plan;
 mod preview;
@@ -56,6 +57,7 @@ mod sign_in;
 mod standing;
 mod steady;
 mod story;
+mod stragglers;
 mod text;
 mod together;
 mod usage;
@@ -181,6 +183,7 @@ pub struct Inner {
     stops: account::Stops,
     /// Whether the clock can be believed.
     steady: steady::Steady,
+    peers: peers::Peers,
     /// Whether this host takes what is due.
     serving: AtomicBool,
     /// Whether it was told to take no more.
@@ -269,6 +272,7 @@ impl Host {
             receiving: Together::default(),
             stops: account::Stops::default(),
             steady: steady::Steady::default(),
+            peers: peers::Peers::default(),
             serving: AtomicBool::new(false),
             has_stopped: AtomicBool::new(false),
             looked: readiness::Looked::default(),

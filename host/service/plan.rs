@@ -108,7 +108,8 @@ impl Host {
     /// The database failed.
     pub async fn plan_event(&self, id: EventId) -> Result<(), HostError> {
         let now = self.now();
-        let mut tx = self.store.read().await?;
+        // What has changed since is found when the plan is committed.
+        let mut tx = self.store.look().await?;
         let Some(StoredEvent { event, state: EventState::Accepted, outcome }) = tx.event(id).await? else {
             return Ok(());
         };
@@ -192,7 +193,7 @@ impl Host {
     ///
     /// The database failed.
     pub async fn event_story(&self, id: EventId, test: bool) -> Result<Option<EventStory>, HostError> {
-        let mut tx = self.store.read().await?;
+        let mut tx = self.store.look().await?;
         let Some(stored) = tx.event(id).await?.filter(|stored| stored.event.test == test) else {
             return Ok(None);
         };

@@ -21,10 +21,11 @@ impl Host {
             drop(tx);
             for (attempt, sid, made_at) in due {
                 let answer = provider.fetch(&sid).await;
-                let price = answer.as_ref().ok().and_then(|text| text.as_ref()?.price_micros);
+                let text = answer.as_ref().ok().and_then(Option::as_ref);
+                let price = text.and_then(|text| Some((text.price_micros?, text.segments)));
                 let mut tx = self.store.begin().await?;
-                if let Some(micros) = price {
-                    tx.set_price(attempt, micros).await?;
+                if let Some((micros, segments)) = price {
+                    tx.set_price(attempt, micros, segments).await?;
                 } else {
                     let again = Some(now + AGAIN).filter(|_| now < made_at + FOR);
                     tx.ask_price_again(attempt, again).await?;

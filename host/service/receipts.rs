@@ -117,9 +117,14 @@ impl Host {
         };
         let statuses = statuses(&events, receipt);
         let effect = effect(&message, &open.attempt, &statuses, receipt.error_code);
+        // Where the account is refused, the text is not at fault: it waits for the account like the others.
+        let waits = match &effect {
+            Effect::Failed(error) if error.account_wide => self.stop_account(&message, error).await?,
+            Effect::Failed(_) | Effect::Nothing | Effect::Move(_) => false,
+        };
         let failed = match &effect {
-            Effect::Failed(error) => Some((error, self.after_failure(&message, error, now).await?)),
-            Effect::Nothing | Effect::Move(_) => None,
+            Effect::Failed(error) if !waits => Some((error, self.after_failure(&message, error, now).await?)),
+            Effect::Failed(_) | Effect::Nothing | Effect::Move(_) => None,
         };
 
         let mut tx = self.store.begin().await?;
@@ -147,7 +152,18 @@ impl Host {
                 self.keep_failure(&mut tx, &message, answer, now).await?;
                 Some(end_or_retry(&mut after, receipt.status, &answer.verdict)?)
             }
-            (Effect::Failed(_) | Effect::Nothing, _) => None,
+            (Effect::Failed(error), None) => {
+                after.error_code = error.code.map(i64::from);
+                after.error_text = Some(error.text.clone());
+                after.state = after.state.plan_again()?;
+                after.attempts = after.attempts.saturating_sub(1);
+                after.due_at = now.min(after.expires_at);
+                Some(Cause::new(
+                    "account-refused",
+                    "the provider refuses the account; it goes out when it is let through",
+                ))
+            }
+            (Effect::Nothing, _) => None,
         };
         follow(&message, &mut after, now + self.settings.patience.ask_first, now);
         match note {

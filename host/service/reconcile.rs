@@ -1,14 +1,15 @@
 //! Reconciling: what a dead host left behind, texts whose outcome was not seen, held messages that
 //! are asked again, events whose planning was interrupted. One round is [`Host::sweep`].
 
-use super::receipts::{Receipt, Received};
 use super::{Host, HostError};
 use crate::crash::Point;
+use crate::domain::failure::ListedText;
 use crate::domain::message::{Cause, Message, State};
-use crate::store::{Change, ProviderEventSource, StoreError};
+use crate::store::{Change, StoreError, Waiting};
 use chrono::{DateTime, TimeDelta, Utc};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
+use std::sync::Arc;
 use tokio::task::JoinSet;
 
 /// An event is planned by the request that posted it; one that is older was interrupted.
@@ -17,36 +18,52 @@ const PLANNING: TimeDelta = TimeDelta::seconds(10);
 /// Look-ups at the provider at once.
 const LOOK_UPS: usize = 8;
 
-/// A provider that is silent about a text is asked again for some days.
-const ASK_FOR: TimeDelta = TimeDelta::days(3);
-
 /// So many rows in one round.
 const BATCH: u32 = 200;
 
 impl Host {
-    /// Says that this process is alive, and takes up what others left, and tells the clinic's own
-    /// systems, until `stop` resolves. The
-    /// heartbeat waits for nothing: a host that looks up texts at a slow provider is not dead.
+    /// Takes up what others left, asks the provider what it has not told, and tells the clinic's own systems,
+    /// until `stop` resolves. Whatever asks the provider keeps nothing else waiting.
     pub async fn keep_house(&self, stop: impl Future<Output = ()>) {
-        let alive = async {
+        let sweeping = async {
             loop {
-                if let Err(error) = self.heartbeat().await {
-                    tracing::error!(error = &error as &dyn std::error::Error, "the heartbeat failed");
-                }
+                self.log_failed(self.take_up().await, "taking up what was left failed");
                 tokio::time::sleep(self.settings.patience.heartbeat).await;
             }
         };
-        let sweeping = async {
+        let asking = async {
             loop {
-                if let Err(error) = self.sweep().await {
-                    tracing::error!(error = &error as &dyn std::error::Error, "sweeping failed");
-                }
+                self.log_failed(self.look_up_due().await, "looking up failed");
+                tokio::time::sleep(self.settings.patience.heartbeat).await;
+            }
+        };
+        let fetching = async {
+            loop {
+                self.log_failed(self.ask_due().await, "asking the provider failed");
                 tokio::time::sleep(self.settings.patience.heartbeat).await;
             }
         };
         tokio::select! {
             () = stop => {}
-            ((), (), (), ()) = async { tokio::join!(alive, sweeping, self.keep_retention(), self.tell()) } => {}
+            ((), (), (), (), ()) = async {
+                tokio::join!(sweeping, asking, fetching, self.keep_retention(), self.tell())
+            } => {}
+        }
+    }
+
+    /// Says that this process is alive, for as long as it is. It waits for nothing: a host that looks up texts
+    /// at a slow provider is not dead.
+    pub(super) async fn stay_alive(&self) {
+        loop {
+            self.log_failed(self.heartbeat().await, "the heartbeat failed");
+            tokio::time::sleep(self.settings.patience.heartbeat).await;
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "what fails here fails for the host")]
+    fn log_failed(&self, done: Result<(), HostError>, what: &str) {
+        if let Err(error) = done {
+            tracing::error!(error = &error as &dyn std::error::Error, "{what}");
         }
     }
 
@@ -57,11 +74,14 @@ impl Host {
         }
         let mut tx = self.store.begin().await?;
         tx.host_seen(self.id, now).await?;
-        tx.forget_dead_hosts(now - self.settings.patience.dead_after).await?;
+        let seen = self.peers.learn(tx.hosts().await?, self.clock.running());
+        let dead = seen.silent(&self.settings.patience);
+        tx.forget_hosts(&dead).await?;
         let (paces, stops) = (tx.paces().await?, tx.account_stops().await?);
         tx.commit().await?;
-        self.turns.learn(paces);
+        self.turns.learn(paces, now);
         self.stops.learn(stops);
+        self.compare_clocks(&seen, now);
         Ok(())
     }
 
@@ -75,9 +95,10 @@ impl Host {
         let now = self.now();
         let mut tx = self.store.begin().await?;
         if self.store.engine() == "sqlite" {
-            tx.forget_dead_hosts(now + TimeDelta::days(1)).await?;
+            tx.forget_other_hosts(self.id).await?;
         }
         tx.host_seen(self.id, now).await?;
+        self.peers.learn(tx.hosts().await?, self.clock.running());
         for route in &self.settings.senders {
             tx.know_sender(route.sender.as_str()).await?;
         }
@@ -85,7 +106,7 @@ impl Host {
         tx.probe_now(now).await?;
         let (paces, stops) = (tx.paces().await?, tx.account_stops().await?);
         tx.commit().await?;
-        self.turns.learn(paces);
+        self.turns.learn(paces, now);
         self.stops.learn(stops);
         Ok(())
     }
@@ -103,12 +124,19 @@ impl Host {
         Ok(tx.commit().await?)
     }
 
-    /// One round.
+    /// One round of everything.
     ///
     /// # Errors
     ///
     /// The database failed.
     pub async fn sweep(&self) -> Result<(), HostError> {
+        self.take_up().await?;
+        self.look_up_due().await?;
+        self.ask_due().await
+    }
+
+    /// What waits for nobody but the database.
+    async fn take_up(&self) -> Result<(), HostError> {
         self.heartbeat().await?;
         self.look_at_clock().await;
         if self.doubts_clock() {
@@ -118,8 +146,6 @@ impl Host {
         let now = self.now();
         self.take_over(now).await?;
         self.expire_waiting(now).await?;
-        self.check(now).await?;
-        self.ask_prices(now).await?;
         self.write_key_uses().await?;
         self.keep_codes().await?;
         let mut tx = self.store.read().await?;
@@ -131,13 +157,29 @@ impl Host {
                 tracing::error!(event_id = %event, error = &error as &dyn std::error::Error, "planning waits");
             }
         }
+        Ok(())
+    }
+
+    /// Texts whose outcome was not seen, and held ones.
+    async fn look_up_due(&self) -> Result<(), HostError> {
+        self.check(Waiting::OnUs).await
+    }
+
+    /// Ends and prices that the provider has not told, and texts that it is asked to forget.
+    async fn ask_due(&self) -> Result<(), HostError> {
+        self.check(Waiting::OnProvider).await?;
+        if self.doubts_clock() {
+            return Ok(());
+        }
+        let now = self.now();
+        self.ask_prices(now).await?;
         self.redact_due(now).await
     }
 
     /// Claimed by a host that is gone: surely unsent. Sending: it may have been sent.
     async fn take_over(&self, now: DateTime<Utc>) -> Result<(), HostError> {
         let mut tx = self.store.read().await?;
-        let abandoned = tx.abandoned_messages(now, BATCH).await?;
+        let abandoned = tx.abandoned_messages(self.id, now, BATCH).await?;
         drop(tx);
         for message in abandoned {
             let mut after = message.clone();
@@ -162,11 +204,11 @@ impl Host {
         Ok(())
     }
 
-    async fn check(&self, now: DateTime<Utc>) -> Result<(), HostError> {
-        let mut tx = self.store.read().await?;
-        let Some(modes) = self.modes() else { return Ok(()) };
-        let due = tx.messages_to_check(now, modes, BATCH).await?;
-        drop(tx);
+    async fn check(&self, waiting: Waiting) -> Result<(), HostError> {
+        let Some(modes) = self.modes().filter(|_| !self.doubts_clock()) else { return Ok(()) };
+        let now = self.now();
+        let due = self.store.look().await?.messages_to_check(waiting, now, modes, BATCH).await?;
+        let listed = Arc::new(self.listed_by_day(waiting, &due).await);
         // Several people at once, for each look-up may wait for the provider; one person's messages one
         // after the other, so that two texts of the same words never find the same one.
         let mut by_person: BTreeMap<String, Vec<Message>> = BTreeMap::new();
@@ -178,10 +220,10 @@ impl Host {
             if checks.len() >= LOOK_UPS {
                 checks.join_next().await;
             }
-            let host = self.clone();
+            let (host, listed) = (self.clone(), listed.clone());
             checks.spawn(async move {
                 for message in &messages {
-                    if let Err(error) = host.check_one(message, now).await {
+                    if let Err(error) = host.check_one(message, &listed, now).await {
                         let error = &error as &dyn std::error::Error;
                         tracing::error!(message_id = %message.id, error, "a message could not be checked");
                     }
@@ -192,11 +234,16 @@ impl Host {
         Ok(())
     }
 
-    async fn check_one(&self, message: &Message, now: DateTime<Utc>) -> Result<(), HostError> {
+    async fn check_one(
+        &self,
+        message: &Message,
+        listed: &HashMap<String, ListedText>,
+        now: DateTime<Utc>,
+    ) -> Result<(), HostError> {
         match message.state {
             State::Unknown { .. } => self.look_up(message).await,
             State::Held { .. } => self.check_held(message, now).await,
-            State::Accepted | State::Sent => self.ask_how_it_fares(message, now).await,
+            State::Accepted | State::Sent => self.ask_how_it_fares(message, listed, now).await,
             State::Planned
             | State::Claimed(_)
             | State::Sending(..)
@@ -207,42 +254,6 @@ impl Host {
             | State::Canceled(_)
             | State::Expired(_) => Ok(()),
         }
-    }
-
-    /// The provider has the text and has not told its end: its callbacks may be lost.
-    async fn ask_how_it_fares(&self, message: &Message, now: DateTime<Utc>) -> Result<(), HostError> {
-        let (Some(sid), Some(attempt), Some(provider)) =
-            (&message.sid, message.attempt, self.provider(message.test))
-        else {
-            return Ok(());
-        };
-        let told = match provider.fetch(sid).await {
-            Ok(Some(text)) => {
-                let receipt = Receipt {
-                    attempt,
-                    sid: text.sid,
-                    status: text.status,
-                    error_code: text.error_code,
-                    raw_date: None,
-                    source: ProviderEventSource::Fetch,
-                };
-                self.receive(&receipt).await? == Received::New
-            }
-            Ok(None) => false,
-            Err(error) => {
-                tracing::warn!(message_id = %message.id, error = &error as &dyn std::error::Error, "asking failed");
-                false
-            }
-        };
-        if told {
-            return Ok(());
-        }
-        // Many carriers never tell the end: after some days the last word stands.
-        let since = message.sent_at.unwrap_or(message.updated_at);
-        let mut after = message.clone();
-        after.ask_at = (since + ASK_FOR > now).then(|| now + self.settings.patience.ask_again);
-        let note = Cause::new("asked", "the provider was asked how it fares, and had nothing new to tell");
-        self.move_unless_lost(message, after, note, now).await
     }
 
     /// A held message is asked again, or has lost its use.

@@ -130,11 +130,8 @@ impl Host {
     /// The database failed.
     pub async fn others_run(&self) -> Result<bool, HostError> {
         let now = self.now();
-        let mut tx = self.store.begin().await?;
-        tx.forget_dead_hosts(now - self.settings.patience.dead_after).await?;
-        let others = tx.count_hosts().await?;
-        tx.commit().await?;
-        Ok(others > 0)
+        let hosts = self.store.look().await?.hosts().await?;
+        Ok(hosts.iter().any(|(_, seen_at)| *seen_at > now - self.settings.patience.dead_after))
     }
 }
 

@@ -23,6 +23,9 @@ const STEP: u32 = 200;
 /// How often the house is looked through.
 const EVERY: std::time::Duration = std::time::Duration::from_hours(1);
 
+/// How often it is tried while the clock is in doubt.
+const IN_DOUBT: std::time::Duration = std::time::Duration::from_mins(1);
+
 /// A breath between two steps.
 const BREATH: std::time::Duration = std::time::Duration::from_millis(20);
 
@@ -33,6 +36,12 @@ impl Host {
     /// Looks the house through every hour.
     pub(super) async fn keep_retention(&self) {
         loop {
+            self.look_at_clock().await;
+            // What a wrong clock would forget does not come back.
+            if self.doubts_clock() {
+                tokio::time::sleep(IN_DOUBT).await;
+                continue;
+            }
             if let Err(error) = self.forget_what_is_over(BREATH).await {
                 tracing::error!(error = &error as &dyn std::error::Error, "retention failed");
             }

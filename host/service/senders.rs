@@ -61,8 +61,9 @@ impl Turns {
     }
 
     /// Takes in what the database says.
-    pub(super) fn learn(&self, paces: HashMap<String, Pace>) {
-        self.lock().paces.extend(paces);
+    pub(super) fn learn(&self, paces: HashMap<String, Pace>, now: DateTime<Utc>) {
+        let believable = paces.into_iter().map(|(name, pace)| (name, pace.believable(now)));
+        self.lock().paces.extend(believable);
     }
 }
 
@@ -81,20 +82,19 @@ impl Drop for Arriving {
 pub(super) struct Taking {
     paces: HashMap<String, Pace>,
     taken: BTreeSet<String>,
-    now: DateTime<Utc>,
+    /// `None` while the clock is in doubt: what is counted by it could stand in everybody's way for a day.
+    now: Option<DateTime<Utc>>,
 }
 
 impl Taking {
     /// Whether it is this text's turn; it is counted.
     pub(super) fn take(&mut self, intent: &Intent) -> bool {
-        if !intent.is_paced {
-            return true;
-        }
+        let Some(now) = self.now.filter(|_| intent.is_paced) else { return true };
         let name = intent.sender.as_str();
         let pace = self.paces.entry(name.to_owned()).or_default();
-        let counts = pace.counts(intent.rate, self.now);
+        let counts = pace.counts(intent.rate, now);
         let segments = intent.sending.text.as_ref().map_or(1, |text| text.segments);
-        let is_let = pace.take(intent.rate, intent.before.lane, segments, self.now);
+        let is_let = pace.take(intent.rate, intent.before.lane, segments, now);
         if counts && is_let {
             self.taken.insert(name.to_owned());
         }
@@ -203,10 +203,19 @@ impl Host {
         intents: impl Iterator<Item = &Intent>,
     ) -> Result<Taking, HostError> {
         let now = self.now();
+        let (mut paces, taken) = (HashMap::new(), BTreeSet::new());
+        if self.doubts_clock() {
+            return Ok(Taking { paces, taken, now: None });
+        }
         let mut counted =
             intents.filter(|it| it.is_paced && self.turns.pace(it.sender.as_str()).counts(it.rate, now));
-        let paces = if counted.next().is_some() { tx.lock_paces().await? } else { HashMap::new() };
-        Ok(Taking { paces, taken: BTreeSet::new(), now })
+        if counted.next().is_some() {
+            paces = tx.lock_paces().await?;
+            for pace in paces.values_mut() {
+                *pace = pace.believable(now);
+            }
+        }
+        Ok(Taking { paces, taken, now: Some(now) })
     }
 
     /// Writes the turns that were taken, in the unit of work of the intents.
@@ -217,7 +226,26 @@ impl Host {
 
     /// What came of a unit of work.
     pub(super) fn turns_taken(&self, taking: Taking) {
-        self.turns.learn(taking.paces);
+        self.turns.learn(taking.paces, self.now());
+    }
+
+    /// Senders that are busy until a moment that only a wrong clock can have given them are free.
+    pub(super) async fn free_senders(
+        &self,
+        beyond: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<(), HostError> {
+        let mut tx = self.store.begin().await?;
+        let mut paces = tx.lock_paces().await?;
+        paces.retain(|_, pace| pace.busy_until > beyond || pace.slowed_at.is_some_and(|at| at > beyond));
+        for pace in paces.values_mut() {
+            *pace = Pace { busy_until: now, ..pace.believable(now) };
+        }
+        let freed: Vec<_> = paces.iter().map(|(name, pace)| (name.as_str(), *pace)).collect();
+        tx.keep_paces(&freed).await?;
+        tx.commit().await?;
+        self.turns.learn(paces, now);
+        Ok(())
     }
 
     /// The provider has asked for patience: the sender is slower for a while, on all hosts.
@@ -227,9 +255,13 @@ impl Host {
         asked: Option<Duration>,
     ) -> Result<(), HostError> {
         let now = self.now();
+        if self.doubts_clock() {
+            return Ok(());
+        }
         let asked = asked.map(super::settle::patience);
         let mut tx = self.store.begin().await?;
-        let mut pace = tx.lock_paces().await?.remove(sender.as_str()).unwrap_or_default();
+        let pace = tx.lock_paces().await?.remove(sender.as_str()).unwrap_or_default();
+        let mut pace = pace.believable(now);
         pace.slow_down(asked, now);
         tx.keep_paces(&[(sender.as_str(), pace)]).await?;
         tx.commit().await?;
@@ -237,7 +269,7 @@ impl Host {
             speed = pace.speed,
             "the provider asks for patience; the sender is slowed down for a while"
         );
-        self.turns.learn(HashMap::from([(sender.as_str().to_owned(), pace)]));
+        self.turns.learn(HashMap::from([(sender.as_str().to_owned(), pace)]), now);
         Ok(())
     }
 }

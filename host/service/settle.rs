@@ -15,6 +15,9 @@ use chrono::TimeDelta;
 use rand::RngExt as _;
 use std::time::Duration;
 
+/// Milliseconds until what came of a call is written once more.
+const SETTLED_AGAIN: [u64; 8] = [100, 400, 1600, 3000, 5000, 8000, 10_000, 10_000];
+
 /// Twilio's code for a phone that has said stop to it.
 const STOPPED_AT_PROVIDER: u32 = 21610;
 
@@ -43,24 +46,27 @@ impl End {
 }
 
 impl Host {
-    /// Writes what came of a call. An identifier in hand must not be lost to one hiccup of the
-    /// database: it is tried a few times.
+    /// Writes what came of a call. An identifier in hand must not be lost to a hiccup of the database: it
+    /// is tried for about as long as the lease lasts, in which a database that stands by takes over.
     pub(super) async fn settle(
         &self,
         message: &Message,
         attempt: AttemptId,
         outcome: &SendOutcome,
     ) -> Result<(), HostError> {
-        let mut pause = Duration::from_millis(100);
+        let mut pauses = SETTLED_AGAIN.into_iter();
         loop {
-            match self.try_settle(message, attempt, outcome).await {
-                Err(HostError::Store(error)) if pause < Duration::from_secs(5) => {
-                    tracing::error!(message_id = %message.id, error = &error as &dyn std::error::Error, "settled again");
-                    tokio::time::sleep(pause).await;
-                    pause *= 4;
+            let settled = self.try_settle(message, attempt, outcome).await;
+            let Err(HostError::Store(error)) = &settled else { return settled };
+            let Some(pause) = pauses.next() else {
+                if let SendOutcome::Accepted(accepted) = outcome {
+                    let sid = &accepted.sid;
+                    tracing::error!(message_id = %message.id, sid, "the provider's identifier could not be kept");
                 }
-                other => return other,
-            }
+                return settled;
+            };
+            tracing::error!(message_id = %message.id, error = error as &dyn std::error::Error, "settled again");
+            tokio::time::sleep(Duration::from_millis(pause)).await;
         }
     }
 
@@ -98,10 +104,18 @@ impl Host {
                 self.end_attempt(attempt, End::PutBack(AttemptOutcome::NotNow, pause), error).await
             }
             SendOutcome::NotReached(error) => {
-                let pause = self.back_off(message, None).await?;
+                // A provider that nobody reaches is no message's fault: each keeps its place until it is back.
+                let pause = if self.is_out_of_reach(message, error).await? {
+                    TimeDelta::zero()
+                } else {
+                    self.back_off(message, None).await?
+                };
                 self.end_attempt(attempt, End::PutBack(AttemptOutcome::NotReached, pause), error).await
             }
-            SendOutcome::Unknown(error) => self.end_attempt(attempt, End::LostSight, error).await,
+            SendOutcome::Unknown(error) => {
+                self.is_out_of_reach(message, error).await?;
+                self.end_attempt(attempt, End::LostSight, error).await
+            }
         }
     }
 
@@ -166,8 +180,10 @@ impl Host {
             End::PutBack(outcome, pause) => {
                 after.state = after.state.plan_again()?;
                 after.attempts = after.attempts.saturating_sub(1);
-                // What expires while it waits is found expired when it is claimed.
-                after.due_at = (now + pause).min(message.expires_at);
+                // Without a pause it keeps its place among the others. What expires while it waits is found
+                // expired when it is claimed.
+                let due_at = if pause.is_zero() { message.due_at } else { now + pause };
+                after.due_at = due_at.min(message.expires_at);
                 Cause::new(outcome.name(), error.text.clone())
             }
             End::LostSight => {

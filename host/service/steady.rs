@@ -10,11 +10,21 @@ use std::time::Duration;
 /// More than a clock is set right by in its daily life.
 const LEAP: TimeDelta = TimeDelta::seconds(60);
 
+/// Less than half of what keeps two looks at the provider's list apart: of two hosts that differ by more, one
+/// is further than this from the provider.
+const APART: TimeDelta = TimeDelta::seconds(12);
+
 /// How often the provider is asked, while there is a doubt.
 const ASK_EVERY: Duration = Duration::from_secs(10);
 
 /// How long a clock is doubted that nobody contradicts.
 const DOUBT: Duration = Duration::from_mins(1);
+
+/// The provider's clock is not waited for longer: codes are waiting.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// How often one clock is doubted because another host's differs.
+const COMPARED: Duration = Duration::from_mins(10);
 
 /// The clock, as it was last seen.
 #[derive(Default)]
@@ -24,12 +34,23 @@ pub(super) struct Steady(Mutex<Seen>);
 struct Seen {
     last: Option<(DateTime<Utc>, Duration)>,
     doubt: Option<Doubt>,
+    compared: Option<Duration>,
 }
 
 #[derive(Clone, Copy)]
 struct Doubt {
     since: Duration,
     asked: Option<Duration>,
+    /// How long it lasts where the provider's clock cannot be asked.
+    lasts: Duration,
+    /// How well the provider's clock must agree.
+    within: TimeDelta,
+}
+
+impl Doubt {
+    const fn of_leap(since: Duration) -> Self {
+        Self { since, asked: None, lasts: DOUBT, within: LEAP }
+    }
 }
 
 impl Steady {
@@ -52,7 +73,7 @@ impl Host {
                         seconds = leap.num_seconds(),
                         "the clock has leapt; only urgent texts go out until it is sure"
                     );
-                    seen.doubt = Some(Doubt { since: running, asked: None });
+                    seen.doubt = Some(Doubt::of_leap(running));
                 }
             }
             let Some(doubt) = seen.doubt.as_mut() else { return };
@@ -64,16 +85,20 @@ impl Host {
         };
         let provider = self.providers.live.as_ref().or(self.providers.test.as_ref());
         let date = match provider {
-            Some(provider) => provider.date().await,
+            Some(provider) => tokio::time::timeout(ANSWER, provider.date()).await.ok().flatten(),
             None => None,
         };
         let is_sure = match date {
-            Some(date) => (date - now).abs() <= LEAP,
-            None => running.saturating_sub(doubt.since) >= DOUBT,
+            Some(date) => (date - now).abs() <= doubt.within,
+            None => running.saturating_sub(doubt.since) >= doubt.lasts,
         };
         if is_sure {
-            tracing::warn!("the clock is sure again");
+            tracing::info!("the clock is sure");
             self.steady.lock().doubt = None;
+            // What was counted by the wrong time.
+            if let Err(error) = self.free_senders(now + LEAP, now).await {
+                tracing::error!(error = &error as &dyn std::error::Error, "senders stay busy");
+            }
             self.wake.notify_one();
         } else if let Some(date) = date {
             tracing::error!(
@@ -81,6 +106,25 @@ impl Host {
                 "the clock is not the provider's; only urgent texts go out"
             );
         }
+    }
+
+    /// A process that begins has not seen its clock leap: the provider is asked once. Where it does not
+    /// answer, nothing could be sent anyway.
+    pub(super) fn doubt_clock_at_start(&self) {
+        let doubt = Doubt { lasts: Duration::ZERO, ..Doubt::of_leap(self.clock.running()) };
+        self.steady.lock().doubt.get_or_insert(doubt);
+    }
+
+    /// Another host's clock is so far from ours. The provider's tells which of the two is wrong.
+    pub(super) fn doubt_clock_beside(&self, apart: TimeDelta) {
+        let running = self.clock.running();
+        let mut seen = self.steady.lock();
+        if seen.compared.is_some_and(|at| running.saturating_sub(at) < COMPARED) {
+            return;
+        }
+        seen.compared = Some(running);
+        tracing::error!(seconds = apart.num_seconds(), "another host's clock differs from this one's");
+        seen.doubt.get_or_insert(Doubt { within: APART, ..Doubt::of_leap(running) });
     }
 
     /// Whether the clock may be wrong.

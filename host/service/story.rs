@@ -105,6 +105,9 @@ pub async fn release(store: &Store, id: MessageId, now: DateTime<Utc>) -> Result
     act(store, id, None, "release", to, &cause, now).await
 }
 
+/// How often a message is looked at anew that somebody else moves at the same moment.
+const TRIES: u32 = 4;
+
 /// Moves a message, of live keys or of test keys where that is asked for, if its life allows it.
 async fn act(
     store: &Store,
@@ -115,18 +118,24 @@ async fn act(
     cause: &Cause,
     now: DateTime<Utc>,
 ) -> Result<Message, ActError> {
-    let mut tx = store.begin().await?;
     let is_theirs = |message: &Message| test.is_none_or(|test| message.test == test);
-    let message = tx.message(id).await?.filter(is_theirs).ok_or(ActError::Unknown)?;
-    let mut after = message.clone();
-    after.state = to(message.clone()).ok_or(ActError::TooLate(message.state.name()))?;
     tracing::info!(message_id = %id, what, "a caller acts on a message");
-    match tx.move_message(&message, &mut after, &Change::noted(cause.clone(), None, now)).await {
-        Ok(()) => tx.commit().await?,
-        Err(StoreError::LeaseLost { .. }) => return Err(ActError::TooLate("on its way")),
-        Err(error) => return Err(error.into()),
+    // Somebody else may move it at the same moment, and leave it where it can still be acted on.
+    for _ in 0..TRIES {
+        let mut tx = store.begin().await?;
+        let message = tx.message(id).await?.filter(is_theirs).ok_or(ActError::Unknown)?;
+        let mut after = message.clone();
+        after.state = to(message.clone()).ok_or(ActError::TooLate(message.state.name()))?;
+        match tx.move_message(&message, &mut after, &Change::noted(cause.clone(), None, now)).await {
+            Ok(()) => {
+                tx.commit().await?;
+                return Ok(after);
+            }
+            Err(StoreError::LeaseLost { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
-    Ok(after)
+    Err(ActError::TooLate("on its way"))
 }
 
 impl Host {

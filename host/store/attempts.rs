@@ -4,6 +4,7 @@ use super::rows::{self, both, ids, rows, value};
 use super::{Result, Sql, Tx, inconsistent, moment, on, small};
 use crate::domain::failure::ProviderError;
 use crate::domain::id::{AttemptId, HostId, MessageId};
+use crate::domain::phone::PhoneNumber;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use uuid::Uuid;
@@ -76,6 +77,8 @@ pub struct Attempt {
     pub error_text: Option<String>,
     pub error_class: Option<String>,
     pub absent_at: Option<DateTime<Utc>>,
+    pub billed_segments: Option<u32>,
+    pub price_micros: Option<i64>,
 }
 
 /// An attempt whose text must be found at the provider.
@@ -103,12 +106,14 @@ struct AttemptRow {
     error_text: Option<String>,
     error_class: Option<String>,
     absent_at: Option<i64>,
+    billed_segments: Option<i64>,
+    price_micros: Option<i64>,
 }
 
 macro_rules! columns {
     () => {
         "id, message_id, number, sender, body_hash, intent_at, outcome, settled_at, sid, http_status, error_code,
-         error_text, error_class, absent_at"
+         error_text, error_class, absent_at, billed_segments, price_micros"
     };
 }
 
@@ -127,7 +132,7 @@ const BY_IDS: Sql = both!(by_ids);
 const BY_SID: &str = concat!("SELECT ", columns!(), " FROM attempts WHERE sid = $1");
 
 const BEING_SENT: &str = "SELECT COUNT(*) FROM messages JOIN attempts ON attempts.id = messages.attempt_id
-    WHERE messages.state = 'sending' AND attempts.body_hash = $1";
+    WHERE messages.phone_hash = $2 AND messages.state = 'sending' AND attempts.body_hash = $1";
 
 macro_rules! insert {
     ($db:ident) => {
@@ -293,13 +298,15 @@ impl Tx {
         Ok(())
     }
 
-    /// Whether a call with these words is out, whose answer may still come.
+    /// Whether a call with these words to this phone is out, whose answer may still come.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn same_words_are_being_sent(&mut self, body_hash: &[u8]) -> Result<bool> {
-        let count: i64 = on!(self, |db| sqlx::query_scalar(BEING_SENT).bind(body_hash).fetch_one(db).await)?;
+    pub async fn same_words_are_being_sent(&mut self, body_hash: &[u8], phone: &PhoneNumber) -> Result<bool> {
+        let phone = self.phone_hash(phone);
+        let count: i64 =
+            on!(self, |db| sqlx::query_scalar(BEING_SENT).bind(body_hash).bind(&phone).fetch_one(db).await)?;
         Ok(count > 0)
     }
 
@@ -344,6 +351,11 @@ impl TryFrom<AttemptRow> for OpenAttempt {
                 error_text: row.error_text,
                 error_class: row.error_class,
                 absent_at: row.absent_at.map(at).transpose()?,
+                billed_segments: row
+                    .billed_segments
+                    .map(|segments| small(segments, "attempts", &id))
+                    .transpose()?,
+                price_micros: row.price_micros,
             },
             body_hash: row.body_hash,
         })

@@ -2,7 +2,7 @@
 
 use super::message_row::{MessageRow, columns, millis};
 use super::{Result, Sql, Store, StoreError, Tx, inconsistent, moment, on};
-use crate::domain::id::MessageId;
+use crate::domain::id::{HostId, MessageId};
 use crate::domain::message::{Cause, Lane, Lease, Message, State};
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
@@ -22,6 +22,15 @@ impl Modes {
             (false, false) => None,
         }
     }
+}
+
+/// Who has to do something about messages that are looked at again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// Their outcome is unknown, or they are held.
+    OnUs,
+    /// The provider has them, and has not told their end.
+    OnProvider,
 }
 
 /// What a host asks for.
@@ -74,14 +83,15 @@ const ABANDONED: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM messages WHERE state IN ('claimed', 'sending')
-        AND (lease_until <= $1 OR NOT EXISTS (SELECT 1 FROM hosts WHERE hosts.id = lease_host))
+        AND ((lease_until <= $1 AND lease_host = $3) OR NOT EXISTS (SELECT 1 FROM hosts WHERE hosts.id = lease_host))
       ORDER BY lease_until LIMIT $2"
 );
 
 const TO_CHECK: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM messages WHERE check_at <= $1 AND test IN ($3, $4) ORDER BY check_at LIMIT $2"
+    " FROM messages WHERE check_at <= $1 AND test IN ($3, $4) AND (state IN ('accepted', 'sent')) = $5
+      ORDER BY check_at LIMIT $2"
 );
 
 const EXPIRED: &str = concat!(
@@ -227,15 +237,22 @@ impl Tx {
         Ok(())
     }
 
-    /// What a dead host, or one that was too slow, left behind.
+    /// What dead hosts left behind, and what this one was too slow with. Another host that lives looks after
+    /// its own: leases are by each host's own clock.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn abandoned_messages(&mut self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Message>> {
+    pub async fn abandoned_messages(
+        &mut self,
+        host: HostId,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<Message>> {
         let rows: Vec<MessageRow> = on!(self, |db| sqlx::query_as(ABANDONED)
             .bind(millis(now))
             .bind(i64::from(limit))
+            .bind(host.0)
             .fetch_all(db)
             .await)?;
         Ok(readable(rows))
@@ -286,13 +303,14 @@ impl Tx {
         Ok(readable(rows))
     }
 
-    /// What is unknown or held and should be looked at now.
+    /// What should be looked at now, on one of the two sides.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
     pub async fn messages_to_check(
         &mut self,
+        waiting: Waiting,
         now: DateTime<Utc>,
         modes: Modes,
         limit: u32,
@@ -302,6 +320,7 @@ impl Tx {
             .bind(i64::from(limit))
             .bind(modes.0)
             .bind(modes.1)
+            .bind(waiting == Waiting::OnProvider)
             .fetch_all(db)
             .await)?;
         Ok(readable(rows))

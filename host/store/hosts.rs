@@ -3,13 +3,19 @@
 use super::{Result, Sql, Store, Tx, moment, on};
 use crate::domain::id::HostId;
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 const SEEN: &str = "INSERT INTO hosts (id, started_at, seen_at) VALUES ($1, $2, $2)
     ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at";
 
 const GONE: &str = "DELETE FROM hosts WHERE id = $1";
 
-const SWEEP: &str = "DELETE FROM hosts WHERE seen_at < $1";
+const OTHERS: &str = "DELETE FROM hosts WHERE id <> $1";
+
+// Not one that has said meanwhile that it lives.
+const DEAD: &str = "DELETE FROM hosts WHERE id = $1 AND seen_at = $2";
+
+const SEEN_AT: &str = "SELECT id, seen_at FROM hosts";
 
 const CLOCK: Sql = Sql {
     sqlite: "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)",
@@ -56,23 +62,40 @@ impl Tx {
         Ok(())
     }
 
-    /// Processes that are written down as running.
+    /// Running processes, and when each last said so by its own clock.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn count_hosts(&mut self) -> Result<i64> {
-        Ok(on!(self, |db| sqlx::query_scalar("SELECT COUNT(*) FROM hosts").fetch_one(db).await)?)
+    pub async fn hosts(&mut self) -> Result<Vec<(HostId, DateTime<Utc>)>> {
+        let rows: Vec<(Uuid, i64)> = on!(self, |db| sqlx::query_as(SEEN_AT).fetch_all(db).await)?;
+        rows.into_iter().map(|(id, at)| Ok((HostId(id), moment(at, "hosts", &id.to_string())?))).collect()
     }
 
-    /// Forgets the processes that were last seen before a moment; what they held is then nobody's.
+    /// Forgets processes that are dead; what they held is then nobody's.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn forget_dead_hosts(&mut self, seen_before: DateTime<Utc>) -> Result<()> {
-        let limit = seen_before.timestamp_millis();
-        on!(self, |db| sqlx::query(SWEEP).bind(limit).execute(db).await.map(drop))?;
+    pub async fn forget_hosts(&mut self, dead: &[(HostId, DateTime<Utc>)]) -> Result<()> {
+        for (id, seen_at) in dead {
+            on!(self, |db| sqlx::query(DEAD)
+                .bind(id.0)
+                .bind(seen_at.timestamp_millis())
+                .execute(db)
+                .await
+                .map(drop))?;
+        }
+        Ok(())
+    }
+
+    /// Forgets all processes but one: where there can be no other.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn forget_other_hosts(&mut self, id: HostId) -> Result<()> {
+        on!(self, |db| sqlx::query(OTHERS).bind(id.0).execute(db).await.map(drop))?;
         Ok(())
     }
 }

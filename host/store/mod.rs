@@ -51,7 +51,7 @@ mod writer;
 
 pub use attempts::{Attempt, AttemptOutcome, NewAttempt, OpenAttempt};
 pub use audit::{AuditEntry, AuditLine};
-pub use claims::{Claim, Modes};
+pub use claims::{Claim, Modes, Waiting};
 pub use consents::{ConsentLine, NewConsent};
 pub use decision_pages::PastDecision;
 pub use decisions::{DecisionRecord, NewDecision};

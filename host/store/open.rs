@@ -5,9 +5,9 @@ use super::error::{Result, StoreError};
 use super::seal::Keyring;
 use super::writer::Writer;
 use super::{Pool, Sql, Store, on};
-use sqlx::Connection as _;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, Executor as _};
 use std::path::Path;
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -28,6 +28,18 @@ pub struct Schema {
     /// Steps that a newer program has made.
     pub ahead: usize,
 }
+
+/// What a host that froze or vanished in the middle of a unit of work may cost the others. Its locks go with
+/// its connection; work of a dead host is taken over within half a minute.
+const BOUNDS: [(&str, &str); 7] = [
+    ("idle_in_transaction_session_timeout", "10s"),
+    ("lock_timeout", "15s"),
+    ("statement_timeout", "60s"),
+    ("tcp_user_timeout", "15s"),
+    ("tcp_keepalives_idle", "5"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "2"),
+];
 
 impl Store {
     /// Takes the SQLite file for a host: one at a time may have it. Commands that only look, or make a
@@ -80,7 +92,7 @@ impl Store {
     ///
     /// The address is malformed or nobody answers there.
     pub async fn open_postgres(url: &str, keys: Keyring) -> Result<Self> {
-        let options = sqlx::postgres::PgConnectOptions::from_str(url)?;
+        let options = sqlx::postgres::PgConnectOptions::from_str(url)?.options(BOUNDS);
         let pool = PgPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(Duration::from_secs(10))
@@ -110,7 +122,13 @@ impl Store {
             Pool::Sqlite { writer, .. } => {
                 writer.migrate(&sqlx::migrate!("migrations/sqlite")).await?;
             }
-            Pool::Postgres(pool, _) => sqlx::migrate!("migrations/postgres").run(pool).await?,
+            Pool::Postgres(pool, _) => {
+                // Takes as long as it takes, and is not given back with that.
+                let mut connection = pool.acquire().await?.detach();
+                connection.execute("SET statement_timeout = 0; SET lock_timeout = 0").await?;
+                sqlx::migrate!("migrations/postgres").run(&mut connection).await?;
+                connection.close().await?;
+            }
         }
         Ok(())
     }

@@ -49,8 +49,8 @@ const TOTAL: &str = "SELECT CAST(COALESCE(SUM(texts), 0) AS BIGINT) AS texts,
 const WITHOUT_PRICE: &str = "SELECT id, sid, intent_at FROM attempts
     WHERE price_due_at <= $1 AND sid IS NOT NULL AND test = $2 ORDER BY price_due_at LIMIT $3";
 
-const PRICE: &str =
-    "UPDATE attempts SET price_micros = $2, price_due_at = NULL WHERE id = $1 AND price_micros IS NULL";
+const PRICE: &str = "UPDATE attempts SET price_micros = $2, billed_segments = $3, price_due_at = NULL
+    WHERE id = $1 AND price_micros IS NULL";
 
 const ASK_AGAIN: &str = "UPDATE attempts SET price_due_at = $2 WHERE id = $1";
 
@@ -128,13 +128,19 @@ impl Tx {
             .collect()
     }
 
-    /// Writes down what a call cost, once.
+    /// Writes down what a call cost and how many segments were billed, once.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn set_price(&mut self, id: AttemptId, micros: i64) -> Result<()> {
-        on!(self, |db| sqlx::query(PRICE).bind(id.0).bind(micros).execute(db).await.map(drop))?;
+    pub async fn set_price(&mut self, id: AttemptId, micros: i64, segments: Option<u32>) -> Result<()> {
+        on!(self, |db| sqlx::query(PRICE)
+            .bind(id.0)
+            .bind(micros)
+            .bind(segments.map(i64::from))
+            .execute(db)
+            .await
+            .map(drop))?;
         Ok(())
     }
 

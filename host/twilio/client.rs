@@ -6,7 +6,7 @@ use super::{BoxFuture, LookUpError, Outgoing, Provider, Sender};
 use crate::domain::failure::{ListedText, SendOutcome};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::secret::Secret;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use reqwest::header::{ACCEPT, DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use rustls_platform_verifier::BuilderVerifierExt as _;
@@ -175,19 +175,23 @@ impl TwilioClient {
         // Dates are compared here: how Twilio's filter treats a text that was not sent yet is not
         // documented, and just those are looked for. Its dates have no milliseconds.
         let since = since.timestamp();
+        let mut texts = self.listed(("To", to.e164())).await?;
+        texts.retain(|text| text.created_at.timestamp() >= since);
+        Ok(texts)
+    }
+
+    /// Everything that a filter lets through, page after page.
+    async fn listed(&self, filter: (&str, &str)) -> Result<Vec<ListedText>, LookUpError> {
         let mut texts = Vec::new();
         let mut request =
-            self.request(Method::GET, &self.messages()).query(&[("To", to.e164()), ("PageSize", PAGE_SIZE)]);
+            self.request(Method::GET, &self.messages()).query(&[filter, ("PageSize", PAGE_SIZE)]);
         for _ in 0..MOST_PAGES {
             // An account without this address is a fault of the settings, never an empty list.
             let missing = || LookUpError::Refused(wire::error(404, &[]));
             let body = self.ask(request).await?.ok_or_else(missing)?;
             let page: Page = read_json(&body)?;
             for resource in page.messages {
-                let text = resource.listed().ok_or(LookUpError::Unreadable)?;
-                if text.created_at.timestamp() >= since {
-                    texts.push(text);
-                }
+                texts.push(resource.listed().ok_or(LookUpError::Unreadable)?);
             }
             let Some(next) = page.next_page_uri else { return Ok(texts) };
             request = self.request(Method::GET, &self.next_page(&next)?);
@@ -226,6 +230,10 @@ impl Provider for TwilioClient {
         since: DateTime<Utc>,
     ) -> BoxFuture<'a, Result<Vec<ListedText>, LookUpError>> {
         Box::pin(self.all_to(to, since))
+    }
+
+    fn list_day(&self, day: NaiveDate) -> BoxFuture<'_, Result<Vec<ListedText>, LookUpError>> {
+        Box::pin(async move { self.listed(("DateSent", &day.to_string())).await })
     }
 
     fn date(&self) -> BoxFuture<'_, Option<DateTime<Utc>>> {

@@ -43,7 +43,7 @@ pub const TRIAL_PREFIX: &str = "Sent from your Twilio trial account - ";
 use crate::domain::failure::{ListedText, ProviderError, SendOutcome};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::secret::Secret;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -70,6 +70,12 @@ pub trait Provider: verify::Verify {
     /// What its clock says, to the second; `None` when it does not answer.
     fn date(&self) -> BoxFuture<'_, Option<DateTime<Utc>>> {
         Box::pin(std::future::ready(None))
+    }
+
+    /// What it lists as sent on a day of its calendar (UTC), in pages; nothing where it has no such list. For
+    /// asking about many at once.
+    fn list_day(&self, _day: NaiveDate) -> BoxFuture<'_, Result<Vec<ListedText>, LookUpError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
     }
 
     /// Takes the words out of a text at the provider. A text it no longer has counts as done.

@@ -10,6 +10,8 @@ ALTER TABLE attempts ADD COLUMN segments INTEGER;
 -- Estimate, and what the provider says it cost, in millionths.
 ALTER TABLE attempts ADD COLUMN cost_micros INTEGER;
 ALTER TABLE attempts ADD COLUMN price_micros INTEGER;
+-- As many as the provider says that it billed.
+ALTER TABLE attempts ADD COLUMN billed_segments INTEGER CHECK (billed_segments >= 0);
 -- When the provider is next asked for the price; NULL when it is known, or not asked for any more.
 ALTER TABLE attempts ADD COLUMN price_due_at INTEGER;
 

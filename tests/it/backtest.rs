@@ -68,6 +68,7 @@ for_each_database! {
         assert_eq!(decisions.len(), 2, "{story}");
         for decision in decisions {
             let id = decision["id"].as_str().unwrap();
+            host.rests().await;
             let output = plugin_with(home.path(), &["replay", id], &environment);
             let text = printed(&output);
             assert!(output.status.success(), "{text}");
@@ -93,11 +94,13 @@ for_each_database! {
             let output = plugin_with(home.path(), &["replay", &id], &environment);
             (output.status.code(), printed(&output))
         };
+        host.rests().await;
         let (status, text) = replay();
         assert_eq!(status, Some(0), "{text}");
         assert!(text.contains("the same, to the byte, for the same fuel"), "{text}");
         // Without the archive there is only what lies in the folder, and what differs is said.
         std::fs::remove_dir_all(home.path().join(".tidings/policies")).unwrap();
+        host.rests().await;
         let (status, text) = replay();
         assert_eq!(status, Some(1), "{text}");
         for line in ["then      send: ok", "now       fault trap: integer divide by zero", "differs   the .wasm: ", "differs   the settings: ", "differs   the answer", "differs   the fuel: "] {
@@ -122,6 +125,7 @@ for_each_database! {
         let planned = host.host.store.read().await.unwrap().decisions_of_event(event).await.unwrap().remove(0);
         let decided = host.story(&id).await["decisions"][0]["id"].as_str().unwrap().to_owned();
         for id in [planned.id.to_string(), decided] {
+            host.rests().await;
             let output = plugin_with(home.path(), &["replay", &id], &environment);
             let text = printed(&output);
             assert!(output.status.success(), "{text}");

@@ -4,23 +4,35 @@
 use crate::delivery::{BO, after_seconds, code, notice, state, taken};
 use crate::for_each_database;
 use crate::support::{self, ANA, Start, TestHost};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::json;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tidings::clock::{Chance, Clock, ManualClock};
 use tidings::domain::failure::{ListedText, SendOutcome};
 use tidings::domain::phone::PhoneNumber;
 use tidings::render::Renderer;
+use tidings::sandbox::Fault;
 use tidings::service::{Host, Providers, Settings};
 use tidings::twilio::{BoxFuture, LookUpError, Outgoing, Provider, TwilioClient};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 /// A provider whose answers are held back until the gate opens: the process was frozen when they came.
-struct Frozen {
+pub(crate) struct Frozen {
     real: Arc<dyn Provider>,
     gate: Semaphore,
+}
+
+impl Frozen {
+    pub(crate) fn before(real: Arc<dyn Provider>) -> Self {
+        Self { real, gate: Semaphore::new(0) }
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.gate.add_permits(100);
+    }
 }
 
 /// It makes no codes.
@@ -56,7 +68,43 @@ impl Provider for Frozen {
     }
 }
 
-fn client(host: &TestHost) -> Arc<dyn Provider> {
+/// A provider that counts how often one text is asked about.
+struct Counting {
+    real: Arc<dyn Provider>,
+    fetched: AtomicU32,
+}
+
+/// It makes no codes.
+impl tidings::twilio::verify::Verify for Counting {}
+
+impl Provider for Counting {
+    fn send<'a>(&'a self, text: &'a Outgoing) -> BoxFuture<'a, SendOutcome> {
+        self.real.send(text)
+    }
+
+    fn fetch<'a>(&'a self, sid: &'a str) -> BoxFuture<'a, Result<Option<ListedText>, LookUpError>> {
+        self.fetched.fetch_add(1, Ordering::Relaxed);
+        self.real.fetch(sid)
+    }
+
+    fn list<'a>(
+        &'a self,
+        to: &'a PhoneNumber,
+        since: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<Vec<ListedText>, LookUpError>> {
+        self.real.list(to, since)
+    }
+
+    fn list_day(&self, day: NaiveDate) -> BoxFuture<'_, Result<Vec<ListedText>, LookUpError>> {
+        self.real.list_day(day)
+    }
+
+    fn redact<'a>(&'a self, sid: &'a str) -> BoxFuture<'a, Result<(), LookUpError>> {
+        self.real.redact(sid)
+    }
+}
+
+pub(crate) fn client(host: &TestHost) -> Arc<dyn Provider> {
     Arc::new(TwilioClient::new(&host.start.config.twilio).unwrap())
 }
 
@@ -119,7 +167,7 @@ async fn what_comes_due_is_found_without_being_called() {
 for_each_database! {
     async fn of_two_three_and_four_hosts_one_is_killed_and_one_is_frozen(start: Start) {
         let host = start.host().await;
-        let frozen_client = Arc::new(Frozen { real: client(&host), gate: Semaphore::new(0) });
+        let frozen_client = Arc::new(Frozen::before(client(&host)));
         for count in 2..=4 {
             let phones: Vec<String> = (0..24).map(|n| format!("+1202555{:04}", 100 * count + n)).collect();
             for to in &phones {
@@ -130,7 +178,7 @@ for_each_database! {
             let take = |machine: Host| tokio::spawn(async move { machine.tick().await });
             let frozen = take(same_database(&host, frozen_client.clone(), |settings| settings.permits.normal = 5));
             host.sandbox.until(|texts| texts.len() >= before + 5).await;
-            let doomed_client = Arc::new(Frozen { real: client(&host), gate: Semaphore::new(0) });
+            let doomed_client = Arc::new(Frozen::before(client(&host)));
             let doomed = take(same_database(&host, doomed_client, |settings| settings.permits.normal = 5));
             host.sandbox.until(|texts| texts.len() >= before + 10).await;
             doomed.abort();
@@ -149,7 +197,7 @@ for_each_database! {
             assert!(ended.iter().all(|(.., state)| state == "delivered"), "{ended:?}");
             // It thaws: what it settles now is long known, and changes nothing.
             let known = host.get("/api/v1/messages?limit=200").await;
-            frozen_client.gate.add_permits(100);
+            frozen_client.thaw();
             frozen.await.unwrap().unwrap();
             assert_eq!(host.get("/api/v1/messages?limit=200").await, known);
             for to in &phones {
@@ -162,7 +210,7 @@ for_each_database! {
     async fn work_of_a_dead_host_is_taken_over_in_less_than_half_a_minute(start: Start) {
         let host = start.host().await;
         let id = host.message(notice(ANA)).await;
-        let dead = same_database(&host, Arc::new(Frozen { real: client(&host), gate: Semaphore::new(0) }), |_| ());
+        let dead = same_database(&host, Arc::new(Frozen::before(client(&host))), |_| ());
         dead.begin().await.unwrap();
         let life = tokio::spawn(async move { dead.tick().await });
         host.sandbox.until(|texts| texts.len() == 1).await;
@@ -178,6 +226,26 @@ for_each_database! {
         after_seconds(&host, 1).await;
         assert_ne!(state(&host, &id).await, "sending");
         assert_eq!(taken(&host, ANA), (1, 1));
+    }
+
+    async fn texts_of_whose_end_nothing_is_heard_are_asked_about_in_pages(start: Start) {
+        let host = start.host().await;
+        let counting = Arc::new(Counting { real: client(&host), fetched: AtomicU32::new(0) });
+        let machine = same_database(&host, counting.clone(), |_| ());
+        for number in 0..30 {
+            let to = format!("+1202555{:04}", 100 + number);
+            host.sandbox.script(&to, [Fault::CallbacksLost]);
+            host.message(notice(&to)).await;
+        }
+        for _ in 0..3 {
+            machine.tick().await.unwrap();
+        }
+        host.sandbox.until_quiet().await;
+        host.clock.advance(TimeDelta::minutes(16));
+        machine.sweep().await.unwrap();
+        let states = host.states().await;
+        assert!(states.len() == 30 && states.iter().all(|(.., state)| state == "delivered"), "{states:?}");
+        assert_eq!(counting.fetched.load(Ordering::Relaxed), 0);
     }
 
     async fn a_rolling_restart_leaves_nothing_unknown(start: Start) {
@@ -299,11 +367,11 @@ pub(crate) fn same_database(
 }
 
 /// Another process whose clock is its own.
-fn beside_on(host: &TestHost, clock: Arc<ManualClock>) -> Host {
+pub(crate) fn beside_on(host: &TestHost, clock: Arc<ManualClock>) -> Host {
     machine(host, client(host), clock, |_| ())
 }
 
-fn machine(
+pub(crate) fn machine(
     host: &TestHost,
     provider: Arc<dyn Provider>,
     clock: Arc<dyn Clock>,

@@ -176,6 +176,7 @@ async fn refusals_are_printed_by_the_command() {
     start.state = Some(state);
     let host = start.host().await;
     host.post("/api/v1/otp", json!({"phone": "+33612345678", "purpose": "LOGIN"})).await;
+    host.rests().await;
     let (status, said, errors) = run(home.path(), &["otp", "refusals", "--test"]);
     assert_eq!(status, Some(0), "{errors}");
     assert!(said.starts_with("2026-11-24 15:00Z  refused       1  otp.countries  FR  LOGIN  "), "{said}");

@@ -31,13 +31,11 @@ pub(crate) enum Raw {
 
 impl Raw {
     pub(crate) async fn of(start: &Start) -> Self {
-        match &start.database_url {
-            Some(url) => Self::Postgres(PgPool::connect(url).await.unwrap()),
-            None => {
-                let options = SqliteConnectOptions::new().filename(start.folder.path().join("tidings.db"));
-                Self::Sqlite(SqlitePool::connect_with(options).await.unwrap())
-            }
+        if let Some(url) = &start.database_url {
+            return Self::Postgres(PgPool::connect(url).await.unwrap());
         }
+        let options = SqliteConnectOptions::new().filename(start.folder.path().join("tidings.db"));
+        Self::Sqlite(SqlitePool::connect_with(options).await.unwrap())
     }
 
     /// What the provider was asked to redact: what came of it, and how often it was asked.

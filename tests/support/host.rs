@@ -48,6 +48,11 @@ impl TestHost {
         prepared.keep(&self.host.store).await.unwrap().expose().to_owned()
     }
 
+    /// Leaves nothing half written: a command that is run on this very thread could not wait for it.
+    pub(crate) async fn rests(&self) {
+        self.host.auditor().flush().await;
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Value {
         let (status, body) = self.request("GET", path, None).await;
         assert_eq!(status, 200, "{path}: {body}");

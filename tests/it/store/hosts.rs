@@ -27,6 +27,8 @@ for_each_database! {
         let host = start.host().await;
         let (id, dead) = (host.message(notice(ANA)).await, host_id());
         let held = claimed(&host.host.store, &claim(dead, 1)).await.remove(0);
+        // From here on it is seen to be silent.
+        after_seconds(&host, 0).await;
         after_seconds(&host, 20).await;
         assert_eq!((state(&host, &id).await.as_str(), taken(&host, ANA)), ("claimed", (0, 0)), "it may be alive");
         after_seconds(&host, 1).await;
@@ -38,6 +40,7 @@ for_each_database! {
     async fn what_a_dead_host_was_sending_is_looked_up_and_not_sent_again(start: Start) {
         let host = start.host().await;
         let id = dies_in_the_call(&host).await;
+        after_seconds(&host, 0).await;
         after_seconds(&host, 20).await;
         assert_eq!(state(&host, &id).await, "sending", "it may be alive");
         after_seconds(&host, 1).await;
