@@ -3,8 +3,10 @@
 //! build [`Crash::at`] is nothing.
 //!
 //! A program of its own is told by the environment: `TIDINGS_CRASH_AT=intent-committed` kills it, as
-//! SIGKILL does, the first time it gets there, `intent-committed:3` the third time.
+//! SIGKILL does, the first time it gets there, `intent-committed:3` the third time; `freeze:intent-committed`
+//! stops it there, as SIGSTOP does, until somebody lets it go on.
 
+use rustix::process::Signal;
 use std::fmt;
 use std::pin::Pin;
 use std::str::FromStr;
@@ -16,6 +18,9 @@ pub const COMPILED_IN: bool = cfg!(any(debug_assertions, feature = "crash-points
 
 /// The variable that names one, for a program of its own.
 pub const VARIABLE: &str = "TIDINGS_CRASH_AT";
+
+/// Before the name of a place: freeze there, and do not die.
+pub const FREEZE: &str = "freeze:";
 
 macro_rules! points {
     ($($(#[$meta:meta])* $point:ident = $name:literal,)*) => {
@@ -99,19 +104,23 @@ impl Crash {
         Self(Some(Arc::new(hook)))
     }
 
-    /// This process dies at the place that the environment names.
+    /// This process dies, or freezes, at the place that the environment names.
     ///
     /// # Errors
     ///
     /// The word names no place, or this build has none.
     pub fn of_process(word: Option<&str>) -> Result<Self, NotAPoint> {
         let Some(word) = word else { return Ok(Self::default()) };
-        let (name, times) = word.split_once(':').unwrap_or((word, "1"));
+        let (signal, place) = match word.strip_prefix(FREEZE) {
+            Some(place) => (Signal::STOP, place),
+            None => (Signal::KILL, word),
+        };
+        let (name, times) = place.split_once(':').unwrap_or((place, "1"));
         let doom: Point = name.parse()?;
         let left = AtomicU32::new(times.parse().map_err(|_| NotAPoint { word: word.to_owned() })?);
         Ok(Self::hooked(move |point| {
             if point == doom && left.fetch_sub(1, Ordering::Relaxed) == 1 {
-                die();
+                signal_self(signal);
             }
             Box::pin(std::future::ready(()))
         }))
@@ -132,8 +141,8 @@ impl fmt::Debug for Crash {
 }
 
 /// As a power cut or the kernel would have it: nothing is flushed, nobody is told.
-fn die() {
-    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+fn signal_self(signal: Signal) {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
 }
 
 #[cfg(test)]

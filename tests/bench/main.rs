@@ -103,6 +103,7 @@ async fn kill() {
     let size = crash::Size { kills: 170, texts_a_life: 8, naive_kills: 100 };
     crash::control(size, seed).await;
     crash::at_every_point(crash::Engine::ALL).await;
+    crash::frozen(crash::Engine::ALL).await;
     crash::asked_to_end(crash::Engine::ALL).await;
     crash::at_random(crash::Engine::ALL, size, seed).await;
 }

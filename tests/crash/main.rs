@@ -37,6 +37,9 @@ async fn main() {
     if wanted("crash::points") {
         program::at_every_point(Engine::ALL).await;
     }
+    if wanted("crash::frozen") {
+        program::frozen(Engine::ALL).await;
+    }
     if wanted("crash::end") {
         program::asked_to_end(Engine::ALL).await;
     }

@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
-use tidings::crash::{self, Point};
+use tidings::crash;
 use tidings::sandbox::Sandbox;
 use tidings::service::Patience;
 use tokio::process::{Child, ChildStdout, Command};
@@ -41,8 +41,8 @@ impl Host {
         format!("http://{}", self.address)
     }
 
-    /// Starts it, and waits until it listens; to die at a point, if one is given.
-    pub(crate) async fn start(&mut self, house: &House, twilio: &Sandbox, doom: Option<Point>) {
+    /// Starts it, and waits until it listens; with what is to befall it at a point, if anything is.
+    pub(crate) async fn start(&mut self, house: &House, twilio: &Sandbox, doom: Option<&str>) {
         self.lives += 1;
         let log = OpenOptions::new().create(true).append(true).open(house.path().join("log")).unwrap();
         let mut command = house.tidings(&["serve", "--address", &self.address.to_string()], twilio);
@@ -53,8 +53,8 @@ impl Host {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log);
-        if let Some(point) = doom {
-            command.env(crash::VARIABLE, point.name());
+        if let Some(doom) = doom {
+            command.env(crash::VARIABLE, doom);
         }
         let mut child = Command::from(command).kill_on_drop(true).spawn().unwrap();
         let said = first_line(child.stdout.take().unwrap()).await;
@@ -68,6 +68,24 @@ impl Host {
         if let Some(mut child) = self.child.take() {
             child.kill().await.unwrap();
         }
+    }
+
+    /// Whether it has died of itself.
+    pub(crate) fn is_dead(&mut self) -> bool {
+        self.child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some())
+    }
+
+    /// Whether it stands still, as SIGSTOP makes it.
+    pub(crate) fn is_frozen(&self) -> bool {
+        let id = self.child.as_ref().and_then(Child::id).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+        stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+    }
+
+    /// SIGCONT: it goes on where it was.
+    pub(crate) async fn thaw(&self) {
+        let id = self.child.as_ref().and_then(Child::id).unwrap().to_string();
+        assert!(Command::new("kill").args(["-CONT", &id]).status().await.unwrap().success());
     }
 
     /// SIGTERM: waits until it has ended by itself, and well.

@@ -88,14 +88,17 @@ pub(crate) async fn at_every_point(engines: &[Engine]) {
     }
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut trials = JoinSet::new();
-    for engine in engines.iter().copied().filter(|engine| engine.hosts() == 1) {
+    for engine in engines.iter().copied() {
         for lane in Lane::ALL {
             let Some(house) = engine.house("points") else { continue };
             let places = places.clone();
             trials.spawn(async move {
                 let _place = places.acquire_owned().await.expect("it is never closed");
-                let mut trial = Trial::new(house, 1, QUICK).await;
-                let kills = killed_at_every_point(&mut trial, lane).await;
+                let mut trial = Trial::new(house, engine.hosts(), QUICK).await;
+                let kills = match engine.hosts() {
+                    1 => killed_at_every_point(&mut trial, lane).await,
+                    _ => killed_beside_another(&mut trial, lane).await,
+                };
                 let what = format!("{}, lane {}, {kills} named points", engine.name(), lane.name());
                 trial.finish().await.print(&what).assert_sound();
             });
@@ -123,6 +126,53 @@ async fn killed_at_every_point(trial: &mut Trial, lane: Lane) -> usize {
         trial.kill_in_the_call(lane, is_taken).await;
     }
     Point::ALL.len() + 2
+}
+
+/// The same with a host beside it that lives on, and takes its share of the texts.
+async fn killed_beside_another(trial: &mut Trial, lane: Lane) -> usize {
+    let on_the_way = Point::ALL.iter().filter(|point| **point < Point::LeftBehindFound);
+    trial.start(1).await;
+    for point in on_the_way.clone() {
+        trial.start_to_die_at(0, *point).await;
+        trial.post_until(lane, point.name(), |trial| trial.is_dead(0)).await;
+    }
+    on_the_way.count()
+}
+
+/// Freezes a host in the middle of its work, some of it with rows of the database in its hand. Another goes
+/// on without it, and what it does when it thaws is long overtaken.
+pub(crate) async fn frozen(engines: &[Engine]) {
+    if !COMPILED_IN {
+        return println!("no crash points in this build: `--features crash-points` has them");
+    }
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    let mut trials = JoinSet::new();
+    for engine in engines.iter().copied().filter(|engine| engine.hosts() == 2) {
+        for (point, lane) in [
+            (Point::ClaimUncommitted, Lane::Normal),
+            (Point::ClaimCommitted, Lane::Otp),
+            (Point::IntentUncommitted, Lane::Normal),
+            (Point::IntentCommitted, Lane::Urgent),
+            (Point::Answered, Lane::Bulk),
+            (Point::ResultUncommitted, Lane::Normal),
+        ] {
+            let Some(house) = engine.house("frozen") else { continue };
+            let places = places.clone();
+            trials.spawn(async move {
+                let _place = places.acquire_owned().await.expect("it is never closed");
+                let mut trial = Trial::new(house, engine.hosts(), QUICK).await;
+                trial.start(1).await;
+                trial.start_to_freeze_at(0, point).await;
+                trial.post_until(lane, point.name(), |trial| trial.is_frozen(0)).await;
+                trial.until_ended(1).await;
+                trial.thaw(0).await;
+                trial.until_ended(0).await;
+                let what = format!("{}, one frozen at {}", engine.name(), point.name());
+                trial.finish().await.print(&what).assert_sound();
+            });
+        }
+    }
+    trials.join_all().await;
 }
 
 /// Kills hosts at random moments, under a stream of texts of which many go wrong at the provider.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tidings::clock::{Chance, SystemClock};
-use tidings::crash::Point;
+use tidings::crash::{FREEZE, Point};
 use tidings::domain::message::Lane;
 use tidings::sandbox::{Fault, Sandbox, SandboxSettings};
 use tokio::task::JoinSet;
@@ -80,7 +80,51 @@ impl Trial {
     }
 
     pub(crate) async fn start_to_die_at(&mut self, host: usize, point: Point) {
-        self.hosts[host].start(&self.house, &self.twilio, Some(point)).await;
+        self.hosts[host].start(&self.house, &self.twilio, Some(point.name())).await;
+    }
+
+    pub(crate) async fn start_to_freeze_at(&mut self, host: usize, point: Point) {
+        let doom = format!("{FREEZE}{}", point.name());
+        self.hosts[host].start(&self.house, &self.twilio, Some(&doom)).await;
+    }
+
+    /// Posts texts until it happens to a host that shares them with another.
+    pub(crate) async fn post_until(
+        &mut self,
+        lane: Lane,
+        what: &str,
+        mut happened: impl FnMut(&mut Self) -> bool,
+    ) {
+        let began = tokio::time::Instant::now();
+        while !happened(self) {
+            assert!(began.elapsed() < LONG, "it does not come to `{what}`");
+            self.post(lane, Fault::None);
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    pub(crate) fn is_dead(&mut self, host: usize) -> bool {
+        self.hosts[host].is_dead()
+    }
+
+    pub(crate) fn is_frozen(&self, host: usize) -> bool {
+        self.hosts[host].is_frozen()
+    }
+
+    pub(crate) async fn thaw(&self, host: usize) {
+        self.hosts[host].thaw().await;
+    }
+
+    /// Waits until another host has seen every text to its end.
+    pub(crate) async fn until_ended(&mut self, by: usize) {
+        self.until_posted().await;
+        let began = tokio::time::Instant::now();
+        for text in &self.texts {
+            while !End::of(&self.story_by(by, text).await).is_final {
+                assert!(began.elapsed() < LONG, "a text waits for a host that is frozen");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
     }
 
     pub(crate) async fn until_dead(&mut self, host: usize, what: &str) {
@@ -201,8 +245,12 @@ impl Trial {
     }
 
     async fn story(&self, text: &Text) -> Value {
+        self.story_by(0, text).await
+    }
+
+    async fn story_by(&self, host: usize, text: &Text) -> Value {
         let id = text.id.get().unwrap();
-        let url = format!("{}/api/v1/messages/{id}", self.hosts[0].base());
+        let url = format!("{}/api/v1/messages/{id}", self.hosts[host].base());
         let answer = self.client.get(url).bearer_auth(&self.key).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), 200, "an accepted text is lost: {id}");
         answer.json().await.unwrap()
