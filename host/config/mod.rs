@@ -281,7 +281,13 @@ impl Config {
             clinic_region: self.clinic.country.clone(),
             twenty_four_hours: self.clinic.twenty_four_hours,
             sent_before: if self.twilio.trial { crate::twilio::TRIAL_PREFIX } else { "" },
-            codes_have_domain: self.otp.domain.is_some(),
+            own: Some(crate::render::Own {
+                name: self.clinic.name.clone(),
+                phone: self.clinic.phone.clone(),
+                domain: self.otp.domain.clone(),
+                app_hash: self.otp.app_hash.clone(),
+                digits: self.otp.digits,
+            }),
         }
     }
 

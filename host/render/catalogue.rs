@@ -11,7 +11,7 @@ use super::locale::Locale;
 use super::template;
 use super::templates::Templates;
 use super::translator::{Notes, Translator};
-use super::{REFERENCE, RenderError, RenderRequest, Rendered};
+use super::{Own, REFERENCE, RenderError, RenderRequest, Rendered};
 use crate::domain::keyword::LocaleWords;
 use crate::domain::kind::{Kind, OnMissing, TypeName};
 use crate::domain::policy::Discretion;
@@ -33,6 +33,7 @@ pub struct Catalogue {
     pub(super) locales: BTreeMap<String, Arc<Locale>>,
     pub(super) default_language: String,
     pub(super) sent_before: &'static str,
+    pub(super) own: Option<Own>,
     pub(super) discreet_keys: Arc<BTreeSet<String>>,
     pub(super) faults: Vec<Fault>,
     pub(super) kept: BTreeSet<String>,

@@ -104,7 +104,7 @@ impl Catalogue {
     fn core(files: &Files, settings: &RenderSettings, last: Option<&Self>) -> Result<Self, Vec<Fault>> {
         let mut template_faults = Vec::new();
         let fresh = Arc::new(Templates::read(files, &mut template_faults));
-        if settings.codes_have_domain {
+        if settings.own.as_ref().is_some_and(|own| own.domain.is_some()) {
             template_faults.extend(fresh.kinds.values().filter_map(bound_line::unbound));
         }
         if let Some(last) = last {
@@ -186,6 +186,7 @@ impl Catalogue {
             locales: BTreeMap::from([(REFERENCE.to_owned(), english)]),
             default_language: settings.default_language.clone(),
             sent_before: settings.sent_before,
+            own: settings.own.clone(),
             discreet_keys: Arc::new(discreet_keys),
             faults: Vec::new(),
             kept: BTreeSet::new(),

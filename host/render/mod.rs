@@ -77,8 +77,24 @@ pub struct RenderSettings {
     pub twenty_four_hours: Option<bool>,
     /// What the provider puts before every text, which is counted with it.
     pub sent_before: &'static str,
-    /// Codes are bound to a domain, so that a text with a code must be able to end in it.
-    pub codes_have_domain: bool,
+    /// What the clinic's texts with codes say; `None` where they are nobody's.
+    pub own: Option<Own>,
+}
+
+/// What a clinic's texts with one-time codes say, where the samples of the templates say something else. They are
+/// priced with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Own {
+    /// The clinic's name.
+    pub name: String,
+    /// Its phone.
+    pub phone: Option<String>,
+    /// Codes are bound to it, so that a text with a code must be able to end in it.
+    pub domain: Option<String>,
+    /// Names the clinic's app.
+    pub app_hash: Option<String>,
+    /// Digits of a code.
+    pub digits: u8,
 }
 
 impl Default for RenderSettings {
@@ -88,7 +104,7 @@ impl Default for RenderSettings {
             clinic_region: None,
             twenty_four_hours: None,
             sent_before: "",
-            codes_have_domain: false,
+            own: None,
         }
     }
 }

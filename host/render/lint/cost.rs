@@ -8,7 +8,8 @@ use super::super::formats::{Formats, Style};
 use super::super::locale::Locale;
 use super::super::{Links, RenderRequest, ftl::FtlFile};
 use super::{base, messages};
-use crate::domain::kind::Kind;
+use crate::domain::kind::{Kind, Variable};
+use crate::domain::message::Lane;
 use crate::domain::policy::Discretion;
 use crate::domain::segments::{self, Encoding, Segments, septets};
 use crate::domain::value::{Value, ValueType};
@@ -60,10 +61,40 @@ pub(super) fn check(catalogue: &Catalogue, locale: &Arc<Locale>) -> Vec<Fault> {
                 budget(kind, &locale.tag)
             );
             found.push(at_first(locale, &keys, text).warn("over-budget"));
+        } else if let Some(parts) =
+            own_parts(catalogue, locale, kind).filter(|p| *p > budget(kind, &locale.tag))
+        {
+            let text = format!(
+                "with the clinic's own name, domain, app hash and digits, {} costs {parts} segments, {} allowed; a \
+                 shorter name or domain helps, and so do `-short` messages",
+                kind.name,
+                budget(kind, &locale.tag)
+            );
+            found.push(at_first(locale, &keys, text).warn("over-budget"));
         }
         found.extend(calendar.dear_words(catalogue, locale, kind, &keys));
     }
     found
+}
+
+/// The most segments of a text with a code as this clinic sends it.
+fn own_parts(catalogue: &Catalogue, locale: &Arc<Locale>, kind: &Kind) -> Option<u32> {
+    let own = catalogue.own.as_ref().filter(|_| kind.lane == Lane::Otp)?;
+    let parts = |nth| {
+        let said = |name: &String, variable: &Variable| match (variable.from.as_deref(), variable.value_type)
+        {
+            (Some("clinic.name"), _) => Some(Value::Text(own.name.clone())),
+            (Some("clinic.phone"), _) => own.phone.clone().map(Value::Text),
+            (_, ValueType::Domain) => own.domain.clone().map(Value::Text),
+            _ if name == "app_hash" => own.app_hash.clone().map(Value::Text),
+            _ if variable.secret => Some(Value::Text("8".repeat(usize::from(own.digits)))),
+            _ => Some(arguments::sample(variable, nth)),
+        };
+        let variables = kind.variables.iter();
+        let variables = variables.filter_map(|(name, variable)| Some((name.clone(), said(name, variable)?)));
+        segments_with(catalogue, locale, kind, Discretion::Standard, &variables.collect())
+    };
+    (0..samples(kind)).filter_map(parts).map(|segments| segments.parts).max()
 }
 
 /// The price of one text over the year, for tables.
@@ -298,12 +329,22 @@ fn segments_of(
         }
     };
     let variables = kind.variables.keys().map(|name| (name.clone(), value(name))).collect();
+    segments_with(catalogue, locale, kind, discretion, &variables)
+}
+
+fn segments_with(
+    catalogue: &Catalogue,
+    locale: &Arc<Locale>,
+    kind: &Kind,
+    discretion: Discretion,
+    variables: &BTreeMap<String, Value>,
+) -> Option<Segments> {
     let request = RenderRequest {
         kind: &kind.name,
         language: &locale.tag,
         time_zone: chrono_tz::UTC,
         discretion,
-        variables: &variables,
+        variables,
         redact_secrets: false,
         links: Links::StandIn,
     };

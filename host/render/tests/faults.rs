@@ -32,7 +32,7 @@ fn a_code_that_cannot_be_bound_to_the_clinics_domain_is_refused() {
             .with("templates/visit.toml", format!("{otp}{variables}"))
             .with("templates/visit.j2", format!("{{{{ t(\"visit\", name=name, at=at) }}}}{template}"))
     };
-    let bound = RenderSettings { codes_have_domain: true, ..american() };
+    let bound = RenderSettings { own: Some(own("clinic.example")), ..american() };
     let faults = |home: &Home| match Renderer::load(&home.0, &bound) {
         Err(RenderLoadError::Faults(faults)) => faults.to_string(),
         other => format!("{other:?}"),

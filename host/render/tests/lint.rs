@@ -48,6 +48,26 @@ fn letters_are_looked_at() {
     assert!(rules(&found("visit = Hi.", "visit = Hola, ¿qué tal?")).is_empty());
 }
 
+/// The samples are short; what the clinic is called, and where it is at home, may not be.
+#[test]
+fn a_code_is_priced_with_what_the_clinic_itself_says() {
+    let found = |own: Own, locale: &str| -> String {
+        let settings = RenderSettings { own: Some(own), ..american() };
+        let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let report = Renderer::load(home, &settings).unwrap().snapshot().report(Some(locale));
+        let dear = report.into_iter().find(|fault| fault.rule == "over-budget");
+        dear.map(|fault| format!("{} {}", fault.file, fault.message)).unwrap_or_default()
+    };
+    assert_eq!(found(own("clinic.example"), "ar"), "");
+    let long = own("patients.lakeside-family-clinic-and-birth-center.example.org");
+    let dear = found(long.clone(), "ar");
+    assert!(dear.starts_with("locales/ar/codes.ftl with the clinic's own name"), "{dear}");
+    assert!(dear.contains("otp costs 3 segments, 2 allowed"), "{dear}");
+    assert_eq!(found(long.clone(), "en"), "", "the short words still fit");
+    let longer = Own { name: "L".repeat(30), digits: 10, ..long };
+    assert!(found(longer, "en").contains("otp costs 2 segments, 1 allowed"));
+}
+
 #[test]
 fn letters_that_are_the_language_itself_are_none_of_it() {
     let vietnamese = "visit = Quý vị có lịch hẹn khám. Xin đừng quên.";

@@ -78,6 +78,17 @@ fn american() -> RenderSettings {
     RenderSettings { clinic_region: Some("US".to_owned()), ..RenderSettings::default() }
 }
 
+/// A clinic that binds its codes to this domain.
+fn own(domain: &str) -> Own {
+    Own {
+        name: "Lakeside Clinic".to_owned(),
+        phone: None,
+        domain: Some(domain.to_owned()),
+        app_hash: Some("FA+9qCX9VSu".to_owned()),
+        digits: 6,
+    }
+}
+
 fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
