@@ -181,7 +181,9 @@ fn said(error: &IntakeError) -> String {
                 wrong.iter().map(|field| format!("{} {}", field.pointer, field.detail)).collect();
             wrong.join("; ")
         }
-        IntakeError::KeyReused | IntakeError::VersionTaken | IntakeError::Host(_) => super::chain(error),
+        IntakeError::KeyReused | IntakeError::VersionTaken | IntakeError::Code(_) | IntakeError::Host(_) => {
+            super::chain(error)
+        }
     }
 }
 

@@ -84,13 +84,16 @@ pub(super) struct MessageList {
 /// Post one text
 ///
 /// It goes the way of every message: judged by the policy of its type at the moment of sending,
-/// rendered in the person's language, sent, followed.
+/// rendered in the person's language, sent, followed. A text of a type for one-time codes is held back by
+/// `[otp.limits]` and `otp.countries`, as the codes of `POST /api/v1/otp` are.
 #[utoipa::path(post, path = "/api/v1/messages", tag = "messages", security(("api_key" = ["messages:write"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Bound to the body; a repeated request gets the same answer")),
     request_body = NewMessage,
     responses((status = 202, description = "Committed", body = MessageView), (status = 401, body = Problem),
         (status = 403, body = Problem), (status = 409, body = Problem), (status = 415, body = Problem),
-        (status = 422, description = "Fields are wrong", body = Problem)))]
+        (status = 422, description = "Fields are wrong", body = Problem),
+        (status = 429, description = "It is a code and a brake holds; see `Retry-After`", body = Problem),
+        (status = 503, description = "It is a code and nothing can be counted", body = Problem)))]
 pub(super) async fn post(
     State(api): State<Api>,
     key: Key,

@@ -5,7 +5,7 @@ use super::auth::Key;
 use super::body::{Id, Json, idempotency_key};
 use super::problem::Problem;
 use crate::domain::id::ChallengeId;
-use crate::service::{Caller, Checked, Origin, PostedCode, Sent};
+use crate::service::{Checked, Origin, PostedCode, Sent};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use chrono::TimeDelta;
@@ -88,7 +88,8 @@ enum CheckStatus {
     params(("Idempotency-Key" = Option<String>, Header, description = "Bound to the body; a repeated request sends nothing, and is answered as the challenge stands")),
     request_body = NewCode,
     responses((status = 202, description = "Committed", body = CodeView), (status = 400, body = Problem),
-        (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 401, body = Problem),
+        (status = 403, description = "The key may not, or the number's country is closed (`otp.countries`). No wait helps against either, so there is no `Retry-After`", body = Problem),
         (status = 409, description = "The idempotency key belongs to another body, or its challenge is forgotten", body = Problem),
         (status = 415, body = Problem),
         (status = 422, description = "Fields are wrong", body = Problem),
@@ -103,7 +104,7 @@ pub(super) async fn start(
     let caller = key.with("otp")?;
     let once = idempotency_key(&headers)?.map(|key| api.once(key, "otp", &body.bytes));
     let new = body.value;
-    let origin = Origin { once, ..origin(&caller, new.ip) };
+    let origin = Origin { once, ..Origin::of(&caller, new.ip) };
     let posted = PostedCode {
         phone: new.phone,
         region: new.region,
@@ -167,14 +168,9 @@ pub(super) async fn resend(
     let caller = key.with("otp")?;
     let id = read_id(&id);
     let once = idempotency_key(&headers)?.map(|key| api.once(key, "otp resend", id.0.as_bytes()));
-    let origin = Origin { once, ..origin(&caller, None) };
+    let origin = Origin { once, ..Origin::of(&caller, None) };
     let sent = api.resend_code(&origin, id).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(view(&sent))))
-}
-
-pub(super) fn origin(caller: &Caller, address: Option<IpAddr>) -> Origin {
-    let unlimited = caller.test && caller.may("otp:unlimited");
-    Origin { key: Some(caller.key), test: caller.test, unlimited, address, once: None }
 }
 
 pub(super) fn check_length(pointer: &str, code: &str) -> Result<(), Problem> {

@@ -40,7 +40,7 @@ pub(super) struct RefusalView {
     noted: bool,
     /// Of the number, ISO 3166 alpha-2; `none` for a number of no country.
     country: String,
-    /// Empty where the challenge could not be read.
+    /// Empty for a code that was posted as a text, and where a challenge could not be read.
     purpose: String,
     /// `null` where none was needed.
     api_key: Option<String>,

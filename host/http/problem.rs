@@ -172,6 +172,7 @@ impl From<IntakeError> for Problem {
             IntakeError::VersionTaken => {
                 Self::plain(StatusCode::CONFLICT, "version-taken", error.to_string())
             }
+            IntakeError::Code(error) => error.into(),
             IntakeError::Host(error) => error.into(),
         }
     }

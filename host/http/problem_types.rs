@@ -96,7 +96,7 @@ pub(super) const TITLES: &[(&str, &str, &str)] = &[
     (
         "too-many-codes",
         "Too many one-time codes",
-        "A brake of `[otp.limits]` or `otp.pump` holds; `detail` names it. It depends on how many codes were asked for, never on whose number it is. Wait as long as `Retry-After` says.",
+        "A brake of `[otp.limits]` or `otp.pump` holds; `detail` names it. It depends on how many codes were asked for, never on whose number it is. Texts of a type for codes, posted as messages, count too. Wait as long as `Retry-After` says.",
     ),
     (
         "code-just-sent",
@@ -106,7 +106,7 @@ pub(super) const TITLES: &[(&str, &str, &str)] = &[
     (
         "country-closed",
         "Codes are not sent to this country",
-        "One-time codes go to the clinic's own country and to those that `otp.countries` names. Against codes that are asked for to earn from the texts, every other country is closed.",
+        "One-time codes go to the clinic's own country and to those that `otp.countries` names. Against codes that are asked for to earn from the texts, every other country is closed. Waiting does not open it, so there is no `Retry-After`: the clinic does, in its settings.",
     ),
     (
         "code-ended",

@@ -4,7 +4,7 @@
 use super::Api;
 use super::auth::{Key, MaybeKey};
 use super::body::Json;
-use super::otp::{check_length, origin};
+use super::otp::check_length;
 use super::peer::Client;
 use super::problem::Problem;
 use crate::service::{Checked, Origin, OtpError, PostedCode};
@@ -128,7 +128,8 @@ impl IntoResponse for Wrong {
 #[utoipa::path(post, path = "/api/v1/sms/send-otp", tag = "older names", security(("api_key" = ["otp"]), ()),
     request_body = SendOtp,
     responses((status = 200, body = Answer<SentData>), (status = 400, body = Refusal),
-        (status = 401, body = Refusal), (status = 403, body = Refusal),
+        (status = 401, body = Refusal),
+        (status = 403, description = "The key may not, or the number's country is closed; no wait helps", body = Refusal),
         (status = 415, body = Refusal), (status = 422, body = Refusal),
         (status = 429, description = "See `Retry-After`", body = Refusal),
         (status = 503, body = Refusal)))]
@@ -201,7 +202,7 @@ fn who(
 ) -> Result<Origin, Problem> {
     match key {
         // The other end is the calling service, of which the address tells nothing.
-        Some(key) => Ok(origin(&key.with("otp")?, reported)),
+        Some(key) => Ok(Origin::of(&key.with("otp")?, reported)),
         None if api.settings.otp.public => Ok(Origin {
             key: None,
             test: api.providers.live.is_none(),

@@ -28,12 +28,20 @@ pub(super) struct Posting {
     draft: Draft,
 }
 
+impl Posting {
+    /// Whether its type is one for one-time codes.
+    fn is_code(&self) -> bool {
+        self.draft.kind.lane == Lane::Otp
+    }
+}
+
 impl Host {
     /// Commits one text.
     ///
     /// # Errors
     ///
-    /// Fields are wrong, the idempotency key belongs to another request, or the database failed.
+    /// Fields are wrong, the idempotency key belongs to another request, it is a code and a brake holds, or the
+    /// database failed.
     pub async fn accept_message(
         &self,
         caller: &Caller,
@@ -83,6 +91,10 @@ impl Host {
             lane: lane(&draft.kind),
             draft,
         });
+        // A code is counted in the unit of work that takes it in.
+        if posting.is_code() {
+            return self.accept_alone(&posting).await;
+        }
         let work = |postings| {
             let host = self.clone();
             async move { host.accept_together(postings).await }
@@ -192,9 +204,23 @@ impl Host {
             return Ok(Accepted { id: posting.id, repeated: false });
         }
         // A test beside live traffic leaves the people of the clinic as they are.
-        let is_known = tx.recipient(&posting.draft.person).await?.is_some();
+        let known = tx.recipient(&posting.draft.person).await?;
+        let is_known = known.is_some();
         let nothing = PersonUpdate::default();
         let update = if is_known && self.is_beside_live(caller) { &nothing } else { &posting.draft.update };
+        let phone = update.phone.clone().or_else(|| known.and_then(|person| person.phone));
+        if let Some(phone) = phone.filter(|_| posting.is_code())
+            && let Err(error) = self.brake_posted(&mut tx, caller, &phone, now).await
+        {
+            drop(tx);
+            // The same request may have been faster, and have used up what a brake had left.
+            self.store.settled().await?;
+            if let Some(id) = self.repeated(caller, key.as_deref(), request_hash).await? {
+                return Ok(Accepted { id: MessageId(id), repeated: true });
+            }
+            self.keep_posted_refusal(caller, &phone, &error, now).await;
+            return Err(error.into());
+        }
         let Some(recipient) = upsert(&mut tx, &posting.draft.person, update, now).await? else {
             return Err(IntakeError::Fields(vec![FieldError::new("/to/id", ERASED)]));
         };

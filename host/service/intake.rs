@@ -2,7 +2,7 @@
 //! request, by its idempotency key or by the version of its subject, is the same event.
 
 use super::checks::{FieldError, PostedPerson, check_id, check_subject};
-use super::{Caller, Host, HostError};
+use super::{Caller, Host, HostError, OtpError};
 use crate::domain::event::{Event, Subject};
 use crate::domain::id::EventId;
 use crate::domain::recipient::{PersonUpdate, Recipient, Role};
@@ -36,6 +36,9 @@ pub enum IntakeError {
         "this version of the subject was posted as another type of event; every change needs a version of its own"
     )]
     VersionTaken,
+    /// It is a one-time code, which is held back like those of the host's own making.
+    #[error(transparent)]
+    Code(#[from] OtpError),
     /// Ours.
     #[error("the request could not be committed")]
     Host(#[from] HostError),

@@ -202,10 +202,50 @@ for_each_database! {
         assert_eq!(host.sandbox.calls(), 0);
     }
 
+    /// Codes that a caller makes itself cost as much, and are sold as dear.
+    async fn a_code_that_is_posted_as_a_text_is_held_by_the_same_counters(start: Start) {
+        let mut start = start;
+        start.config.otp.limits.phone = rates("2/1h");
+        let host = start.host().await;
+        let code = |phone: &str| json!({"type": "otp", "to": {"phone": phone}, "variables": {"code": "482913"}});
+        let once = async |body: &Value| {
+            let request = host.client.post(format!("{}/api/v1/messages", host.base)).bearer_auth(&host.key);
+            request.header("Idempotency-Key", "a").json(body).send().await.unwrap().status().as_u16()
+        };
+        assert_eq!(once(&code(ANA)).await, 202);
+        assert_eq!(host.post("/api/v1/messages", code(ANA)).await.0, 202);
+        let (status, problem) = host.post("/api/v1/messages", code(ANA)).await;
+        assert_eq!((status, &problem["type"]), (429, &json!("/docs/problems/too-many-codes")), "{problem}");
+        assert_eq!(once(&code(ANA)).await, 202, "a repeated request is answered as it was");
+        assert_eq!(post(&host, json!({"phone": ANA, "purpose": "LOGIN"})).await.0, 429, "the same counter");
+        let (_, batch) = host.post("/api/v1/messages/batch", json!({"messages": [code(ANA), code("+12025551144")]})).await;
+        assert_eq!((&batch["accepted"], &batch["items"][0]["problem"]["type"]), (&json!(1), &json!("/docs/problems/too-many-codes")), "{batch}");
+        let (status, problem) = host.post("/api/v1/messages", code("+33612345678")).await;
+        assert_eq!((status, &problem["type"]), (403, &json!("/docs/problems/country-closed")));
+        let notice = json!({"type": "follow-up", "to": {"phone": ANA}});
+        assert_eq!(host.post("/api/v1/messages", notice).await.0, 202, "it is none");
+        let kept: Vec<_> = refusals(&host).await.into_iter().map(|row| (row.refusal.reason, row.refusal.purpose, row.count)).collect();
+        let row = |reason: &str, purpose: &str, count| (reason.to_owned(), purpose.to_owned(), count);
+        assert_eq!(kept, [row("otp.limits.phone", "LOGIN", 1), row("otp.limits.phone", "", 2), row("otp.countries", "", 1)]);
+        host.run().await;
+        assert_eq!(host.texts_to(ANA).len(), 3);
+    }
+
+    async fn a_counter_that_does_not_answer_lets_no_posted_code_through(start: Start) {
+        let host = start.host().await;
+        host.sql("DROP TABLE limits").await;
+        let code = json!({"type": "otp", "to": {"phone": ANA}, "variables": {"code": "482913"}});
+        let (status, problem) = host.post("/api/v1/messages", code).await;
+        assert_eq!((status, &problem["type"]), (503, &json!("/docs/problems/codes-unavailable")));
+        host.run().await;
+        assert_eq!(host.sandbox.calls(), 0);
+    }
+
     async fn a_country_is_closed_until_it_is_opened(start: Start) {
         let host = start.host().await;
-        let (status, _, problem) = post(&host, json!({"phone": "+33612345678", "purpose": "LOGIN"})).await;
+        let (status, wait, problem) = post(&host, json!({"phone": "+33612345678", "purpose": "LOGIN"})).await;
         assert_eq!((status, &problem["type"]), (403, &json!("/docs/problems/country-closed")));
+        assert_eq!(wait, None, "no wait helps");
         let open = another(&host, |config| config.otp.countries = ["FR".to_owned()].into());
         assert_eq!(ask(&open, &origin("192.0.2.1", 1), "+33612345678").await, "ok");
         assert_eq!(ask(&open, &origin("192.0.2.1", 1), ANA).await, "closed");

@@ -1,6 +1,6 @@
 //! Checking a code: the try is counted and committed, then compared, then the challenge is used up.
 
-use super::brakes::Refused;
+use super::refusals::Refused;
 use super::{Host, Origin, OtpError};
 use crate::domain::id::ChallengeId;
 use crate::domain::otp::{self, Challenge, Purpose, Standing};
@@ -82,7 +82,7 @@ impl Host {
     ) -> Result<Checked, OtpError> {
         let now = self.now();
         if let Err(error) = self.brake_checks(origin, now).await {
-            let refused = Refused { origin, about: Some((phone, purpose)) };
+            let refused = Refused { origin, phone: Some(phone), purpose: Some(purpose) };
             self.keep_refusal(&refused, &error, now).await;
             return Err(error);
         }

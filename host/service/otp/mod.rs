@@ -15,12 +15,18 @@
 //!            resend ──────────────'
 //! ```
 //!
+//! A code that a caller makes itself and posts as a text of a type for codes has no challenge, and the same limits
+//! (`posted`).
+//!
 //! With `otp.backend = "verify"` the same holds, but that Twilio makes, sends and checks the code (`verify`).
 
 mod brakes;
 mod check;
 mod house;
 mod once;
+mod posted;
+mod pump;
+mod refusals;
 mod resend;
 mod settings;
 mod start;
@@ -33,7 +39,7 @@ pub use start::{CodeRequest, PostedCode};
 pub(super) use text::CodeText;
 pub(super) use verify::{Verifying, words_of_verify};
 
-use super::{FieldError, Host, HostError};
+use super::{Caller, FieldError, Host, HostError};
 use crate::domain::id::{ChallengeId, KeyId};
 use crate::domain::kind::TypeName;
 use crate::domain::otp::{self, Challenge, Maker};
@@ -63,6 +69,15 @@ pub struct Origin {
     pub address: Option<IpAddr>,
     /// The `Idempotency-Key` of the request, and what it is bound to.
     pub once: Option<Once>,
+}
+
+impl Origin {
+    /// A caller with a key, who reports this address.
+    #[must_use]
+    pub fn of(caller: &Caller, address: Option<IpAddr>) -> Self {
+        let unlimited = caller.test && caller.may("otp:unlimited");
+        Self { key: Some(caller.key), test: caller.test, unlimited, address, once: None }
+    }
 }
 
 /// A request that is to be done once, however often it is made.

@@ -1,6 +1,7 @@
 //! Sending a code once more: the same code, within its life, after ever longer waits.
 
-use super::brakes::{Asked, Refused};
+use super::brakes::Asked;
+use super::refusals::Refused;
 use super::{CodeRequest, Host, Origin, OtpError, Sent, TRIES};
 use crate::domain::id::ChallengeId;
 use crate::domain::otp::{Challenge, Purpose, Standing, next_send};
@@ -23,8 +24,8 @@ impl Host {
             if let Some(sent) = self.done_meanwhile(origin, error, now).await? {
                 return Ok(sent);
             }
-            let about = about.as_ref().map(|(phone, purpose)| (phone, purpose));
-            self.keep_refusal(&Refused { origin, about }, error, now).await;
+            let (phone, purpose) = about.as_ref().map(|(phone, purpose)| (phone, purpose)).unzip();
+            self.keep_refusal(&Refused { origin, phone, purpose }, error, now).await;
         }
         resent
     }
@@ -84,7 +85,8 @@ impl Host {
         let open = match self.open_challenge(&request.phone, &request.purpose, origin.test).await {
             Ok(open) => open,
             Err(error) => {
-                let refused = Refused { origin, about: Some((&request.phone, &request.purpose)) };
+                let refused =
+                    Refused { origin, phone: Some(&request.phone), purpose: Some(&request.purpose) };
                 self.keep_refusal(&refused, &error, now).await;
                 return Err(error);
             }

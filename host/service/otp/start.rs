@@ -2,7 +2,7 @@
 //! plans its text.
 
 use super::super::FieldError;
-use super::brakes::{Asked, Refused, country};
+use super::brakes::Asked;
 use super::{Host, HostError, KIND, Origin, OtpError, Sent, TRIES};
 use crate::domain::id::{ChallengeId, MessageId};
 use crate::domain::kind::TypeName;
@@ -83,8 +83,7 @@ impl Host {
             if let Some(sent) = self.done_meanwhile(origin, error, now).await? {
                 return Ok(sent);
             }
-            let refused = Refused { origin, about: Some((&request.phone, &request.purpose)) };
-            self.keep_refusal(&refused, error, now).await;
+            self.keep_refusal(&asked.refused(), error, now).await;
         }
         started
     }
@@ -98,10 +97,7 @@ impl Host {
         if let Some(sent) = self.done_before(asked.origin, now).await? {
             return Ok(sent);
         }
-        let is_open = self.settings.otp.countries.contains(country(&request.phone));
-        if !is_open && !self.is_test_number(&request.phone, asked.origin.test) {
-            return Err(OtpError::CountryClosed);
-        }
+        self.check_country(&request.phone, asked.origin.test)?;
         for _ in 0..TRIES {
             let mut tx = self.store.begin().await?;
             self.brake(&mut tx, asked, now).await?;
