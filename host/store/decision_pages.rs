@@ -13,6 +13,8 @@ pub struct PastDecision {
     pub record: DecisionRecord,
     /// The text's segments, when one was written.
     pub segments: Option<i64>,
+    /// No later decision says whether the same message goes out.
+    pub is_last: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -20,6 +22,7 @@ struct PageRow {
     #[sqlx(flatten)]
     decision: DecisionRow,
     segments: Option<i64>,
+    later: i64,
 }
 
 const ONE: &str = concat!("SELECT ", columns!(), " FROM decisions WHERE id = $1");
@@ -27,7 +30,9 @@ const ONE: &str = concat!("SELECT ", columns!(), " FROM decisions WHERE id = $1"
 const PAGE: &str = concat!(
     "SELECT ",
     columns!(),
-    ", (SELECT segments FROM messages WHERE messages.id = decisions.message_id) AS segments
+    ", (SELECT segments FROM messages WHERE messages.id = decisions.message_id) AS segments,
+    (SELECT COUNT(*) FROM decisions AS other WHERE other.message_id = decisions.message_id
+        AND other.question = 'decide' AND other.question = decisions.question AND other.id > decisions.id) AS later
     FROM decisions WHERE id > $1 ORDER BY id LIMIT $2"
 );
 
@@ -82,13 +87,13 @@ impl Tx {
             let key = wrapped.map(|wrapped| self.keys.unwrap(&key_id, &recipient, &wrapped)).transpose()?;
             self.met.insert(recipient, key);
         }
-        let (decisions, segments): (Vec<_>, Vec<_>) =
-            rows.into_iter().map(|row| (row.decision, row.segments)).unzip();
+        let (decisions, counted): (Vec<_>, Vec<_>) =
+            rows.into_iter().map(|row| (row.decision, (row.segments, row.later == 0))).unzip();
         let records = self.open_decisions(decisions).await?;
         Ok(records
             .into_iter()
-            .zip(segments)
-            .map(|(record, segments)| PastDecision { record, segments })
+            .zip(counted)
+            .map(|(record, (segments, is_last))| PastDecision { record, segments, is_last })
             .collect())
     }
 }

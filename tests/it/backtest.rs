@@ -7,13 +7,9 @@ use crate::guest::{Decides, Guest};
 use crate::support::{Folder, Start, TestHost, VISIT, booked, home};
 use serde_json::json;
 use std::path::Path;
-use tidings::clock::Chance;
-use tidings::domain::id::DecisionId;
-use tidings::domain::policy::Answerer;
-use tidings::store::NewDecision;
 
 /// A host that has confirmed a visit, in a home beside which commands run.
-async fn confirmed(mut start: Start) -> (Folder, TestHost, Vec<(&'static str, String)>) {
+pub(crate) async fn confirmed(mut start: Start) -> (Folder, TestHost, Vec<(&'static str, String)>) {
     let home = home();
     std::fs::write(home.path().join("tidings.toml"), "[policy]\nwall = \"2s\"\n").unwrap();
     std::fs::create_dir_all(home.path().join(".tidings")).unwrap();
@@ -132,53 +128,6 @@ for_each_database! {
             for line in ["then      fault out-of-fuel: it used up its 1000 units", "now       fault out-of-fuel", "the same, to the byte"] {
                 assert!(text.contains(line), "{line} in {text}");
             }
-        }
-    }
-
-    async fn a_candidate_that_wakes_people_or_writes_to_who_said_stop_is_not_sound(start: Start) {
-        let (home, host, environment) = confirmed(start).await;
-        let messages = host.get("/api/v1/messages?type=appointment-confirmation").await;
-        let story = host.story(messages["items"][0]["id"].as_str().unwrap()).await;
-        let asked = &story["decisions"][1]["input"];
-        let (mut stopped, mut night) = (asked.clone(), asked.clone());
-        stopped["to"]["opted_out"] = json!(true);
-        night["to"]["local"]["hour"] = json!(3);
-        let answer = json!({"answer": "suppress", "why": {"code": "no", "text": "No.", "facts": []}}).to_string();
-        let by = Answerer { name: "appointment-confirmation".to_owned(), version: "0.1.0".to_owned(),
-            hash: "0".repeat(64), settings_hash: "0".repeat(64), fuel: 1, log: Vec::new() };
-        let mut tx = host.host.store.begin().await.unwrap();
-        for input in [stopped, night] {
-            let input = input.to_string();
-            let id = DecisionId::new(host.clock_now(), &mut *Chance::from_machine().lock());
-            tx.insert_decision(&NewDecision {
-                id,
-                message: Some(story["id"].as_str().unwrap().parse().unwrap()),
-                event: None,
-                recipient: "ana",
-                question: "decide",
-                by: &by,
-                input: input.as_bytes(),
-                answer: answer.as_bytes(),
-                outcome: "suppress",
-                reason_code: "no",
-                reason_text: "No.",
-                at: host.clock_now(),
-            })
-            .await
-            .unwrap();
-        }
-        tx.commit().await.unwrap();
-        let candidate = home.path().join("candidate.wasm");
-        let guest = Guest { message_type: "appointment-confirmation", ..Guest::new(Decides::Send) };
-        std::fs::write(&candidate, guest.component()).unwrap();
-        let arguments = ["backtest", candidate.to_str().unwrap(), "--since", "9999d"];
-        let output = plugin_with(home.path(), &arguments, &environment);
-        let text = printed(&output);
-        assert_eq!(output.status.code(), Some(1), "{text}");
-        let change = "       2  decide appointment-confirmation: suppress: no -> send: ok";
-        for line in [change, "2 texts more, about 0.01 USD", "Errors", "       1  would write to somebody who said stop",
-            "       1  would send at night what may not disturb", "the candidate is not sound"] {
-            assert!(text.contains(line), "{line} in {text}");
         }
     }
 }

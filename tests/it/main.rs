@@ -59,6 +59,7 @@ mod stop_words;
 mod store;
 mod tools;
 mod translating;
+mod unsound;
 mod usage;
 mod watched;
 mod webhooks;

@@ -7,10 +7,10 @@ use super::sample;
 use super::workbench::Workbench;
 use crate::cli::home::{Home, HomeError, now};
 use crate::cli::{CliError, audit, chain};
+use crate::config::Guard;
 use crate::domain::id::DecisionId;
-use crate::domain::policy::{Decision, Description, ReplyAction, RetryDecision};
+use crate::domain::policy::{Decision, Description, Plan, PlanQuestion, ReplyAction, RetryDecision};
 use crate::domain::question::{Answer, Question};
-use crate::domain::window::DailyWindow;
 use crate::policy::{Loaded, Policies};
 use crate::store::PastDecision;
 use chrono::TimeDelta;
@@ -55,7 +55,7 @@ struct Trial {
     candidate: Loaded,
     /// The names of the policies whose decisions count.
     against: BTreeSet<String>,
-    quiet_hours: DailyWindow,
+    guard: Guard,
     price: i64,
 }
 
@@ -77,7 +77,7 @@ impl Backtest {
             policies: bench.policies.clone(),
             candidate,
             against,
-            quiet_hours: bench.config.guard.quiet_hours,
+            guard: bench.config.guard.clone(),
             price: bench.config.twilio.price_per_segment,
         });
         let began = Instant::now();
@@ -167,7 +167,7 @@ impl Trial {
         };
         let Ok(question) = Question::read(&record.question, input) else { return Some(Tried::Unreadable) };
         if !self.is_asked(&question) {
-            return None;
+            return self.not_asked(past, &question, recorded);
         }
         let about = || match &question {
             Question::Plan(plan) => format!("plan {}", plan.event_type),
@@ -186,7 +186,7 @@ impl Trial {
             }
         };
         let is_same = new.json().is_ok_and(|json| json == *recorded);
-        let errors = self.errors(&question, &new, || old().filter(|_| !is_same));
+        let errors = self.errors(&question, &new, || if is_same { Some(new.clone()) } else { old() });
         // Most are the same: nothing more is made of them.
         if is_same && errors.is_empty() {
             return Some(Tried::Same);
@@ -194,7 +194,9 @@ impl Trial {
         let old = old();
         let was = was(old.as_ref());
         let shown = old.as_ref().map_or_else(|| was.clone(), |old| line(&question, old));
-        let texts = texts(&new) - old.as_ref().map_or(0, texts);
+        // A text that was decided upon more than once is one text: the last decision counts.
+        let texts =
+            if past.is_last { texts(&new) - old.as_ref().map_or(0, texts) } else { 0 };
         Some(Tried::Answered {
             difference: old.as_ref().map_or(Difference::Answer, |old| difference(old, &new)),
             change: format!("{}: {was} -> {}", about(), kind(&new)),
@@ -205,18 +207,37 @@ impl Trial {
         })
     }
 
+    /// Of an event that only the policy before planned nothing is planned any more: its texts are gone.
+    fn not_asked(&self, past: &PastDecision, question: &Question, recorded: &[u8]) -> Option<Tried> {
+        let Question::Plan(plan) = question else { return None };
+        let old = Answer::read(&past.record.question, recorded).ok()?;
+        let texts = -texts(&old);
+        (texts < 0).then(|| Tried::Answered {
+            difference: Difference::Answer,
+            change: format!("plan {}: {} -> not asked any more", plan.event_type, kind(&old)),
+            example: format!("{}  {} -> not asked any more", past.record.id, line(question, &old)),
+            texts,
+            cost: texts * self.price,
+            errors: Vec::new(),
+        })
+    }
+
     /// What no candidate may do, whatever the policy before it did.
     fn errors(
         &self,
         question: &Question,
         new: &Answer,
-        old: impl FnOnce() -> Option<Answer>,
+        old: impl Fn() -> Option<Answer>,
     ) -> Vec<&'static str> {
         let writes_to_opted_out = match (question, new) {
             (Question::Decide(question), Answer::Decide(Decision::Send { .. })) => question.to.opted_out,
             (Question::OnFailure(question), Answer::OnFailure(RetryDecision::Retry { .. })) => {
                 question.to.opted_out
             }
+            (Question::OnReply(question), Answer::OnReply(ReplyAction::Answer { .. })) => {
+                question.who.opted_out
+            }
+            (Question::Plan(question), Answer::Plan(plan)) => plans_for_opted_out(question, plan, old()),
             _ => false,
         };
         let hears_stop = |answer: &Answer| matches!(answer, Answer::OnReply(ReplyAction::OptOut { .. }));
@@ -227,7 +248,7 @@ impl Trial {
             (writes_to_opted_out, "would write to somebody who said stop"),
             (overhears_stop, "would not hear somebody who says stop"),
             (
-                sample::sends_at_night(question, new, self.quiet_hours),
+                sample::sends_at_night(question, new, &self.guard),
                 "would send at night what may not disturb",
             ),
         ]
@@ -240,9 +261,20 @@ impl Trial {
     fn is_asked(&self, question: &Question) -> bool {
         let described = &self.candidate.description;
         match question {
-            // Also of events that only the old one planned: nothing is planned then any more.
             Question::Plan(plan) => described.events.contains(&plan.event_type),
             other => other.message_type().is_none_or(|kind| described.message_types.contains(kind)),
         }
     }
+}
+
+/// Whether a text is planned for somebody who said stop, where none was planned for them before. That one
+/// was is no fault of the candidate: whether it goes out is asked again when it is due.
+fn plans_for_opted_out(question: &PlanQuestion, plan: &Plan, old: Option<Answer>) -> bool {
+    let before = match old {
+        Some(Answer::Plan(old)) => old.messages,
+        Some(_) | None => Vec::new(),
+    };
+    let said_stop = |to: &str| question.people.iter().any(|person| person.reference == to && person.opted_out);
+    let is_new = |to: &str| !before.iter().any(|message| message.to == to);
+    plan.messages.iter().any(|message| said_stop(&message.to) && is_new(&message.to))
 }

@@ -1,7 +1,7 @@
 //! Two answers to one question, held against each other.
 
 use super::words;
-use crate::domain::policy::{Decision, Plan, RetryDecision};
+use crate::domain::policy::{Decision, Plan, ReplyAction, RetryDecision};
 use crate::domain::question::{Answer, Question};
 use serde_json::Value;
 
@@ -56,15 +56,21 @@ pub(super) fn line(question: &Question, answer: &Answer) -> String {
     if lines.is_empty() { "plans nothing".to_owned() } else { lines.join("; ") }
 }
 
-/// How many texts an answer leads to, as far as it can say.
+/// How many texts an answer leads to, as far as it can say. Another attempt is the same text once more.
 pub(super) fn texts(answer: &Answer) -> i64 {
     match answer {
         Answer::Plan(plan) => i64::try_from(plan.messages.len()).unwrap_or(i64::MAX),
         Answer::Decide(Decision::Send { .. } | Decision::Defer { .. })
-        | Answer::OnFailure(RetryDecision::Retry { .. }) => 1,
+        | Answer::OnReply(ReplyAction::Answer { .. }) => 1,
         Answer::Decide(Decision::Suppress { .. })
-        | Answer::OnFailure(RetryDecision::GiveUp { .. })
-        | Answer::OnReply(_) => 0,
+        | Answer::OnFailure(RetryDecision::Retry { .. } | RetryDecision::GiveUp { .. })
+        | Answer::OnReply(
+            ReplyAction::Ignore { .. }
+            | ReplyAction::Request { .. }
+            | ReplyAction::HandToStaff { .. }
+            | ReplyAction::OptOut { .. }
+            | ReplyAction::Custom { .. },
+        ) => 0,
     }
 }
 

@@ -125,7 +125,8 @@ impl Report {
         }
         let sign = if self.texts < 0 { "fewer" } else { "more" };
         let cost = in_units(self.cost.abs());
-        println!("\n{} texts {sign}, about {cost} {currency}", self.texts.abs());
+        let noun = if self.texts.abs() == 1 { "text" } else { "texts" };
+        println!("\n{} {noun} {sign}, about {cost} {currency}", self.texts.abs());
         if !self.is_sound() {
             println!("\nErrors");
         }

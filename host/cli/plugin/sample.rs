@@ -5,7 +5,7 @@ use super::workbench::Workbench;
 use crate::domain::message::Priority;
 use crate::domain::policy::{Decision, Description};
 use crate::domain::question::{Answer, Question};
-use crate::domain::window::DailyWindow;
+use crate::config::Guard;
 use chrono::NaiveTime;
 
 /// Any moment: what counts is the day between the two.
@@ -49,12 +49,13 @@ fn priority(bench: &Workbench, kind: &str) -> Option<Priority> {
 }
 
 /// Whether an answer would wake somebody: it sends in the host's quiet hours what may not disturb.
-pub(super) fn sends_at_night(question: &Question, answer: &Answer, quiet: DailyWindow) -> bool {
+pub(super) fn sends_at_night(question: &Question, answer: &Answer, guard: &Guard) -> bool {
     let (Question::Decide(question), Answer::Decide(Decision::Send { .. })) = (question, answer) else {
         return false;
     };
-    let may = question.message.priority == Priority::High && question.clinic.high_priority_may_disturb;
+    let may = guard.may_disturb.contains(question.message.message_type.as_str())
+        || (question.message.priority == Priority::High && question.clinic.high_priority_may_disturb);
     let local = &question.to.local;
     let time = NaiveTime::from_hms_opt(local.hour.into(), local.minute.into(), 0);
-    !may && time.is_some_and(|time| quiet.contains(time))
+    !may && time.is_some_and(|time| guard.quiet_hours.contains(time))
 }

@@ -152,7 +152,7 @@ async fn week(
                 let answer = answered.answer;
                 let code = answer.why().map_or("", |why| why.code.as_str());
                 *tally.answers.entry(format!("{}: {code}", answer.kind())).or_default() += 1;
-                if sample::sends_at_night(&question, &answer, bench.config.guard.quiet_hours) {
+                if sample::sends_at_night(&question, &answer, &bench.config.guard) {
                     tally.at_night += 1;
                     'N'
                 } else {

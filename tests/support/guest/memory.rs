@@ -103,7 +103,7 @@ impl Memory {
     pub(super) fn replied(&mut self, replies: &Replies) -> i32 {
         let reason = self.reason("said-so", (0, 0));
         let (case, name) = match replies {
-            Replies::Trap => (0, None),
+            Replies::Trap | Replies::Ignore => (0, None),
             Replies::Answer(message_type) => (1, Some(message_type)),
             Replies::Request(name) => (2, Some(name)),
             Replies::HandToStaff => (3, None),
@@ -116,6 +116,12 @@ impl Memory {
         }
         words.extend(reason);
         self.record(&words)
+    }
+
+    /// The answer to `on-failure`: another attempt at this moment.
+    pub(super) fn retried(&mut self, at: u64) -> i32 {
+        let reason = self.reason("ok", (0, 0));
+        self.record(&[&[0, 0, 0, 0], &halves(at)[..], &reason[..]].concat())
     }
 
     /// The answer to `plan`: `ok` with a list of messages at this place, and nothing passed over.

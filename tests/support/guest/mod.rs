@@ -58,6 +58,7 @@ pub(crate) enum Plans {
 /// What `on-reply` does.
 pub(crate) enum Replies {
     Trap,
+    Ignore,
     /// Answers with a message of this type.
     Answer(&'static str),
     /// Asks the clinic's system for this.
@@ -74,6 +75,8 @@ pub(crate) struct Guest {
     pub(crate) events: &'static [&'static str],
     pub(crate) decides: Decides,
     pub(crate) plans: Plans,
+    /// `on-failure` tries again at this moment; it traps where there is none.
+    pub(crate) retries_at: Option<u64>,
     pub(crate) replies: Replies,
     pub(crate) refuses_settings: Option<&'static str>,
     pub(crate) contract: Contract,
@@ -125,6 +128,7 @@ impl Guest {
             events: &[],
             decides,
             plans: Plans::Trap,
+            retries_at: None,
             replies: Replies::Trap,
             refuses_settings: None,
             contract: Contract::Ours,
@@ -179,6 +183,7 @@ impl Guest {
             Replies::Trap => body(&[I::Unreachable]),
             _ => body(&[I::I32Const(memory.replied(&self.replies))]),
         };
+        let retried = self.retries_at.map(|at| memory.retried(at));
         let words = match &self.decides {
             Decides::Panic(words) | Decides::Print(words) => memory.text(words),
             _ => memory.text("a line"),
@@ -214,7 +219,7 @@ impl Guest {
             ("configure", 2, answers(configured)),
             ("plan", 1, self.plan(plan)),
             ("decide", 1, self.decide(decided, words, own + 3)),
-            ("on-failure", 1, body(&[I::Unreachable])),
+            ("on-failure", 1, retried.map_or_else(|| body(&[I::Unreachable]), answers)),
             ("on-reply", 1, replied),
         ];
         for (index, (name, kind, function)) in (own..).zip(named) {
