@@ -2,6 +2,7 @@
 //! either side is an error here, not a surprise in a clinic.
 
 use super::bindings::{log, types};
+use super::minimise;
 use crate::domain::calendar::LocalTime;
 use crate::domain::failure::FailureClass;
 use crate::domain::kind::TypeName;
@@ -31,7 +32,11 @@ impl Inputs {
     }
 
     fn facts(&self, facts: &[Fact]) -> Vec<types::Fact> {
-        facts.iter().filter(|fact| self.allow(&fact.key) && !is_private(fact)).map(fact_out).collect()
+        facts
+            .iter()
+            .filter(|fact| self.allow(&fact.key) && !minimise::is_private(fact))
+            .map(fact_out)
+            .collect()
     }
 
     pub(super) fn event(&self, question: &PlanQuestion) -> types::Event {
@@ -90,22 +95,6 @@ impl Inputs {
             facts: self.facts(&question.facts),
         }
     }
-}
-
-/// A name or a number, which no policy is told, whatever it lists: `data.doctor_name`, `+12025550143`.
-fn is_private(fact: &Fact) -> bool {
-    let name = fact.key.rsplit('.').next().unwrap_or_default();
-    let is_kind =
-        |kind: &str| name.strip_suffix(kind).is_some_and(|rest| rest.is_empty() || rest.ends_with('_'));
-    let is_number = matches!(&fact.value, FactValue::Text(text) if is_phone_number(text));
-    is_number || ["name", "phone", "email"].into_iter().any(is_kind)
-}
-
-/// As E.164 writes it, with whatever people put between the digits.
-fn is_phone_number(text: &str) -> bool {
-    let Some(rest) = text.trim().strip_prefix('+') else { return false };
-    let digits = rest.bytes().filter(u8::is_ascii_digit).count();
-    (8..=15).contains(&digits) && rest.chars().all(|c| c.is_ascii_digit() || " -().".contains(c))
 }
 
 pub(super) fn local_time(local: &LocalTime) -> types::LocalTime {
@@ -311,23 +300,5 @@ mod tests {
         ] {
             assert_eq!(inputs.allow(key), allowed, "{key}");
         }
-    }
-
-    #[test]
-    fn names_and_numbers_are_told_to_nobody() {
-        let inputs = Inputs::new(&["data.*".to_owned()]);
-        let text =
-            |key: &str, value: &str| Fact { key: key.to_owned(), value: FactValue::Text(value.to_owned()) };
-        let facts = [
-            text("data.doctor_name", "Dr. Rahman"),
-            text("data.contact.phone", "555 0143"),
-            text("data.note", "+1 (202) 555-0143"),
-            text("data.email", "ana@example.com"),
-            text("data.location", "12 Main St"),
-            text("data.username", "kept: no word of its own"),
-            text("data.delta", "+5"),
-        ];
-        let told: Vec<_> = inputs.facts(&facts).into_iter().map(|fact| fact.key).collect();
-        assert_eq!(told, ["data.location", "data.username", "data.delta"]);
     }
 }

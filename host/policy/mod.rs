@@ -36,6 +36,7 @@ mod health;
 mod imports;
 mod limits;
 mod load;
+mod minimise;
 mod plugin_file;
 mod quantity;
 mod registry;
