@@ -9,6 +9,7 @@ use crate::domain::policy::{Answered, PolicyFault};
 use crate::domain::question::{Answer, Question};
 use std::path::Path;
 
+pub use super::limits::Fuel;
 pub use super::run::Cost;
 
 /// What can be seen of a file without running it.
@@ -58,7 +59,7 @@ impl Policies {
     }
 
     /// The very version that once answered, by the hashes of its `.wasm` and its settings; `None` where the
-    /// archive does not have both. `fuel` is what it was given then, where that is known.
+    /// archive does not have both. It gets as much fuel as it needed then.
     ///
     /// # Errors
     ///
@@ -67,7 +68,7 @@ impl Policies {
         &self,
         archive: &Archive,
         (hash, settings_hash): (&str, &str),
-        fuel: Option<u64>,
+        fuel: Fuel,
         cache: &Cache,
     ) -> Option<Result<Loaded, Refusal>> {
         let wasm = archive.wasm(hash)?;
@@ -77,7 +78,7 @@ impl Policies {
         };
         let opened = async {
             let mut file = file?;
-            file.overrides = file.overrides.with_fuel(fuel);
+            file.overrides = self.runtime.limits.fueled(file.overrides, fuel);
             load::open(&self.runtime, cache, &wasm, &file).await
         };
         Some(opened.await)

@@ -132,11 +132,13 @@ pub(super) struct Overrides {
     wall: Option<Span>,
 }
 
-impl Overrides {
-    /// With so much fuel for a question, whatever else was set.
-    pub(super) fn with_fuel(self, fuel: Option<u64>) -> Self {
-        Self { fuel: fuel.or(self.fuel), ..self }
-    }
+/// The fuel for a question that was asked before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fuel {
+    /// It came to the end of this.
+    Exactly(u64),
+    /// It used this, and had more.
+    MoreThan(u64),
 }
 
 impl Limits {
@@ -161,6 +163,18 @@ impl Limits {
         within!(file fuel start_fuel wall memory stack answer log_lines log_bytes log_line log_calls);
         within!(planned_messages defer deferrals concurrent_calls compile_time compile_memory);
         Ok(())
+    }
+
+    /// What a policy sets for itself, with the fuel that a question had before: limits may have been raised or
+    /// lowered since.
+    pub(super) fn fueled(&self, own: Overrides, fuel: Fuel) -> Overrides {
+        let fuel = match fuel {
+            Fuel::Exactly(fuel) => fuel,
+            Fuel::MoreThan(used) => {
+                own.fuel.unwrap_or(self.fuel).max(used.saturating_add(1).min(CEILING.fuel))
+            }
+        };
+        Overrides { fuel: Some(fuel), ..own }
     }
 
     /// These limits with what one policy sets for itself.

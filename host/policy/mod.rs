@@ -51,7 +51,7 @@ mod wasi;
 
 pub use archive::Archive;
 pub use cache::Cache;
-pub use candidate::{Cost, Surface, surface};
+pub use candidate::{Cost, Fuel, Surface, surface};
 pub use compile::{CHILD, compile_as_child};
 pub use limits::{Limits, LimitsError};
 pub use load::{LoadReport, Loaded, Refusal};

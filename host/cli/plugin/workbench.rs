@@ -5,7 +5,7 @@ use crate::cli::CliError;
 use crate::cli::home::{Home, HomeError};
 use crate::clock::Chance;
 use crate::config::Config;
-use crate::policy::{Cache, Loaded, Policies};
+use crate::policy::{Cache, Fuel, Loaded, Policies};
 use crate::store::DecisionRecord;
 use crate::store::seal::Keyring;
 use std::collections::BTreeMap;
@@ -76,8 +76,8 @@ impl Workbench {
         record: &DecisionRecord,
     ) -> Option<Result<Loaded, CliError>> {
         let hashes = (record.hash.as_str(), record.settings_hash.as_str());
-        // It came to the end of what it was given then, which its limits may have grown beyond.
-        let fuel = (record.outcome == "out-of-fuel").then(|| u64::try_from(record.fuel).unwrap_or(0));
+        let used = u64::try_from(record.fuel).unwrap_or(0);
+        let fuel = if record.outcome == "out-of-fuel" { Fuel::Exactly(used) } else { Fuel::MoreThan(used) };
         let opened = self.policies.open_archived(&home.archive(), hashes, fuel, &self.cache).await?;
         Some(opened.map_err(|refusal| {
             CliError::failed(
