@@ -126,10 +126,9 @@ impl Home {
     /// Where its compiled policies are kept.
     pub(super) fn cache(folder: &Path, keys: &Keyring) -> Cache {
         let cache = Cache::new(folder.join(".tidings/compiled"), keys.derive("compiled policies"));
-        // A program that was replaced while it ran has no file to start again: then this process compiles.
-        match std::env::current_exe() {
-            Ok(program) if program.is_file() => cache.compiled_by(program),
-            Ok(_) | Err(_) => cache,
+        match own_program() {
+            Some(program) => cache.compiled_by(program),
+            None => cache,
         }
     }
 
@@ -142,4 +141,14 @@ impl Home {
 /// This moment, for commands.
 pub(super) fn now() -> DateTime<Utc> {
     SystemClock.now()
+}
+
+/// What compiles policies in a process of its own: this very program. By its path it may be another one
+/// meanwhile, or none, once it is replaced while it runs; Linux knows the one that runs by another name.
+fn own_program() -> Option<PathBuf> {
+    let running = PathBuf::from("/proc/self/exe");
+    if running.exists() {
+        return Some(running);
+    }
+    std::env::current_exe().ok().filter(|program| program.is_file())
 }

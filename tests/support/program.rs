@@ -11,8 +11,14 @@ use std::sync::OnceLock;
 const FOLDERS: [&str; 3] = ["plugins", "templates", "locales"];
 const SERVE: [&str; 4] = ["serve", "--sandbox", "--address", "127.0.0.1:0"];
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_tidings");
+
 pub(crate) fn tidings(home: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tidings"));
+    program(PROGRAM.as_ref(), home, arguments)
+}
+
+fn program(file: &Path, home: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(file);
     // Nothing of the machine's own settings reaches the program.
     command.env_clear().arg("--home").arg(home).args(arguments).stdin(Stdio::null());
     command
@@ -89,12 +95,21 @@ impl Running {
         Self::start_with(home, database, &[])
     }
 
+    /// The program in another file than it was built in.
+    pub(crate) fn start_as(file: &Path, home: &Path) -> Self {
+        Self::spawn(program(file, home, &SERVE), home)
+    }
+
     pub(crate) fn start_with(home: &Path, database: Option<&str>, variables: &[(&str, &str)]) -> Self {
         let mut command = tidings(home, &SERVE);
         command.envs(variables.iter().copied());
         if let Some(url) = database {
             command.env("DATABASE_URL", url);
         }
+        Self::spawn(command, home)
+    }
+
+    fn spawn(mut command: Command, home: &Path) -> Self {
         let log = fs::File::create(home.join("log")).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
