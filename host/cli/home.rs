@@ -120,7 +120,8 @@ impl Home {
 
     /// The policies that were ever at work.
     pub(super) fn archive(&self) -> Archive {
-        Archive::new(self.folder.join(".tidings/policies"))
+        let decisions = self.config.retention.decisions.to_std().unwrap_or_default();
+        Archive::new(self.folder.join(".tidings/policies")).with_decisions_kept(decisions)
     }
 
     /// Where its compiled policies are kept.

@@ -39,7 +39,8 @@ pub(super) struct PolicyFile {
     /// Why what lies in the folder is not at work.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<RefusedView>,
-    /// Of a removed one: the message types that are not decided now, and follow `on_policy_failure`.
+    /// Of one that is removed, or only a shadow now: the message types that it decided for and nobody decides
+    /// for now; they follow `on_policy_failure`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     undecided: Vec<String>,
     /// Questions that it was asked as a shadow since it was loaded.
@@ -100,7 +101,7 @@ pub(super) struct DifferenceView {
     at: DateTime<Utc>,
     /// The message or event that both were asked about.
     about: Option<Uuid>,
-    /// `plan` or `decide`.
+    /// `plan`, `decide`, `on-failure` or `on-reply`.
     question: String,
     /// `answer`, `reason` where only the reason differs, or `fault`.
     difference: String,
@@ -115,7 +116,8 @@ pub(super) struct SaidView {
     policy: String,
     /// SHA-256 of the `.wasm`.
     hash: String,
-    /// `send`, `defer`, `suppress`, `plan`; of a fault, its code.
+    /// `plan`; `send`, `defer`, `suppress`; `retry`, `give up`; `ignore`, `answer`, `request`, `hand to staff`,
+    /// `opt out`; of a fault, its code.
     outcome: String,
     reason_code: String,
 }
@@ -159,7 +161,8 @@ pub(super) fn not_at_work(status: &PolicyStatus) -> Option<String> {
         return Some(format!("{} ({code}): {text}", status.file));
     }
     let removed = status.removed.as_ref()?;
-    Some(format!("{} (removed): its file is gone; {}", status.file, names(&removed.message_types).join(" ")))
+    let types = names(&removed.message_types).join(" ");
+    Some(format!("{} (removed): {}; {types}", status.file, removed.why()))
 }
 
 impl From<PolicyStatus> for PolicyFile {

@@ -4,7 +4,7 @@
 //! not taken for one that never was.
 
 use super::cache::{make_private, write_whole};
-use super::load::Loaded;
+use super::load::{Identity, Loaded};
 use crate::domain::kind::TypeName;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -12,13 +12,18 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How long a version that is not at work any more is kept: longer than decisions are.
-const KEPT: Duration = Duration::from_hours(400 * 24);
+/// How long decisions are kept where nobody says otherwise: 13 months.
+const DECISIONS: Duration = Duration::from_hours(395 * 24);
+
+/// A version that is not at work any more is kept for so much longer than the decisions that name it, because
+/// those are not forgotten on the very day.
+const LONGER: Duration = Duration::from_hours(30 * 24);
 
 /// A private folder with all that was at work.
 #[derive(Clone, Debug)]
 pub struct Archive {
     folder: PathBuf,
+    decisions: Duration,
 }
 
 /// One version of one file.
@@ -40,10 +45,13 @@ pub(super) struct Version {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) at_work: Option<Version>,
-    pub(super) before: Option<Version>,
-    /// Hashes of a `.wasm` and its settings that failed too often to be tried again.
+    /// What decided last, where nothing of this file decides and nobody said that this is meant.
     #[serde(default)]
-    pub(super) rolled_back: Vec<(String, String)>,
+    pub(super) removed: Option<Version>,
+    pub(super) before: Option<Version>,
+    /// What failed too often to be tried again.
+    #[serde(default)]
+    pub(super) rolled_back: Vec<Identity>,
 }
 
 impl Version {
@@ -64,7 +72,13 @@ impl Archive {
     /// The folder is made at the first use, for the host's own user only.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
+        Self { folder: folder.into(), decisions: DECISIONS }
+    }
+
+    /// Keeps a version for as long as decisions are kept that may name it: `[retention] decisions`.
+    #[must_use]
+    pub fn with_decisions_kept(self, decisions: Duration) -> Self {
+        Self { decisions, ..self }
     }
 
     /// The `.wasm` of this hash, when it was ever at work here.
@@ -118,14 +132,29 @@ impl Archive {
         warn(written, stem);
     }
 
-    /// Removes what has not been at work for longer than decisions are kept.
+    /// Marks what was at work until now as used: from here on its time runs.
+    pub(super) fn renew(&self, version: &Version) {
+        for name in [format!("{}.wasm", version.hash), format!("{}.json", version.settings_hash)] {
+            if let Ok(file) = fs::File::options().append(true).open(self.folder.join(&name)) {
+                warn(file.set_modified(now()), &name);
+            }
+        }
+    }
+
+    /// Removes what has not been at work for longer than decisions are kept. What the records name stays.
     pub(super) fn prune(&self) {
+        for record in self.stems().iter().map(|stem| self.record(stem)) {
+            [record.at_work, record.removed, record.before]
+                .iter()
+                .flatten()
+                .for_each(|version| self.renew(version));
+        }
         let Ok(entries) = fs::read_dir(&self.folder) else { return };
         for entry in entries.flatten() {
             let path = entry.path();
             let by_hash = path.file_stem().and_then(|stem| stem.to_str()).is_some_and(is_hash);
             let age = entry.metadata().and_then(|data| data.modified()).map(|at| at.elapsed());
-            if by_hash && matches!(age, Ok(Ok(age)) if age > KEPT) {
+            if by_hash && matches!(age, Ok(Ok(age)) if age > self.decisions + LONGER) {
                 let _ = fs::remove_file(path);
             }
         }

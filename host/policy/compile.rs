@@ -8,6 +8,7 @@ use super::load::Refusal;
 use super::run::Runtime;
 use super::{admission, engine};
 use rustix::process::{Resource, Rlimit, nice, setrlimit};
+use std::error::Error;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
@@ -34,7 +35,9 @@ pub(super) struct Code {
 
 /// Reads, checks and compiles, away from the threads that serve.
 pub(super) async fn code(runtime: &Runtime, cache: &Cache, path: &Path) -> Result<Code, Refusal> {
-    let stopped = |error| Refusal::caused("unreadable", "the file could not be read to its end", error);
+    let stopped = |error: Box<dyn Error + Send + Sync>| {
+        Refusal::caused("unreadable", "the file could not be read to its end", error)
+    };
     let (engine, kept, file) = (runtime.engine.clone(), cache.clone(), path.to_owned());
     let limit = runtime.limits.file;
     let read = move || {
@@ -49,17 +52,22 @@ pub(super) async fn code(runtime: &Runtime, cache: &Cache, path: &Path) -> Resul
         }
         Ok((Arc::new(wasm), hash, contract, component))
     };
-    let (wasm, hash, contract, component) = tokio::task::spawn_blocking(read).await.map_err(stopped)??;
+    let (wasm, hash, contract, component) =
+        tokio::task::spawn_blocking(read).await.map_err(|error| stopped(error.into()))??;
     let size = wasm.len() as u64;
     if let Some(component) = component {
         return Ok(Code { component, hash, contract, size, from_cache: true });
     }
+    let _place = runtime.compilers.acquire().await.map_err(|error| stopped(error.into()))?;
     let compiled = if let Some(program) = cache.compiler() {
         in_child(program, &runtime.limits, &wasm).await?
     } else {
         let (engine, wasm) = (runtime.engine.clone(), wasm.clone());
         let work = move || engine.precompile_component(&wasm);
-        tokio::task::spawn_blocking(work).await.map_err(stopped)?.map_err(|error| refused(&error))?
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|error| stopped(error.into()))?
+            .map_err(|error| refused(&error))?
     };
     let (engine, cache, path, name) = (runtime.engine.clone(), cache.clone(), path.to_owned(), hash.clone());
     let take = move || {
@@ -70,7 +78,7 @@ pub(super) async fn code(runtime: &Runtime, cache: &Cache, path: &Path) -> Resul
         cache.keep_source(&name, &wasm);
         cache::revive(&engine, &compiled).map_err(|error| refused(&error))
     };
-    let component = tokio::task::spawn_blocking(take).await.map_err(stopped)??;
+    let component = tokio::task::spawn_blocking(take).await.map_err(|error| stopped(error.into()))??;
     Ok(Code { component, hash, contract, size, from_cache: false })
 }
 

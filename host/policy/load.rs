@@ -2,7 +2,7 @@
 //! who it is, and given its settings once, before anybody depends on it.
 
 use super::bindings::{MessagePolicyPre, asked};
-use super::cache::Cache;
+use super::cache::{self, Cache};
 use super::compile;
 use super::convert::{self, Inputs};
 use super::fault::Cause;
@@ -14,6 +14,7 @@ use super::run::{Runtime, Session};
 use super::wasi::Basis;
 use super::{admission, answer, canary, imports::one_line};
 use crate::domain::policy::{Answerer, Description};
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
@@ -56,6 +57,10 @@ impl Refusal {
     }
 }
 
+/// One version among those of a file: the hash of its `.wasm`, and that of all it is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Identity(String, String);
+
 /// A policy that can be asked.
 #[derive(Clone)]
 pub struct Loaded {
@@ -86,6 +91,13 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// What makes it another version: other code, other settings, or other limits. How it is used, and how
+    /// its `.toml` is written, do not.
+    pub(super) fn identity(&self) -> Identity {
+        let config = format!("{} {:?}", self.settings_hash, self.limits);
+        Identity(self.hash.clone(), cache::hash(config.as_bytes()))
+    }
+
     /// Who answers, where nothing was answered.
     #[must_use]
     pub fn answerer(&self) -> Answerer {

@@ -44,6 +44,7 @@ mod reload;
 mod run;
 mod shelf;
 mod sources;
+mod start;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -57,8 +58,8 @@ pub use limits::{Limits, LimitsError};
 pub use load::{LoadReport, Loaded, Refusal};
 pub use plugin_file::Mode;
 pub use quantity::{Bytes, Span};
-pub use reload::Checked;
 pub use shelf::{Refused, Removed};
+pub use start::Checked;
 pub use status::PolicyStatus;
 
 use crate::domain::kind::TypeName;

@@ -4,15 +4,15 @@
 use super::archive::Version;
 use super::load::{self, LoadReport, Loaded, Refusal};
 use super::plugin_file::{Mode, PluginFile};
-use super::registry::Registry;
-use super::shelf::{Found, Shelf, Slot, Stamp};
-use super::{Cache, Limits, Policies, PolicyLoadError, canary};
+use super::shelf::{Found, Shelf, Stamp};
+use super::{Cache, Policies, PolicyLoadError, canary};
 use crate::watch::Watch;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// A file is read when it has not changed for so long, after the folder came to rest: half of a slow copy is
 /// not taken for the whole.
@@ -23,8 +23,20 @@ pub(super) struct Folder {
     path: PathBuf,
     pub(super) cache: Cache,
     shelf: Mutex<Shelf>,
-    /// One look at a time.
-    looking: tokio::sync::Mutex<()>,
+    /// The files that are being looked at, by their names without extension.
+    looked_at: Mutex<BTreeSet<String>>,
+}
+
+/// Files that changed together and are looked at now; nobody else looks at them meanwhile.
+struct Batch {
+    folder: Arc<Folder>,
+    stamps: BTreeMap<String, Stamp>,
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.folder.looked_at().retain(|stem| !self.stamps.contains_key(stem));
+    }
 }
 
 impl Folder {
@@ -33,7 +45,7 @@ impl Folder {
             path: path.to_owned(),
             cache: cache.clone(),
             shelf: Mutex::default(),
-            looking: tokio::sync::Mutex::default(),
+            looked_at: Mutex::default(),
         }
     }
 
@@ -41,8 +53,31 @@ impl Folder {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn looked_at(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether files are not as they were last taken in, but for those that are being looked at.
+    fn has_changed(&self, stamps: &BTreeMap<String, Stamp>) -> bool {
+        let (known, busy) = (self.shelf(), self.looked_at());
+        stamps.iter().any(|(stem, stamp)| !busy.contains(stem) && known.is_new(stem, stamp))
+    }
+
+    /// Takes what has changed, and what stood back from what may have; `None` where nothing has.
+    fn batch(self: &Arc<Self>, mut stamps: BTreeMap<String, Stamp>) -> Option<Batch> {
+        if !self.has_changed(&stamps) {
+            return None;
+        }
+        let (known, mut busy) = (self.shelf(), self.looked_at());
+        stamps.retain(|stem, stamp| {
+            !busy.contains(stem) && (known.is_new(stem, stamp) || known.stood_back(stem))
+        });
+        busy.extend(stamps.keys().cloned());
+        Some(Batch { folder: self.clone(), stamps })
+    }
+
     /// Every file with its state; also those that are gone, with none.
-    fn stamps(&self) -> Result<BTreeMap<String, Stamp>, PolicyLoadError> {
+    pub(super) fn stamps(&self) -> Result<BTreeMap<String, Stamp>, PolicyLoadError> {
         let unreadable = |source| PolicyLoadError::Folder { folder: self.path.clone(), source };
         let known = self.shelf().slots.keys().cloned().collect::<Vec<_>>();
         let mut stamps: BTreeMap<String, Stamp> =
@@ -65,102 +100,12 @@ impl Folder {
         Ok(stamps)
     }
 
-    /// What is known from before this process.
-    fn remember(&self) {
-        let Some(archive) = self.cache.archive() else { return };
-        archive.prune();
-        let mut known = self.shelf();
-        for stem in archive.stems() {
-            let record = archive.record(&stem);
-            known.slots.insert(stem, Slot::remembered(record));
-        }
-    }
-
-    fn wasm(&self, stem: &str) -> PathBuf {
+    pub(super) fn wasm(&self, stem: &str) -> PathBuf {
         self.path.join(format!("{stem}.wasm"))
     }
 }
 
 impl Policies {
-    /// Loads every `<name>.wasm` of a folder, with the `<name>.toml` beside it.
-    ///
-    /// # Errors
-    ///
-    /// Any file that cannot be taken and of which no good version is known, by name and with the reason:
-    /// a host does not start with half of its rules.
-    pub async fn load(
-        folder: &Path,
-        cache: &Cache,
-        limits: &Limits,
-    ) -> Result<(Self, Vec<LoadReport>), PolicyLoadError> {
-        let policies = Self::of(Some(Folder::new(folder, cache)), limits)?;
-        let Some(folder) = &policies.folder else { return Ok((policies, Vec::new())) };
-        folder.remember();
-        let mut reports = Vec::new();
-        let mut found = Vec::new();
-        for (stem, stamp) in folder.stamps()? {
-            let file = folder.wasm(&stem);
-            match policies.look(folder, &stem, stamp).await {
-                None => {}
-                Some(Found::Refused(refusal)) => {
-                    let is_shadow = PluginFile::read(&file).is_ok_and(|file| file.mode == Mode::Shadow);
-                    match policies.last_good(folder, &stem).await {
-                        Some(loaded) => {
-                            reports.push(LoadReport::of(loaded.clone()));
-                            folder.shelf().slots.entry(stem.clone()).or_default().at_work = Some(loaded);
-                        }
-                        None if is_shadow => {}
-                        None => return Err(PolicyLoadError::Refused { file, source: refusal }),
-                    }
-                    found.push((stem, stamp, Found::Refused(refusal)));
-                }
-                Some(Found::Report(report)) => {
-                    reports.push(report.clone());
-                    found.push((stem, stamp, Found::Report(report)));
-                }
-                Some(gone @ Found::Gone { .. }) => found.push((stem, stamp, gone)),
-            }
-        }
-        let loaded = reports.iter().filter_map(|report| match report {
-            LoadReport::Live(loaded) | LoadReport::Shadow(loaded) => Some(loaded.clone()),
-            LoadReport::Off { .. } => None,
-        });
-        // Nobody was here first: two that decide for one type are a question to the clinic.
-        Registry::new(loaded.collect(), Vec::new())?;
-        let registry = folder.shelf().take(found, folder.cache.archive());
-        policies.registry.store(Arc::new(registry));
-        Ok((policies, reports))
-    }
-
-    /// Looks every file of a folder over as [`load`](Self::load) does, and puts none to work.
-    ///
-    /// # Errors
-    ///
-    /// The folder cannot be read, or two policies decide for one message type.
-    pub async fn check(
-        folder: &Path,
-        cache: &Cache,
-        limits: &Limits,
-    ) -> Result<Vec<Checked>, PolicyLoadError> {
-        let policies = Self::of(Some(Folder::new(folder, cache)), limits)?;
-        let Some(folder) = &policies.folder else { return Ok(Vec::new()) };
-        let mut checked = Vec::new();
-        for (stem, stamp) in folder.stamps()? {
-            let result = match policies.look(folder, &stem, stamp).await {
-                Some(Found::Report(report)) => Ok(report),
-                Some(Found::Refused(refusal)) => Err(refusal),
-                Some(Found::Gone { .. }) | None => continue,
-            };
-            checked.push(Checked { file: folder.wasm(&stem), result });
-        }
-        let loaded = checked.iter().filter_map(|checked| match &checked.result {
-            Ok(LoadReport::Live(loaded) | LoadReport::Shadow(loaded)) => Some(loaded.clone()),
-            Ok(LoadReport::Off { .. }) | Err(_) => None,
-        });
-        Registry::new(loaded.collect(), Vec::new())?;
-        Ok(checked)
-    }
-
     /// Follows the folder: what changes in it is at work a moment later. Never resolves.
     pub async fn follow(&self) {
         let Some(folder) = &self.folder else { return std::future::pending().await };
@@ -171,18 +116,32 @@ impl Policies {
                 return std::future::pending().await;
             }
         };
+        // What takes long to compile holds up nothing that is dropped after it.
+        let mut batches = JoinSet::new();
         loop {
-            while Box::pin(self.reload_rested(folder)).await {}
-            watch.changed().await;
+            let (batch, is_restless) = Self::rested(folder).await;
+            if let Some(batch) = batch {
+                let policies = self.clone();
+                batches.spawn(async move { policies.take_up(batch).await });
+            }
+            if !is_restless {
+                tokio::select! {
+                    () = watch.changed() => {}
+                    Some(_) = batches.join_next() => {}
+                }
+            }
         }
     }
 
     /// Takes in what has changed in the folder since it was last looked at.
     pub async fn reload(&self) {
         let Some(folder) = &self.folder else { return };
-        let _alone = folder.looking.lock().await;
         match folder.stamps() {
-            Ok(stamps) => self.take_up(folder, stamps).await,
+            Ok(stamps) => {
+                if let Some(batch) = folder.batch(stamps) {
+                    self.take_up(batch).await;
+                }
+            }
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::error!(error, "the policies stay as they are");
@@ -190,53 +149,55 @@ impl Policies {
         }
     }
 
-    /// Takes in what has changed and is at rest. Whether something was not.
-    async fn reload_rested(&self, folder: &Folder) -> bool {
-        let _alone = folder.looking.lock().await;
-        let Ok(first) = folder.stamps() else { return false };
-        let changed = |stamps: &BTreeMap<String, Stamp>| {
-            let known = folder.shelf();
-            let is_new = |(stem, stamp): &(&String, &Stamp)| {
-                known.slots.get(*stem).is_none_or(|slot| slot.stamp != **stamp)
-            };
-            stamps.iter().any(|pair| is_new(&pair))
-        };
-        if !changed(&first) {
-            return false;
+    /// What has changed and is at rest, and whether something is not.
+    async fn rested(folder: &Arc<Folder>) -> (Option<Batch>, bool) {
+        let Ok(first) = folder.stamps() else { return (None, false) };
+        if !folder.has_changed(&first) {
+            return (None, false);
         }
         tokio::time::sleep(REST).await;
-        let Ok(mut second) = folder.stamps() else { return false };
+        let Ok(mut second) = folder.stamps() else { return (None, false) };
         let before = second.len();
         second.retain(|stem, stamp| first.get(stem) == Some(stamp));
         let is_restless = second.len() < before;
-        self.take_up(folder, second).await;
-        is_restless
+        (folder.batch(second), is_restless)
     }
 
-    /// Takes in files, those that are as they were excepted.
-    async fn take_up(&self, folder: &Folder, stamps: BTreeMap<String, Stamp>) {
-        let known: BTreeMap<String, Slot> = folder.shelf().slots.clone();
-        let is_new = |stem: &str, stamp: &Stamp| known.get(stem).is_none_or(|slot| slot.stamp != *stamp);
-        if !stamps.iter().any(|(stem, stamp)| is_new(stem, stamp)) {
-            return;
+    /// Looks at files side by side, and puts each to work as soon as it is known, unless it has to do with
+    /// others: a type that passes from one file to another does so in one step, when all are known.
+    async fn take_up(&self, batch: Batch) {
+        let folder = &batch.folder;
+        let mut looks = JoinSet::new();
+        for (stem, stamp) in batch.stamps.clone() {
+            let (policies, folder) = (self.clone(), folder.clone());
+            looks.spawn(async move {
+                let found = policies.look(&folder, &stem, stamp).await;
+                found.map(|found| (stem, stamp, found))
+            });
         }
-        let mut found = Vec::new();
-        for (stem, stamp) in stamps {
-            // What stood in its way may be gone now.
-            let stood_back = known.get(&stem).and_then(|slot| slot.refused.as_ref());
-            let again = stood_back.is_some_and(|refused| refused.code == "same-type");
-            if (again || is_new(&stem, &stamp))
-                && let Some(it) = self.look(folder, &stem, stamp).await
-            {
-                found.push((stem, stamp, it));
+        let mut known = Vec::new();
+        while let Some(looked) = looks.join_next().await {
+            match looked {
+                Ok(found) => known.extend(found),
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "a policy was not looked at");
+                }
+            }
+            // What the shelf says and what is asked change together: nobody steps in between.
+            let mut all = folder.shelf();
+            let is_ready = |stem: &str, found: &Found| looks.is_empty() || all.stands_alone(stem, found);
+            let (mut ready, rest): (Vec<_>, Vec<_>) =
+                known.into_iter().partition(|(stem, _, found)| is_ready(stem, found));
+            known = rest;
+            if !ready.is_empty() {
+                ready.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+                self.registry.store(Arc::new(all.take(ready, folder.cache.archive())));
             }
         }
-        let registry = folder.shelf().take(found, folder.cache.archive());
-        self.registry.store(Arc::new(registry));
     }
 
     /// What lies there under a name; `None` for a `.toml` that belongs to nothing.
-    async fn look(&self, folder: &Folder, stem: &str, stamp: Stamp) -> Option<Found> {
+    pub(super) async fn look(&self, folder: &Folder, stem: &str, stamp: Stamp) -> Option<Found> {
         let file = folder.wasm(stem);
         if stamp.wasm.is_none() {
             let is_known = folder.shelf().slots.contains_key(stem);
@@ -248,23 +209,22 @@ impl Policies {
             Err(refusal) => return Some(Found::Refused(refusal)),
         };
         let failed = match &report {
-            LoadReport::Live(loaded) | LoadReport::Shadow(loaded) => {
+            LoadReport::Live(loaded) => {
                 let known = folder.shelf();
-                let id = (loaded.hash.clone(), loaded.settings_hash.clone());
-                known.slots.get(stem).is_some_and(|slot| slot.rolled_back.contains(&id))
+                known.slots.get(stem).is_some_and(|slot| slot.rolled_back.contains(&loaded.identity()))
             }
-            LoadReport::Off { .. } => false,
+            LoadReport::Shadow(_) | LoadReport::Off { .. } => false,
         };
         Some(if failed { Found::Refused(Refusal::rolled_back()) } else { Found::Report(report) })
     }
 
-    /// The version that was at work last, from the archive.
-    async fn last_good(&self, folder: &Folder, stem: &str) -> Option<Arc<Loaded>> {
-        let version = folder.cache.archive()?.record(stem).at_work?;
-        self.open_version(folder, stem, &version).await
-    }
-
-    async fn open_version(&self, folder: &Folder, stem: &str, version: &Version) -> Option<Arc<Loaded>> {
+    /// A version of a file, from the archive.
+    pub(super) async fn open_version(
+        &self,
+        folder: &Folder,
+        stem: &str,
+        version: &Version,
+    ) -> Option<Arc<Loaded>> {
         let wasm = folder.cache.archive()?.wasm(&version.hash)?;
         let file = folder.wasm(stem);
         let settings = PluginFile::parse(file.with_extension("toml"), version.toml.clone()).ok()?;
@@ -285,15 +245,13 @@ impl Policies {
         let earlier = match before {
             Some(before) => Some(before),
             None => match folder.cache.archive().and_then(|archive| archive.record(&stem).before) {
-                Some(version) if version.hash != failed.hash => {
-                    self.open_version(folder, &stem, &version).await
-                }
-                Some(_) | None => None,
+                Some(version) => self.open_version(folder, &stem, &version).await,
+                None => None,
             },
         };
-        let Some(earlier) = earlier else { return };
-        let registry = folder.shelf().roll_back(failed, earlier, folder.cache.archive());
-        if let Some(registry) = registry {
+        let Some(earlier) = earlier.filter(|earlier| earlier.identity() != failed.identity()) else { return };
+        let mut all = folder.shelf();
+        if let Some(registry) = all.roll_back(failed, earlier, folder.cache.archive()) {
             self.registry.store(Arc::new(registry));
         }
     }
@@ -301,15 +259,6 @@ impl Policies {
 
 fn unwatched(error: &(dyn std::error::Error + 'static)) {
     tracing::error!(error, "changes of policies are not noticed until the next start");
-}
-
-/// One file, looked over.
-#[derive(Debug)]
-pub struct Checked {
-    /// The `.wasm`.
-    pub file: PathBuf,
-    /// What it is, or why it is refused.
-    pub result: Result<LoadReport, Refusal>,
 }
 
 fn stamp(data: &fs::Metadata) -> (u64, Option<std::time::SystemTime>, u64) {

@@ -19,14 +19,21 @@ pub(super) struct Runtime {
     pub(super) sends_all: bool,
     /// Calls beyond the pool wait rather than fail.
     places: Semaphore,
+    /// So that one file that takes long to compile does not hold up the next, and many do not take the
+    /// machine.
+    pub(super) compilers: Semaphore,
 }
+
+/// Compilations at the same time.
+const COMPILERS: usize = 2;
 
 impl Runtime {
     pub(super) fn new(limits: &Limits) -> wasmtime::Result<Self> {
         let engine = super::engine::engine(limits)?;
         let linker = super::engine::linker(&engine)?;
         let places = Semaphore::new(limits.concurrent_calls as usize);
-        Ok(Self { engine, linker, limits: limits.clone(), sends_all: false, places })
+        let compilers = Semaphore::new(COMPILERS);
+        Ok(Self { engine, linker, limits: limits.clone(), sends_all: false, places, compilers })
     }
 }
 

@@ -2,7 +2,7 @@
 //! of the one at work. A version that is refused changes nothing but what is told of it.
 
 use super::archive::{Archive, Record, Version};
-use super::load::{LoadReport, Loaded, Refusal};
+use super::load::{Identity, LoadReport, Loaded, Refusal};
 use super::plugin_file::Mode;
 use super::registry::Registry;
 use crate::domain::kind::TypeName;
@@ -21,7 +21,8 @@ pub(super) struct Stamp {
     pub(super) toml: FileStamp,
 }
 
-/// A policy whose file is gone: its types are not taken for types without rules.
+/// A policy that decided until its file was removed, or made a shadow: its types are not taken for types
+/// without rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removed {
     /// Its name.
@@ -32,6 +33,8 @@ pub struct Removed {
     pub hash: String,
     /// SHA-256 of its settings, in hex.
     pub settings_hash: String,
+    /// Its file is there, and says `mode = "shadow"`.
+    pub is_shadow: bool,
     /// The message types it decided for.
     pub message_types: Vec<TypeName>,
     /// The events it planned.
@@ -39,6 +42,16 @@ pub struct Removed {
 }
 
 impl Removed {
+    /// Why it does not decide.
+    #[must_use]
+    pub const fn why(&self) -> &'static str {
+        if self.is_shadow {
+            "it is only asked as a shadow, and no other policy decides in its place"
+        } else {
+            "its file is gone from the folder"
+        }
+    }
+
     /// Why it does not answer.
     #[must_use]
     pub fn fault(&self, question: &'static str) -> PolicyFault {
@@ -53,7 +66,7 @@ impl Removed {
             }),
             question,
             code: "removed",
-            text: "its file is gone from the folder".to_owned(),
+            text: self.why().to_owned(),
             blame: Blame::Policy,
         }
     }
@@ -62,7 +75,7 @@ impl Removed {
 impl From<Version> for Removed {
     fn from(version: Version) -> Self {
         let Version { name, release: version, hash, settings_hash, message_types, events, toml: _ } = version;
-        Self { name, version, hash, settings_hash, message_types, events }
+        Self { name, version, hash, settings_hash, is_shadow: false, message_types, events }
     }
 }
 
@@ -77,8 +90,8 @@ pub(super) struct Slot {
     /// Why what lies in the folder is not at work.
     pub(super) refused: Option<Refused>,
     pub(super) removed: Option<Removed>,
-    /// Hashes of what failed too often, with those of its settings.
-    pub(super) rolled_back: Vec<(String, String)>,
+    /// What failed too often.
+    pub(super) rolled_back: Vec<Identity>,
 }
 
 /// Why a version is not at work: a stable code, and what is wrong and where.
@@ -113,6 +126,38 @@ pub(super) struct Shelf {
 }
 
 impl Shelf {
+    /// Whether a file is not as it was last taken in.
+    pub(super) fn is_new(&self, stem: &str, stamp: &Stamp) -> bool {
+        self.slots.get(stem).is_none_or(|slot| slot.stamp != *stamp)
+    }
+
+    /// Whether another file stood in its way, which may be gone now.
+    pub(super) fn stood_back(&self, stem: &str) -> bool {
+        let refused = self.slots.get(stem).and_then(|slot| slot.refused.as_ref());
+        refused.is_some_and(|refused| refused.code == "same-type")
+    }
+
+    /// Whether what was found takes no type from another file and leaves none to another.
+    pub(super) fn stands_alone(&self, stem: &str, found: &Found) -> bool {
+        let decides = |slot: &Slot| match slot.at_work.as_ref().filter(|loaded| loaded.mode == Mode::Live) {
+            Some(loaded) => loaded.description.message_types.clone(),
+            None => Vec::new(),
+        };
+        let own = self.slots.get(stem).map(decides).unwrap_or_default();
+        match found {
+            Found::Refused(_) => true,
+            Found::Report(LoadReport::Live(loaded)) => {
+                let wanted = &loaded.description.message_types;
+                let others = self.slots.iter().filter(|(other, _)| *other != stem);
+                own.iter().all(|name| wanted.contains(name))
+                    && !others.flat_map(|(_, slot)| decides(slot)).any(|name| wanted.contains(&name))
+            }
+            Found::Report(LoadReport::Shadow(_) | LoadReport::Off { .. }) | Found::Gone { .. } => {
+                own.is_empty()
+            }
+        }
+    }
+
     /// Takes in what was found. Those that changed are put to work together where that can be, one by one
     /// where two want the same message type: then the one that was there stays.
     pub(super) fn take(&mut self, found: Vec<(String, Stamp, Found)>, archive: Option<&Archive>) -> Registry {
@@ -133,7 +178,7 @@ impl Shelf {
                 Found::Gone { is_off: false } => {
                     let live = slot.at_work.as_ref().filter(|loaded| loaded.mode == Mode::Live);
                     let removed = live.map(|loaded| Version::of(loaded).into()).or(slot.removed.take());
-                    slot.leave(removed);
+                    slot.leave(removed.map(|removed| Removed { is_shadow: false, ..removed }));
                     if slot.removed.is_none() {
                         self.slots.remove(&stem);
                         continue;
@@ -168,10 +213,10 @@ impl Shelf {
         });
         for (stem, loaded) in &wanted {
             let Some(slot) = self.slots.get(stem) else { continue };
-            if slot.at_work.as_ref().is_some_and(|at_work| Arc::ptr_eq(at_work, loaded)) {
+            if slot.is_at_work(loaded) {
                 announce(loaded);
+                write_down(slot, stem, archive);
             }
-            write_down(slot, stem, archive);
         }
         registry
     }
@@ -185,8 +230,7 @@ impl Shelf {
     ) -> Option<Registry> {
         let (stem, slot) = self.slots.iter_mut().find(|(_, slot)| slot.is_at_work(failed))?;
         let was = slot.clone();
-        let id = (failed.hash.clone(), failed.settings_hash.clone());
-        slot.rolled_back.push(id);
+        slot.rolled_back.push(failed.identity());
         slot.at_work = Some(to);
         slot.before = None;
         slot.refuse(stem, &Refusal::rolled_back());
@@ -197,6 +241,18 @@ impl Shelf {
         }
         self.slots.insert(stem, was);
         None
+    }
+
+    /// Puts a good version to work where what lies in the folder was refused, if it is in nobody's way.
+    pub(super) fn stand_in(&mut self, stem: &str, good: Arc<Loaded>) -> Option<Registry> {
+        let slot = self.slots.get_mut(stem).filter(|slot| slot.at_work.is_none())?;
+        let was = slot.clone();
+        (slot.at_work, slot.removed) = (Some(good), None);
+        let registry = self.registry().ok();
+        if registry.is_none() {
+            self.slots.insert(stem.to_owned(), was);
+        }
+        registry
     }
 
     fn registry(&self) -> Result<Registry, Refusal> {
@@ -210,7 +266,7 @@ impl Slot {
     /// What is known from before this process.
     pub(super) fn remembered(record: Record) -> Self {
         Self {
-            removed: record.at_work.map(Removed::from),
+            removed: record.at_work.or(record.removed).map(Removed::from),
             rolled_back: record.rolled_back,
             ..Self::default()
         }
@@ -226,15 +282,16 @@ impl Slot {
     }
 
     fn put(&mut self, loaded: Arc<Loaded>) {
-        let is_other = |before: &Arc<Loaded>| {
-            before.mode == Mode::Live
-                && (before.hash != loaded.hash || before.settings_hash != loaded.settings_hash)
-        };
-        if let Some(before) = self.at_work.take().filter(is_other) {
+        let live = self.at_work.take().filter(|before| before.mode == Mode::Live);
+        // A file that turns into a shadow leaves its types undecided, as one that is gone does.
+        let missed = live.as_deref().map(|live| Version::of(live).into()).or(self.removed.take());
+        self.removed = missed
+            .filter(|_| loaded.mode == Mode::Shadow)
+            .map(|removed| Removed { is_shadow: true, ..removed });
+        if let Some(before) = live.filter(|before| before.identity() != loaded.identity()) {
             self.before = Some(before);
         }
         self.at_work = Some(loaded);
-        self.removed = None;
         self.is_off = false;
     }
 
@@ -261,9 +318,14 @@ fn write_down(slot: &Slot, stem: &str, archive: Option<&Archive>) {
     for loaded in [slot.at_work.as_deref(), slot.before.as_deref()].into_iter().flatten() {
         archive.keep_settings(&loaded.settings_hash, &loaded.settings);
     }
+    let was = archive.record(stem);
+    if let Some(replaced) = &was.at_work {
+        archive.renew(replaced);
+    }
     let record = Record {
         at_work: live.map(Version::of),
-        before: slot.before.as_deref().map(Version::of).or_else(|| archive.record(stem).before),
+        removed: was.at_work.or(was.removed).filter(|_| slot.removed.is_some()),
+        before: slot.before.as_deref().map(Version::of).or(was.before),
         rolled_back: slot.rolled_back.clone(),
     };
     archive.write_record(stem, &record);

@@ -3,6 +3,7 @@
 use super::Policies;
 use super::load::Loaded;
 use super::plugin_file::Mode;
+use super::registry::Registry;
 use super::shelf::{Refused, Removed, Slot};
 use crate::domain::kind::TypeName;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ pub struct PolicyStatus {
     pub at_work: Option<Arc<Loaded>>,
     /// Why what lies in the folder is not at work.
     pub refused: Option<Refused>,
-    /// What was at work before its file was removed.
+    /// What decided before its file was removed or made a shadow, with the types that nobody decides for now.
     pub removed: Option<Removed>,
     /// Questions that it was asked as a shadow, since it was loaded.
     pub shadowed: u64,
@@ -34,15 +35,17 @@ impl Policies {
     pub fn statuses(&self) -> Vec<PolicyStatus> {
         let Some(folder) = &self.folder else { return Vec::new() };
         let known = folder.shelf();
+        let registry = self.registry.load();
         known
             .slots
             .iter()
             .filter(|(_, slot)| !slot.is_empty())
-            .map(|(stem, slot)| status(stem, slot))
+            .map(|(stem, slot)| status(stem, slot, &registry))
             .collect()
     }
 
-    /// The policy that decided for this type until its file was removed, where none has taken its place.
+    /// The policy that decided for this type until its file was removed or made a shadow, where none has taken
+    /// its place.
     #[must_use]
     pub fn removed_for_type(&self, message_type: &TypeName) -> Option<Removed> {
         let registry = self.registry.load();
@@ -52,8 +55,8 @@ impl Policies {
         registry.removed.iter().find(|removed| removed.message_types.contains(message_type)).cloned()
     }
 
-    /// The policies that planned this event until their files were removed, where none decides for their
-    /// types.
+    /// The policies that planned this event until their files were removed or made shadows, where none decides
+    /// for their types.
     #[must_use]
     pub fn removed_for_event(&self, event_type: &str) -> Vec<Removed> {
         let registry = self.registry.load();
@@ -62,6 +65,12 @@ impl Policies {
                 && removed.message_types.iter().any(|name| !registry.by_type.contains_key(name))
         };
         registry.removed.iter().filter(is_missed).cloned().collect()
+    }
+
+    /// Whether any policy is asked beside those that decide.
+    #[must_use]
+    pub fn has_shadows(&self) -> bool {
+        !self.registry.load().shadows.is_empty()
     }
 
     /// The policies that are asked beside the one that decides for this type.
@@ -81,7 +90,7 @@ impl Policies {
     }
 }
 
-fn status(stem: &str, slot: &Slot) -> PolicyStatus {
+fn status(stem: &str, slot: &Slot, registry: &Registry) -> PolicyStatus {
     let (faults, last_fault) = slot.at_work.as_ref().map_or((0, None), |loaded| loaded.health.faults());
     let state = match (&slot.at_work, &slot.removed) {
         (Some(loaded), _) => loaded.mode.name(),
@@ -89,12 +98,16 @@ fn status(stem: &str, slot: &Slot) -> PolicyStatus {
         (None, None) if slot.is_off => Mode::Off.name(),
         (None, None) => "refused",
     };
+    let removed = slot.removed.clone().map(|mut removed| {
+        removed.message_types.retain(|name| !registry.by_type.contains_key(name));
+        removed
+    });
     PolicyStatus {
         file: stem.to_owned(),
         state,
         at_work: slot.at_work.clone(),
         refused: slot.refused.clone(),
-        removed: slot.removed.clone(),
+        removed: removed.filter(|removed| !removed.message_types.is_empty()),
         faults,
         shadowed: slot.at_work.as_ref().map_or(0, |loaded| loaded.health.asked()),
         last_fault,

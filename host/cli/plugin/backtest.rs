@@ -195,8 +195,7 @@ impl Trial {
         let was = was(old.as_ref());
         let shown = old.as_ref().map_or_else(|| was.clone(), |old| line(&question, old));
         // A text that was decided upon more than once is one text: the last decision counts.
-        let texts =
-            if past.is_last { texts(&new) - old.as_ref().map_or(0, texts) } else { 0 };
+        let texts = if past.is_last { texts(&new) - old.as_ref().map_or(0, texts) } else { 0 };
         Some(Tried::Answered {
             difference: old.as_ref().map_or(Difference::Answer, |old| difference(old, &new)),
             change: format!("{}: {was} -> {}", about(), kind(&new)),
@@ -247,10 +246,7 @@ impl Trial {
         [
             (writes_to_opted_out, "would write to somebody who said stop"),
             (overhears_stop, "would not hear somebody who says stop"),
-            (
-                sample::sends_at_night(question, new, &self.guard),
-                "would send at night what may not disturb",
-            ),
+            (sample::sends_at_night(question, new, &self.guard), "would send at night what may not disturb"),
         ]
         .into_iter()
         .filter_map(|(is_so, what)| is_so.then_some(what))
@@ -274,7 +270,8 @@ fn plans_for_opted_out(question: &PlanQuestion, plan: &Plan, old: Option<Answer>
         Some(Answer::Plan(old)) => old.messages,
         Some(_) | None => Vec::new(),
     };
-    let said_stop = |to: &str| question.people.iter().any(|person| person.reference == to && person.opted_out);
+    let said_stop =
+        |to: &str| question.people.iter().any(|person| person.reference == to && person.opted_out);
     let is_new = |to: &str| !before.iter().any(|message| message.to == to);
     plan.messages.iter().any(|message| said_stop(&message.to) && is_new(&message.to))
 }

@@ -2,10 +2,10 @@
 
 use super::situation::{Ask, Situation};
 use super::workbench::Workbench;
+use crate::config::Guard;
 use crate::domain::message::Priority;
 use crate::domain::policy::{Decision, Description};
 use crate::domain::question::{Answer, Question};
-use crate::config::Guard;
 use chrono::NaiveTime;
 
 /// Any moment: what counts is the day between the two.

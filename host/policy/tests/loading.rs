@@ -1,6 +1,6 @@
 //! Folders, settings and the cache.
 
-use super::guest::{Contract, Decides, Guest};
+use super::guest::{Contract, Decides, Early, Guest, with_memory};
 use super::{Folder, chain, due, only};
 use crate::domain::kind::TypeName;
 use crate::policy::{Limits, LoadReport, PolicyLoadError};
@@ -167,4 +167,43 @@ async fn another_key_does_not_open_the_cache() {
     let cache = crate::policy::Cache::new(folder.0.join("cache"), [8; 32]);
     let (_, reports) = crate::policy::Policies::load(&folder.0, &cache, &Limits::default()).await.unwrap();
     assert!(!only(&reports).from_cache);
+}
+
+#[tokio::test]
+async fn what_never_ends_before_a_question_is_asked_is_refused() {
+    for (early, code) in [
+        (Early::Start, "describe-failed"),
+        (Early::Describe, "describe-failed"),
+        (Early::Configure, "config-invalid"),
+    ] {
+        let folder = Folder::new();
+        let guest = Guest { loops_in: Some(early), ..Guest::new(Decides::Send) };
+        folder.put("a.wasm", guest.component());
+        let limits = toml::from_str("wall = '2s'\nstart_fuel = 1000000").unwrap();
+        match folder.load(&limits).await {
+            Err(PolicyLoadError::Refused { source, .. }) => {
+                assert_eq!(source.code, code, "{early:?}");
+                assert!(source.text.contains("out-of-fuel: it used up its 1000000 units"), "{}", source.text);
+            }
+            other => panic!("{early:?}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn memories_count_together_in_whichever_module_they_are() {
+    let load = async |pages| {
+        let folder = Folder::new();
+        folder.put("a.wasm", with_memory(Guest::new(Decides::GrowForEver).component(), pages));
+        let (policies, reports) =
+            folder.load(&toml::from_str("wall = '2s'").unwrap()).await.map_err(|error| chain(&error))?;
+        let question = due("sample", "2026-11-24T14:00:00-05:00");
+        Ok::<_, String>(policies.decide(&only(&reports), &question).await.unwrap_err())
+    };
+    // 1 MiB in the one, 30 in the other: the first grows by 1 more.
+    let fault = load(480).await.unwrap();
+    assert_eq!(fault.code, "memory-limit");
+    assert!(fault.text.starts_with("it asked for 33 MiB of memory and may have 32 MiB"), "{}", fault.text);
+    let refused = load(500).await.unwrap_err();
+    assert!(refused.contains("memory-limit: it asked for 33024 KiB of memory"), "{refused}");
 }

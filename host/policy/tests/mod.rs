@@ -10,6 +10,7 @@ mod candidates;
 mod guest;
 mod loading;
 mod reloading;
+mod versions;
 mod wasi;
 mod zones;
 

@@ -3,7 +3,7 @@
 use super::guest::{Decides, Guest};
 use super::{Folder, chain, due};
 use crate::domain::kind::TypeName;
-use crate::domain::policy::Decision;
+use crate::domain::policy::{Answered, Decision, PolicyFault};
 use crate::policy::{Archive, Cache, Limits, Policies, PolicyStatus};
 use std::fs;
 use std::path::Path;
@@ -11,56 +11,71 @@ use std::path::Path;
 const NOW: &str = "2026-11-24T14:00:00-05:00";
 
 /// A folder that is served, beside what the host keeps for it.
-struct Served {
-    plugins: Folder,
-    host: Folder,
-    policies: Policies,
+pub(super) struct Served {
+    pub(super) plugins: Folder,
+    pub(super) host: Folder,
+    pub(super) policies: Policies,
 }
 
-fn version(version: &'static str) -> Vec<u8> {
+pub(super) fn version(version: &'static str) -> Vec<u8> {
     Guest { version, ..Guest::new(Decides::Send) }.component()
 }
 
 impl Served {
-    async fn begin(fill: impl FnOnce(&Folder)) -> Self {
+    pub(super) async fn first(fill: impl FnOnce(&Folder)) -> Result<Self, String> {
         let (plugins, host) = (Folder::new(), Folder::new());
         fill(&plugins);
-        let policies = load(&plugins.0, &host).await.unwrap();
-        Self { plugins, host, policies }
+        let policies = load(&plugins.0, &host).await?;
+        Ok(Self { plugins, host, policies })
     }
 
     /// With one good policy, version 1.0.0.
-    async fn with_one() -> Self {
-        Self::begin(|folder| {
+    pub(super) async fn with_one() -> Self {
+        let first = Self::first(|folder| {
             folder.put("a.wasm", version("1.0.0"));
-        })
-        .await
+        });
+        first.await.unwrap()
     }
 
-    async fn restart(self) -> Result<Self, String> {
+    pub(super) async fn restart(self) -> Result<Self, String> {
         let Self { plugins, host, policies } = self;
         drop(policies);
         let policies = load(&plugins.0, &host).await?;
         Ok(Self { plugins, host, policies })
     }
 
-    async fn drop_in(&self, name: &str, contents: impl AsRef<[u8]>) {
+    pub(super) async fn drop_in(&self, name: &str, contents: impl AsRef<[u8]>) {
         self.plugins.put(name, contents);
         self.policies.reload().await;
     }
 
     /// The version that decides for a type.
-    fn decides(&self, message_type: &str) -> Option<String> {
+    pub(super) fn decides(&self, message_type: &str) -> Option<String> {
         let policy = self.policies.for_type(&TypeName::from(message_type));
         policy.map(|policy| policy.description.version.clone())
     }
 
-    fn status(&self, file: &str) -> PolicyStatus {
+    pub(super) fn status(&self, file: &str) -> PolicyStatus {
         self.policies.statuses().into_iter().find(|status| status.file == file).unwrap()
     }
 
+    /// Asks the version at work about a message.
+    pub(super) async fn ask(&self, id: &str) -> Result<Answered<Decision>, PolicyFault> {
+        let at_work = self.policies.for_type(&TypeName::from("sample")).unwrap();
+        let mut question = due("sample", NOW);
+        question.message.id = id.to_owned();
+        self.policies.decide(&at_work, &question).await
+    }
+
+    /// Three faults, each about another message: one too many.
+    pub(super) async fn fail(&self, code: &str) {
+        for id in ["one", "two", "three"] {
+            assert_eq!(self.ask(id).await.unwrap_err().code, code);
+        }
+    }
+
     /// State, and the code of the refusal.
-    fn told(&self, file: &str) -> (&'static str, Option<&'static str>) {
+    pub(super) fn told(&self, file: &str) -> (&'static str, Option<&'static str>) {
         let status = self.status(file);
         (status.state, status.refused.map(|refused| refused.code))
     }
@@ -208,62 +223,60 @@ async fn a_host_whose_folder_was_damaged_while_it_was_down_begins_with_the_last_
         (served.told("a"), served.decides("sample").as_deref()),
         (("live", Some("not-wasm")), Some("1.0.0"))
     );
-
-    // One that was never good is a question to the clinic.
-    served.plugins.put("b.wasm", "not a policy");
-    let error = served.restart().await.err().unwrap();
-    assert!(error.contains("b.wasm is refused (not-wasm)"), "{error}");
 }
 
 #[tokio::test]
-async fn a_version_that_fails_again_and_again_gives_way_to_the_one_before() {
+async fn what_a_running_host_survives_the_next_start_does_too() {
     let served = Served::with_one().await;
-    let faulty = Guest { version: "1.1.0", ..Guest::new(Decides::DivideByZero) };
-    served.drop_in("a.wasm", faulty.component()).await;
-    assert_eq!(served.decides("sample").as_deref(), Some("1.1.0"));
-    let ask = async |id: &str| {
-        let at_work = served.policies.for_type(&TypeName::from("sample")).unwrap();
-        let mut question = due("sample", NOW);
-        question.message.id = id.to_owned();
-        served.policies.decide(&at_work, &question).await
-    };
-    for id in ["one", "one", "one", "two"] {
-        assert_eq!(ask(id).await.unwrap_err().code, "trap");
-    }
-    assert_eq!((served.status("a").faults, served.status("a").last_fault), (4, Some("trap")));
-    assert_eq!(ask("three").await.unwrap_err().code, "trap");
-    assert!(matches!(ask("three").await.unwrap().answer, Decision::Send { .. }));
-    assert_eq!(
-        (served.told("a"), served.decides("sample").as_deref()),
-        (("live", Some("rolled-back")), Some("1.0.0"))
-    );
+    let error = Served::first(|folder| {
+        folder.put("a.wasm", version("1.0.0"));
+        folder.put("b.wasm", "not a policy");
+    })
+    .await
+    .err()
+    .unwrap();
+    assert!(error.contains("b.wasm is refused (not-wasm)"), "a clinic begins with all of its rules: {error}");
 
-    // Neither another look nor a restart tries it again; another file does.
-    let modified = fs::metadata(served.plugins.0.join("a.wasm")).unwrap().modified().unwrap();
-    fs::File::options()
-        .append(true)
-        .open(served.plugins.0.join("a.wasm"))
-        .unwrap()
-        .set_modified(modified + std::time::Duration::from_secs(1))
-        .unwrap();
-    served.policies.reload().await;
-    assert_eq!(served.told("a"), ("live", Some("rolled-back")));
+    // One that was never good is refused then as now.
+    served.drop_in("b.wasm", "not a policy").await;
+    assert_eq!(served.told("b"), ("refused", Some("not-wasm")));
     let served = served.restart().await.unwrap();
-    assert_eq!(
-        (served.told("a"), served.decides("sample").as_deref()),
-        (("live", Some("rolled-back")), Some("1.0.0"))
-    );
-    served.drop_in("a.wasm", version("1.2.0")).await;
-    assert_eq!((served.told("a"), served.decides("sample").as_deref()), (("live", None), Some("1.2.0")));
+    assert_eq!((served.told("a"), served.told("b")), (("live", None), ("refused", Some("not-wasm"))));
+    assert_eq!(served.decides("sample").as_deref(), Some("1.0.0"));
+
+    // Of two for one type the one that was at work is, whatever they are called.
+    served.plugins.put("0.wasm", version("2.0.0"));
+    let served = served.restart().await.unwrap();
+    assert_eq!((served.told("a"), served.told("0")), (("live", None), ("refused", Some("same-type"))));
+    assert_eq!(served.decides("sample").as_deref(), Some("1.0.0"));
+
+    // One that wants another's type has its own version from before.
+    let other = Guest { message_type: "other", ..Guest::new(Decides::Send) };
+    served.drop_in("b.wasm", other.component()).await;
+    served.plugins.put("b.wasm", version("3.0.0"));
+    let served = served.restart().await.unwrap();
+    assert_eq!((served.told("a"), served.told("b")), (("live", None), ("live", Some("same-type"))));
+    assert_eq!(served.decides("other").as_deref(), Some("1.0.0"));
 }
 
 #[tokio::test]
-async fn what_was_at_work_is_kept_under_its_hash_with_its_settings() {
+async fn a_policy_that_is_made_a_shadow_leaves_no_type_without_rules() {
     let served = Served::with_one().await;
-    let loaded = served.policies.for_type(&TypeName::from("sample")).unwrap();
+    let sample = TypeName::from("sample");
+    served.drop_in("a.toml", "mode = 'shadow'").await;
+    let missed =
+        |served: &Served| served.policies.removed_for_type(&sample).map(|it| (it.version, it.is_shadow));
+    assert_eq!((served.told("a"), served.decides("sample")), (("shadow", None), None));
+    assert_eq!(missed(&served), Some(("1.0.0".to_owned(), true)));
     served.drop_in("a.wasm", version("1.1.0")).await;
-    let archive = Archive::new(served.host.0.join("archive"));
-    assert_eq!(fs::read(archive.wasm(&loaded.hash).unwrap()).unwrap(), version("1.0.0"));
-    assert_eq!(archive.settings(&loaded.settings_hash).as_deref(), Some("{}"));
-    assert_eq!(archive.wasm("../cache"), None);
+    let served = served.restart().await.unwrap();
+    assert_eq!(missed(&served), Some(("1.0.0".to_owned(), true)), "a restart does not forget it");
+    assert_eq!(served.status("a").removed.unwrap().message_types.len(), 1);
+    // Another takes the type, and nothing is missed any more.
+    served.drop_in("b.wasm", version("2.0.0")).await;
+    assert_eq!((missed(&served), served.status("a").removed), (None, None));
+    assert_eq!(served.decides("sample").as_deref(), Some("2.0.0"));
+    fs::remove_file(served.plugins.0.join("b.wasm")).unwrap();
+    served.drop_in("a.toml", "mode = 'live'").await;
+    assert_eq!((served.told("a"), served.decides("sample").as_deref()), (("live", None), Some("1.1.0")));
 }

@@ -37,3 +37,15 @@ async fn what_is_printed_before_a_trap_says_what_went_wrong() {
     let fault = policies.decide(&only(&reports), &question).await.unwrap_err();
     assert_eq!((fault.code, fault.text.as_str()), ("panic", "ValueError: no such hour"));
 }
+
+#[tokio::test]
+async fn nothing_of_the_machine_is_around() {
+    // There is something to hide.
+    assert!(std::env::vars().next().is_some() && std::env::args().next().is_some());
+    let folder = Folder::new();
+    folder.put("sample.wasm", Guest::new(Decides::SendAlone).component());
+    let (policies, reports) = folder.load(&toml::from_str("wall = '2s'").unwrap()).await.unwrap();
+    let question = due("sample", "2026-11-24T14:00:00-05:00");
+    let answered = policies.decide(&only(&reports), &question).await.unwrap();
+    assert!(matches!(answered.answer, Decision::Send { .. }), "no variables, no arguments, no folders");
+}

@@ -1,15 +1,19 @@
 //! Policies made by hand, byte by byte, so that the limits can be hit without a WebAssembly compiler.
 #![allow(dead_code, clippy::allow_attributes, reason = "each test binary uses its own part")]
 
+mod code;
 mod memory;
 mod wasi;
 
-use memory::{MANY, Memory, PLANNED};
-use wasi::{CLOCKS, Calls, OUTPUT, WASI};
+use code::{body, endless, pad, realloc};
+use memory::Memory;
+use wasi::{CLOCKS, Calls, OUTPUT, SURROUNDINGS, WASI};
 use wasm_encoder::{
-    CodeSection, Component, ComponentImportSection, ComponentTypeRef, ComponentTypeSection, ConstExpr,
-    DataSection, EntityType, ExportKind, ExportSection, Function, FunctionSection, GlobalSection, GlobalType,
-    ImportSection, InstanceType, Instruction as I, MemorySection, MemoryType, Module, TypeSection, ValType,
+    CodeSection, Component, ComponentImportSection, ComponentSection as _, ComponentTypeRef,
+    ComponentTypeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function,
+    FunctionSection, GlobalSection, GlobalType, ImportSection, InstanceSection, InstanceType,
+    Instruction as I, MemorySection, MemoryType, Module, ModuleArg, ModuleSection, StartSection, TypeSection,
+    ValType,
 };
 
 /// What `decide` does.
@@ -37,6 +41,8 @@ pub(crate) enum Decides {
     DeferByWasi,
     /// Writes to standard error and gives up.
     Print(String),
+    /// Sends, unless WASI shows it a variable, an argument or a folder: then it traps.
+    SendAlone,
 }
 
 /// What `plan` does.
@@ -67,6 +73,15 @@ pub(crate) enum Replies {
     OptOut,
 }
 
+/// What a policy does before it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Early {
+    /// The start of the module.
+    Start,
+    Describe,
+    Configure,
+}
+
 /// A policy for this message type.
 pub(crate) struct Guest {
     pub(crate) name: &'static str,
@@ -79,6 +94,10 @@ pub(crate) struct Guest {
     pub(crate) retries_at: Option<u64>,
     pub(crate) replies: Replies,
     pub(crate) refuses_settings: Option<&'static str>,
+    /// What never ends, before a question is asked.
+    pub(crate) loops_in: Option<Early>,
+    /// So many functions of a few thousand instructions that nobody calls.
+    pub(crate) padding: u32,
     pub(crate) contract: Contract,
 }
 
@@ -131,6 +150,8 @@ impl Guest {
             retries_at: None,
             replies: Replies::Trap,
             refuses_settings: None,
+            loops_in: None,
+            padding: 0,
             contract: Contract::Ours,
         }
     }
@@ -160,6 +181,7 @@ impl Guest {
         match (&self.decides, self.contract) {
             (Decides::DeferByWasi, _) => ("clocks", CLOCKS),
             (Decides::Print(_), _) => ("output", OUTPUT),
+            (Decides::SendAlone, _) => ("surroundings", SURROUNDINGS),
             (_, Contract::GrownFunction) => {
                 ("message-policy", &[("tidings:policy/calendar@1.1.0", "holidays", 9)])
             }
@@ -201,6 +223,7 @@ impl Guest {
         types.ty().function([], [ValType::I64]);
         types.ty().function([int; 4], []);
         types.ty().function([int; 2], []);
+        types.ty().function([], []);
         let mut imports = ImportSection::new();
         let contract = self.contract.version();
         imports.import(&format!("tidings:policy/log@{contract}"), "write", EntityType::Function(3));
@@ -214,9 +237,11 @@ impl Guest {
         let mut exports = ExportSection::new();
         let mut code = CodeSection::new();
         let answers = |pointer: i32| body(&[I::I32Const(pointer)]);
+        let early =
+            |when: Early, answer: Function| if self.loops_in == Some(when) { endless() } else { answer };
         let named = [
-            ("describe", 0, answers(described)),
-            ("configure", 2, answers(configured)),
+            ("describe", 0, early(Early::Describe, answers(described))),
+            ("configure", 2, early(Early::Configure, answers(configured))),
             ("plan", 1, self.plan(plan)),
             ("decide", 1, self.decide(decided, words, own + 3)),
             ("on-failure", 1, retried.map_or_else(|| body(&[I::Unreachable]), answers)),
@@ -230,6 +255,12 @@ impl Guest {
         functions.function(4);
         exports.export("cabi_realloc", ExportKind::Func, own + 6);
         code.function(&realloc());
+        functions.function(10);
+        code.function(&body(&[I::Loop(wasm_encoder::BlockType::Empty), I::Br(0), I::End]));
+        for number in 0..self.padding {
+            functions.function(1);
+            code.function(&pad(number));
+        }
         exports.export("memory", ExportKind::Memory, 0);
 
         let mut memories = MemorySection::new();
@@ -244,111 +275,12 @@ impl Guest {
 
         let mut module = Module::new();
         module.section(&types).section(&imports).section(&functions).section(&memories);
-        module.section(&globals).section(&exports).section(&code).section(&data);
+        module.section(&globals).section(&exports);
+        if self.loops_in == Some(Early::Start) {
+            module.section(&StartSection { function_index: own + 7 });
+        }
+        module.section(&code).section(&data);
         module.finish()
-    }
-
-    fn plan(&self, (planned, message): (i32, i32)) -> Function {
-        let count = match self.plans {
-            Plans::Trap => return body(&[I::Unreachable]),
-            Plans::Many(count) => count,
-            _ => return body(&[I::I32Const(planned)]),
-        };
-        // As a language does that grows a list: room for all of it, then one message after the other.
-        let pages = i32::try_from(((i64::from(count) * i64::from(PLANNED)) >> 16) + 1).unwrap();
-        let next = 1;
-        let mut function = Function::new([(1, ValType::I32)]);
-        for instruction in [
-            I::I32Const(pages),
-            I::MemoryGrow(0),
-            I::Drop,
-            I::I32Const(MANY),
-            I::LocalSet(next),
-            I::Loop(wasm_encoder::BlockType::Empty),
-            I::LocalGet(next),
-            I::I32Const(message),
-            I::I32Const(PLANNED),
-            I::MemoryCopy { src_mem: 0, dst_mem: 0 },
-            I::LocalGet(next),
-            I::I32Const(PLANNED),
-            I::I32Add,
-            I::LocalTee(next),
-            I::I32Const(MANY + count * PLANNED),
-            I::I32LtS,
-            I::BrIf(0),
-            I::End,
-            I::I32Const(planned),
-            I::End,
-        ] {
-            function.instruction(&instruction);
-        }
-        function
-    }
-
-    fn decide(&self, decided: i32, (pointer, length): (i32, i32), itself: u32) -> Function {
-        let block = wasm_encoder::BlockType::Empty;
-        match &self.decides {
-            Decides::Loop => body(&[I::Loop(block), I::Br(0), I::End, I::I32Const(0)]),
-            Decides::GrowForEver => body(&[
-                I::Loop(block),
-                I::I32Const(16),
-                I::MemoryGrow(0),
-                I::Drop,
-                I::Br(0),
-                I::End,
-                I::I32Const(0),
-            ]),
-            // The addition keeps it from being a jump.
-            Decides::Recurse => body(&[I::LocalGet(0), I::Call(itself), I::I32Const(1), I::I32Add]),
-            Decides::Log(level) => body(&[
-                I::Loop(block),
-                I::I32Const(*level),
-                I::I32Const(pointer),
-                I::I32Const(length),
-                I::Call(0),
-                I::Br(0),
-                I::End,
-                I::I32Const(0),
-            ]),
-            Decides::Panic(_) => {
-                body(&[I::I32Const(3), I::I32Const(pointer), I::I32Const(length), I::Call(0), I::Unreachable])
-            }
-            Decides::DeferByWasi => {
-                const HOUR: i64 = 3_600_000_000_000;
-                let at = |offset| wasm_encoder::MemArg { offset, align: 3, memory_index: 0 };
-                // Below the data there is room for what the wall clock writes.
-                body(
-                    &[
-                        &[I::I64Const(HOUR), I::Call(2), I::Call(3), I::I32Const(16), I::Call(1)][..],
-                        &[I::I32Const(decided), I::I32Const(16), I::I64Load(at(0))],
-                        &[I::I64Const(60), I::I64Add, I::I64Const(1000), I::I64Mul],
-                        &[I::Call(4), I::I64Const(0xffff), I::I64And, I::I64Add, I::I64Store(at(16))],
-                        &[I::I32Const(decided)],
-                    ]
-                    .concat(),
-                )
-            }
-            Decides::Print(_) => body(&[
-                I::Call(1),
-                I::I32Const(pointer),
-                I::I32Const(length),
-                I::I32Const(8),
-                I::Call(2),
-                I::Unreachable,
-            ]),
-            Decides::DivideByZero => body(&[I::I32Const(1), I::I32Const(0), I::I32DivS]),
-            // The text lies where there was nothing before.
-            Decides::Text(length) => {
-                body(&[I::I32Const((length >> 16) + 1), I::MemoryGrow(0), I::Drop, I::I32Const(decided)])
-            }
-            Decides::Send
-            | Decides::Defer(_)
-            | Decides::SendBecause(_)
-            | Decides::SendWithDecimal(_)
-            | Decides::Say(_)
-            | Decides::NoSuchCase
-            | Decides::BrokenText => body(&[I::I32Const(decided)]),
-        }
     }
 }
 
@@ -365,25 +297,21 @@ pub(crate) fn importing(names: &[&str]) -> Vec<u8> {
     component.finish()
 }
 
-fn body(instructions: &[I<'_>]) -> Function {
-    let mut function = Function::new([]);
-    for instruction in instructions.iter().chain([&I::End]) {
-        function.instruction(instruction);
-    }
-    function
-}
-
-/// Takes the next eight-aligned piece and gives nothing back: an instance answers once.
-fn realloc() -> Function {
-    body(&[
-        I::GlobalGet(0),
-        I::GlobalGet(0),
-        I::LocalGet(3),
-        I::I32Add,
-        I::I32Const(7),
-        I::I32Add,
-        I::I32Const(-8),
-        I::I32And,
-        I::GlobalSet(0),
-    ])
+/// The same component with one more module in it, whose memory has so many pages of 64 KiB.
+pub(crate) fn with_memory(mut component: Vec<u8>, pages: u64) -> Vec<u8> {
+    let payloads = wasmparser::Parser::new(0).parse_all(&component);
+    let is_module =
+        |payload: &wasmparser::Payload<'_>| matches!(payload, wasmparser::Payload::ModuleSection { .. });
+    let modules = payloads.filter(|payload| is_module(payload.as_ref().unwrap())).count();
+    let mut memories = MemorySection::new();
+    let kind =
+        MemoryType { minimum: pages, maximum: None, memory64: false, shared: false, page_size_log2: None };
+    memories.memory(kind);
+    let mut module = Module::new();
+    module.section(&memories);
+    let mut instances = InstanceSection::new();
+    instances.instantiate(u32::try_from(modules).unwrap(), std::iter::empty::<(&str, ModuleArg)>());
+    ModuleSection(&module).append_to_component(&mut component);
+    instances.append_to_component(&mut component);
+    component
 }

@@ -24,6 +24,22 @@ package wasi:cli@0.2.0 {
         use wasi:io/streams@0.2.0.{output-stream};
         get-stderr: func() -> output-stream;
     }
+    interface environment {
+        get-environment: func() -> list<tuple<string, string>>;
+        get-arguments: func() -> list<string>;
+    }
+}
+package wasi:filesystem@0.2.0 {
+    interface types { resource descriptor; }
+    interface preopens {
+        use types.{descriptor};
+        get-directories: func() -> list<tuple<descriptor, string>>;
+    }
+}
+world surroundings {
+    include tidings:policy/message-policy@1.0.0;
+    import wasi:cli/environment@0.2.0;
+    import wasi:filesystem/preopens@0.2.0;
 }
 world clocks {
     include tidings:policy/message-policy@1.0.0;
@@ -50,4 +66,10 @@ pub(super) const CLOCKS: Calls = &[
 pub(super) const OUTPUT: Calls = &[
     ("wasi:cli/stderr@0.2.0", "get-stderr", 0),
     ("wasi:io/streams@0.2.0", "[method]output-stream.blocking-write-and-flush", 8),
+];
+
+pub(super) const SURROUNDINGS: Calls = &[
+    ("wasi:cli/environment@0.2.0", "get-environment", 5),
+    ("wasi:cli/environment@0.2.0", "get-arguments", 5),
+    ("wasi:filesystem/preopens@0.2.0", "get-directories", 5),
 ];

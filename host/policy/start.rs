@@ -1,0 +1,158 @@
+//! The folder at the start: the first look at every file. What a running host survives, the next start does
+//! too; only a clinic's very first start is refused when something is wrong.
+
+use super::load::{LoadReport, Loaded, Refusal};
+use super::plugin_file::{Mode, PluginFile};
+use super::registry::Registry;
+use super::reload::Folder;
+use super::shelf::{Found, Slot, Stamp};
+use super::{Cache, Limits, Policies, PolicyLoadError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+impl Folder {
+    /// What is known from before this process. Whether anything is.
+    fn remember(&self) -> bool {
+        let Some(archive) = self.cache.archive() else { return false };
+        archive.prune();
+        let stems = archive.stems();
+        let is_empty = stems.is_empty();
+        let mut known = self.shelf();
+        for stem in stems {
+            let record = archive.record(&stem);
+            known.slots.insert(stem, Slot::remembered(record));
+        }
+        !is_empty
+    }
+
+    /// Those that were at work last come first, the very same versions before others: where two want one
+    /// message type, the one that had it keeps it.
+    fn in_order(&self, found: &mut [(String, Stamp, Found)]) {
+        let Some(archive) = self.cache.archive() else { return };
+        found.sort_by_cached_key(|(stem, _, found)| match (archive.record(stem).at_work, found) {
+            (Some(last), Found::Report(LoadReport::Live(loaded))) => u8::from(last.hash != loaded.hash),
+            _ => 2,
+        });
+    }
+}
+
+impl Policies {
+    /// Loads every `<name>.wasm` of a folder, with the `<name>.toml` beside it. One that cannot be taken
+    /// gives way to its last good version; where none is known it is refused, as while the host runs.
+    ///
+    /// # Errors
+    ///
+    /// At the very first start, of which the archive knows no other: any file that cannot be taken, or two
+    /// for one message type, by name and with the reason. A clinic does not begin with half of its rules.
+    pub async fn load(
+        folder: &Path,
+        cache: &Cache,
+        limits: &Limits,
+    ) -> Result<(Self, Vec<LoadReport>), PolicyLoadError> {
+        let policies = Self::of(Some(Folder::new(folder, cache)), limits)?;
+        let Some(folder) = &policies.folder else { return Ok((policies, Vec::new())) };
+        let is_first = !folder.remember();
+        let mut reports = Vec::new();
+        let mut found = Vec::new();
+        for (stem, stamp) in folder.stamps()? {
+            let Some(it) = policies.look(folder, &stem, stamp).await else { continue };
+            let it = match it {
+                Found::Refused(refusal) => {
+                    let file = folder.wasm(&stem);
+                    let is_shadow = PluginFile::read(&file).is_ok_and(|file| file.mode == Mode::Shadow);
+                    let good = if is_shadow { None } else { policies.last_good(folder, &stem).await };
+                    if good.is_none() && is_first && !is_shadow {
+                        return Err(PolicyLoadError::Refused { file, source: refusal });
+                    }
+                    if let Some(loaded) = good {
+                        reports.push(LoadReport::of(loaded.clone()));
+                        folder.shelf().slots.entry(stem.clone()).or_default().at_work = Some(loaded);
+                    }
+                    Found::Refused(refusal)
+                }
+                other => other,
+            };
+            if let Found::Report(report) = &it {
+                reports.push(report.clone());
+            }
+            found.push((stem, stamp, it));
+        }
+        if is_first {
+            // Nobody was here first: two that decide for one type are a question to the clinic.
+            Registry::new(loaded(&reports), Vec::new())?;
+        }
+        folder.in_order(&mut found);
+        let refused = {
+            let mut shelf = folder.shelf();
+            policies.registry.store(Arc::new(shelf.take(found, folder.cache.archive())));
+            let idle = |slot: &Slot| slot.refused.is_some() && slot.at_work.is_none();
+            let refused = shelf.slots.iter().filter(|(_, slot)| idle(slot)).map(|(stem, _)| stem.clone());
+            refused.collect::<Vec<_>>()
+        };
+        for stem in refused {
+            let Some(good) = policies.last_good(folder, &stem).await else { continue };
+            let mut shelf = folder.shelf();
+            if let Some(registry) = shelf.stand_in(&stem, good.clone()) {
+                policies.registry.store(Arc::new(registry));
+                reports.push(LoadReport::of(good));
+            }
+        }
+        reports.retain(|report| match report {
+            LoadReport::Live(loaded) | LoadReport::Shadow(loaded) => {
+                folder.shelf().slots.values().any(|slot| slot.is_at_work(loaded))
+            }
+            LoadReport::Off { .. } => true,
+        });
+        Ok((policies, reports))
+    }
+
+    /// The version that was at work last, from the archive.
+    async fn last_good(&self, folder: &Folder, stem: &str) -> Option<Arc<Loaded>> {
+        let version = folder.cache.archive()?.record(stem).at_work?;
+        self.open_version(folder, stem, &version).await
+    }
+
+    /// Looks every file of a folder over as [`load`](Self::load) does, and puts none to work.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be read, or two policies decide for one message type.
+    pub async fn check(
+        folder: &Path,
+        cache: &Cache,
+        limits: &Limits,
+    ) -> Result<Vec<Checked>, PolicyLoadError> {
+        let policies = Self::of(Some(Folder::new(folder, cache)), limits)?;
+        let Some(folder) = &policies.folder else { return Ok(Vec::new()) };
+        let mut checked = Vec::new();
+        for (stem, stamp) in folder.stamps()? {
+            let result = match policies.look(folder, &stem, stamp).await {
+                Some(Found::Report(report)) => Ok(report),
+                Some(Found::Refused(refusal)) => Err(refusal),
+                Some(Found::Gone { .. }) | None => continue,
+            };
+            checked.push(Checked { file: folder.wasm(&stem), result });
+        }
+        let taken: Vec<_> =
+            checked.iter().filter_map(|checked| checked.result.as_ref().ok()).cloned().collect();
+        Registry::new(loaded(&taken), Vec::new())?;
+        Ok(checked)
+    }
+}
+
+fn loaded(reports: &[LoadReport]) -> Vec<Arc<Loaded>> {
+    let loaded = reports.iter().filter_map(|report| match report {
+        LoadReport::Live(loaded) | LoadReport::Shadow(loaded) => Some(loaded.clone()),
+        LoadReport::Off { .. } => None,
+    });
+    loaded.collect()
+}
+
+/// One file, looked over.
+#[derive(Debug)]
+pub struct Checked {
+    /// The `.wasm`.
+    pub file: PathBuf,
+    /// What it is, or why it is refused.
+    pub result: Result<LoadReport, Refusal>,
+}
