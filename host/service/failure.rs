@@ -81,6 +81,16 @@ impl Host {
         Ok(FailureAnswer { verdict, record: Some(record) })
     }
 
+    /// Asks the shadows about a failure, after the unit of work that acts on it.
+    pub(super) async fn ask_shadows_of_failure(
+        &self,
+        message: &Message,
+        answer: &FailureAnswer,
+        now: DateTime<Utc>,
+    ) {
+        self.ask_shadows_after(message.id, answer.record.as_ref(), now).await;
+    }
+
     /// Keeps the decision about a failure, in the unit of work that acts on it.
     pub(super) async fn keep_failure(
         &self,

@@ -151,10 +151,7 @@ impl Host {
             match self.policies.plan(policy, &question).await {
                 Ok(answered) => {
                     answers.asked.extend(own_types());
-                    let why = Cause::new(
-                        "planned",
-                        format!("messages planned: {}", answered.answer.messages.len()),
-                    );
+                    let why = planned(&answered.answer);
                     let record = Recorded::new("plan", &question, &answered, ANSWERED, why)?;
                     if !self.policies.shadows_for_event(&event.event_type).is_empty() {
                         let asked = Question::Plan(question.clone());
@@ -277,6 +274,17 @@ impl Host {
     }
 }
 
+/// A policy gives a reason for each message; for the plan as a whole, and so for an empty one, the host does.
+fn planned(plan: &Plan) -> Cause {
+    match (plan.messages.len(), plan.passed_over.len()) {
+        (0, 0) => Cause::new("nothing-planned", "the policy has no message for this event"),
+        (0, passed) => {
+            Cause::new("nothing-planned", format!("messages considered and not planned: {passed}"))
+        }
+        (planned, _) => Cause::new("planned", format!("messages planned: {planned}")),
+    }
+}
+
 fn is_same(decision: &DecisionRecord, fault: &PolicyFault) -> bool {
     let by = &fault.by;
     decision.outcome == fault.code
@@ -354,4 +362,23 @@ fn was_passed_over(outcome: &Outcome, message: &Message) -> bool {
         .passed_over
         .iter()
         .any(|p| p.kind == message.kind && p.key == message.key && p.recipient == message.recipient)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_plan_has_a_reason_too() {
+        let plan = |json: &str| planned(&serde_json::from_str(json).unwrap());
+        assert_eq!(plan(r#"{"messages": [], "passed_over": []}"#).code, "nothing-planned");
+        let passed = plan(
+            r#"{"messages": [], "passed_over": [{"key": "24h", "message_type": "a", "to": "person-1",
+                "why": {"code": "too-late", "text": "It is over.", "facts": []}}]}"#,
+        );
+        assert_eq!(
+            (passed.code.as_str(), passed.text.as_str()),
+            ("nothing-planned", "messages considered and not planned: 1")
+        );
+    }
 }

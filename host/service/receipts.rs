@@ -178,6 +178,9 @@ impl Host {
         self.crash_at(uncommitted(receipt.source)).await;
         tx.commit().await?;
         self.wake.notify_one();
+        if let Some((_, answer)) = &failed {
+            self.ask_shadows_of_failure(&message, answer, now).await;
+        }
         Ok(Received::New)
     }
 }

@@ -208,7 +208,11 @@ impl Host {
         }
         tx.move_message(&message, &mut after, &Change::noted(note, Some(self.id), now)).await?;
         self.crash_at(Point::ResultUncommitted).await;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        if let Some(answer) = &follow_up {
+            self.ask_shadows_of_failure(&message, answer, now).await;
+        }
+        Ok(())
     }
 
     /// Whether its type has a variable that must not be kept.

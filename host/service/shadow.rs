@@ -3,7 +3,7 @@
 
 use super::record::{About, Recorded};
 use super::{Host, HostError};
-use crate::domain::id::DecisionId;
+use crate::domain::id::{DecisionId, MessageId};
 use crate::domain::message::Message;
 use crate::domain::question::{Answer, Question};
 use crate::policy::Loaded;
@@ -40,6 +40,19 @@ impl Host {
         }
         let question = Question::read(live.question, &live.input).ok()?;
         self.beside(About::Message(message.id), question, Some(live))
+    }
+
+    /// Asks the shadows what they would have made of a failure or a reply, once what follows is committed.
+    pub(super) async fn ask_shadows_after(
+        &self,
+        message: MessageId,
+        live: Option<&Recorded>,
+        now: DateTime<Utc>,
+    ) {
+        let Some(live) = live.filter(|_| self.policies.has_shadows()) else { return };
+        let Ok(question) = Question::read(live.question, &live.input) else { return };
+        let beside = self.beside(About::Message(message), question, Some(live));
+        Box::pin(self.ask_shadows(beside, now)).await;
     }
 
     /// The shadows that plan an event for the types of this policy.
@@ -82,6 +95,7 @@ impl Host {
             About::Event(id) => (None, Some(id)),
         };
         let id = DecisionId::new(now, &mut *self.chance.lock());
+        let live = Answer::read(beside.question.name(), &beside.live.answer);
         let mut tx = self.store.begin().await?;
         tx.insert_difference(&NewDifference {
             id,
@@ -92,7 +106,7 @@ impl Host {
                 kind: kind.to_owned(),
                 policy: beside.live.by.name.clone(),
                 policy_hash: beside.live.by.hash.clone(),
-                outcome: beside.live.outcome.to_owned(),
+                outcome: live.as_ref().map_or(beside.live.outcome, Answer::kind).to_owned(),
                 reason_code: beside.live.why.code.clone(),
                 shadow: shadow.description.name.clone(),
                 shadow_version: shadow.description.version.clone(),

@@ -239,6 +239,9 @@ impl Host {
         }
         tracing::info!(meaning = meaning.word, "a reply was taken in");
         self.wake();
+        if let Some((message, _)) = &meaning.answered {
+            self.ask_shadows_after(*message, meaning.record.as_ref(), now).await;
+        }
         Ok(true)
     }
 }
