@@ -21,6 +21,21 @@ pub(crate) fn plugin_with(home: &Path, arguments: &[&str], environment: &[(&str,
         .unwrap()
 }
 
+/// The same beside a host of this test, which goes on meanwhile: what it has begun in the database may be what
+/// the command waits for.
+pub(crate) async fn plugin_beside(home: &Path, arguments: &[&str], environment: &[(&str, String)]) -> Output {
+    let owned = |text: &&str| (*text).to_owned();
+    let (home, arguments) = (home.to_owned(), arguments.iter().map(owned).collect::<Vec<_>>());
+    let environment: Vec<_> = environment.iter().map(|(name, value)| (owned(name), value.clone())).collect();
+    let run = move || {
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let environment: Vec<_> =
+            environment.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        plugin_with(&home, &arguments, &environment)
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
 /// All that a command said.
 pub(crate) fn printed(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
@@ -110,4 +125,20 @@ fn the_price_is_shown_against_the_limits_and_a_narrow_limit_fails_the_command() 
     let output = plugin(home.path(), &["cost", "otp"]);
     assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
     assert!(printed(&output).contains("more than 80 % of a limit"), "{}", printed(&output));
+}
+
+#[test]
+fn a_new_policy_says_of_itself_what_it_does() {
+    let home = Folder::new();
+    for (language, file, summary) in [
+        ("rust", "src/lib.rs", "Keeps the clinic's hours, and Sundays free."),
+        ("javascript", "policy.js", "Keeps Sundays free."),
+        ("python", "policy.py", "Keeps Sundays free."),
+    ] {
+        let output = plugin(home.path(), &["new", language, "--language", language, "--type", "follow-up"]);
+        assert!(output.status.success(), "{}", printed(&output));
+        let source = std::fs::read_to_string(home.path().join("plugins").join(language).join(file)).unwrap();
+        let first = source.lines().next().unwrap().trim_start_matches(['/', '!', '"', ' ']);
+        assert_eq!(first.trim_end_matches('"'), summary, "{language}");
+    }
 }

@@ -20,9 +20,6 @@ pub(in crate::cli) struct New {
     language: Language,
 }
 
-/// The sentence that a new policy says of itself, to be changed.
-const SUMMARY: &str = "Keeps the clinic's hours, and Sundays free.";
-
 impl New {
     pub(super) fn run(self, home: &Path) -> Result<(), CliError> {
         self.check()?;
@@ -34,7 +31,10 @@ impl New {
             starter::copy(from, &self.name).unwrap_or_default()
         } else {
             let kind = self.kind.as_deref().unwrap_or(&self.name);
-            starter::starter(self.language, &Wanted { name: &self.name, kind, summary: SUMMARY })
+            starter::starter(
+                self.language,
+                &Wanted { name: &self.name, kind, summary: self.language.summary() },
+            )
         };
         if self.language == Language::Rust {
             join_workspace(home, &self.name)?;

@@ -49,6 +49,14 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Language {
+    /// The sentence that a new policy says of itself, to be changed: what its starter does.
+    pub(super) const fn summary(self) -> &'static str {
+        match self {
+            Self::Rust => "Keeps the clinic's hours, and Sundays free.",
+            Self::Javascript | Self::Python => "Keeps Sundays free.",
+        }
+    }
+
     const fn folder(self) -> &'static str {
         match self {
             Self::Rust => "rust",
