@@ -1,7 +1,7 @@
 //! Decisions that were made are made again: to the byte by the same policy, and by another to see what
 //! would change.
 
-use crate::authoring::{plugin_with, printed};
+use crate::authoring::{plugin_beside, printed};
 use crate::for_each_database;
 use crate::guest::{Decides, Guest};
 use crate::support::{Folder, Start, TestHost, VISIT, booked, home};
@@ -22,25 +22,25 @@ pub(crate) async fn confirmed(mut start: Start) -> (Folder, TestHost, Vec<(&'sta
     (home, host, environment)
 }
 
-fn backtest(home: &Path, settings: &str, environment: &[(&str, String)]) -> (Option<i32>, String) {
+async fn backtest(home: &Path, settings: &str, environment: &[(&str, String)]) -> (Option<i32>, String) {
     let file = home.join("tried.toml");
     std::fs::write(&file, settings).unwrap();
     let file = file.to_str().unwrap();
     let arguments = ["backtest", "appointment-confirmation", "--since", "9999d", "--settings", file];
-    let output = plugin_with(home, &arguments, environment);
+    let output = plugin_beside(home, &arguments, environment).await;
     (output.status.code(), printed(&output))
 }
 
 for_each_database! {
     async fn a_candidate_is_tried_on_what_was_decided(start: Start) {
         let (home, _host, environment) = Box::pin(confirmed(start)).await;
-        let (status, text) = backtest(home.path(), "", &environment);
+        let (status, text) = backtest(home.path(), "", &environment).await;
         assert_eq!(status, Some(0), "{text}");
         for line in ["       2  same", "       0  answer changed", "0 texts more, about 0.00 USD"] {
             assert!(text.contains(line), "{line} in {text}");
         }
         // Ten in the morning is too early for this one.
-        let (status, text) = backtest(home.path(), "[settings]\nsend_between = '11:00-12:00'", &environment);
+        let (status, text) = backtest(home.path(), "[settings]\nsend_between = '11:00-12:00'", &environment).await;
         assert_eq!(status, Some(0), "{text}");
         let change = "       1  decide appointment-confirmation: send: ok -> defer: quiet-hours";
         let moments = "send: ok -> defer to 2026-11-24T11:00: quiet-hours";
@@ -48,7 +48,7 @@ for_each_database! {
             assert!(text.contains(line), "{line} in {text}");
         }
         // One that gives no answer is not sound.
-        let (status, text) = backtest(home.path(), "[limits]\nfuel = 1000", &environment);
+        let (status, text) = backtest(home.path(), "[limits]\nfuel = 1000", &environment).await;
         assert_eq!(status, Some(1), "{text}");
         for line in ["       2  fault", "send: ok -> fault out-of-fuel", "the candidate is not sound"] {
             assert!(text.contains(line), "{line} in {text}");
@@ -64,13 +64,12 @@ for_each_database! {
         assert_eq!(decisions.len(), 2, "{story}");
         for decision in decisions {
             let id = decision["id"].as_str().unwrap();
-            host.rests().await;
-            let output = plugin_with(home.path(), &["replay", id], &environment);
+            let output = plugin_beside(home.path(), &["replay", id], &environment).await;
             let text = printed(&output);
             assert!(output.status.success(), "{text}");
             assert!(text.contains("the same, to the byte, for the same fuel"), "{text}");
         }
-        let nobody = plugin_with(home.path(), &["replay", id], &environment);
+        let nobody = plugin_beside(home.path(), &["replay", id], &environment).await;
         assert_eq!(nobody.status.code(), Some(1));
         assert!(printed(&nobody).contains("there is no decision"), "{}", printed(&nobody));
     }
@@ -86,21 +85,45 @@ for_each_database! {
         std::fs::write(&file, guest.component()).unwrap();
         std::fs::write(file.with_extension("toml"), "").unwrap();
         host.host.policies.reload().await;
-        let replay = || {
-            let output = plugin_with(home.path(), &["replay", &id], &environment);
+        let replay = async || {
+            let output = plugin_beside(home.path(), &["replay", &id], &environment).await;
             (output.status.code(), printed(&output))
         };
-        host.rests().await;
-        let (status, text) = replay();
+        let (status, text) = replay().await;
         assert_eq!(status, Some(0), "{text}");
         assert!(text.contains("the same, to the byte, for the same fuel"), "{text}");
         // Without the archive there is only what lies in the folder, and what differs is said.
         std::fs::remove_dir_all(home.path().join(".tidings/policies")).unwrap();
-        host.rests().await;
-        let (status, text) = replay();
+        let (status, text) = replay().await;
         assert_eq!(status, Some(1), "{text}");
         for line in ["then      send: ok", "now       fault trap: integer divide by zero", "differs   the .wasm: ", "differs   the settings: ", "differs   the answer", "differs   the fuel: "] {
             assert!(text.contains(line), "{line} in {text}");
+        }
+    }
+
+    async fn another_time_zone_database_is_said_to_differ(start: Start) {
+        let (home, host, environment) = confirmed(start).await;
+        let messages = host.get("/api/v1/messages?type=appointment-confirmation").await;
+        let story = host.story(messages["items"][0]["id"].as_str().unwrap()).await;
+        host.sql("UPDATE decisions SET tz_database = '1999a'").await;
+        let output = plugin_beside(home.path(), &["replay", story["decisions"][1]["id"].as_str().unwrap()], &environment).await;
+        let text = printed(&output);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.contains("differs   the time-zone database: 1999a then, "), "{text}");
+        assert!(!text.contains("differs   the answer"), "{text}");
+    }
+
+    async fn a_decision_has_the_fuel_again_that_it_had(start: Start) {
+        let (home, host, environment) = confirmed(start).await;
+        let messages = host.get("/api/v1/messages?type=appointment-confirmation").await;
+        let story = host.story(messages["items"][0]["id"].as_str().unwrap()).await;
+        // Policies get less now than this one needed then.
+        std::fs::write(home.path().join("tidings.toml"), "[policy]\nwall = \"2s\"\nfuel = 1000\n").unwrap();
+        for decision in story["decisions"].as_array().unwrap() {
+            let output = plugin_beside(home.path(), &["replay", decision["id"].as_str().unwrap()], &environment).await;
+            let text = printed(&output);
+            assert!(output.status.success(), "{text}");
+            assert!(text.contains("the same, to the byte, for the same fuel"), "{text}");
         }
     }
 
@@ -121,8 +144,7 @@ for_each_database! {
         let planned = host.host.store.read().await.unwrap().decisions_of_event(event).await.unwrap().remove(0);
         let decided = host.story(&id).await["decisions"][0]["id"].as_str().unwrap().to_owned();
         for id in [planned.id.to_string(), decided] {
-            host.rests().await;
-            let output = plugin_with(home.path(), &["replay", &id], &environment);
+            let output = plugin_beside(home.path(), &["replay", &id], &environment).await;
             let text = printed(&output);
             assert!(output.status.success(), "{text}");
             for line in ["then      fault out-of-fuel: it used up its 1000 units", "now       fault out-of-fuel", "the same, to the byte"] {

@@ -1,10 +1,12 @@
 //! Policies that are dropped into the folder of a running host.
 
 use crate::for_each_database;
+use crate::guest::{Decides, Guest};
 use crate::support::{Folder, Start, TestHost, home, repository};
 use chrono::TimeDelta;
 use serde_json::json;
 use std::path::Path;
+use tidings::domain::kind::TypeName;
 use tidings::policy::{Cache, Limits, LoadReport, Policies, PolicyLoadError};
 
 /// A folder with one of the bundled policies.
@@ -53,6 +55,71 @@ async fn a_compilation_that_wants_more_memory_than_it_may_have_is_refused_and_th
     assert!(source.text.contains("it may use 64 MiB of memory"), "{}", source.text);
 }
 
+#[tokio::test]
+async fn a_compilation_that_takes_longer_than_it_may_is_refused() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path().join("plugins")).unwrap();
+    let guest = Guest { padding: 2000, ..Guest::new(Decides::Send) };
+    std::fs::write(folder.path().join("plugins/sample.wasm"), guest.component()).unwrap();
+    let compile_time = tidings::policy::Span(std::time::Duration::from_secs(1));
+    let limits = Limits { compile_time, ..Limits::default() };
+    let program = env!("CARGO_BIN_EXE_tidings");
+    let Err(PolicyLoadError::Refused { source, .. }) = load_in_child(folder.path(), program, &limits).await
+    else {
+        panic!("it was compiled within a second");
+    };
+    assert_eq!(source.code, "compile-limit");
+    assert!(source.text.contains("`compile_time` in `[policy]`"), "{}", source.text);
+}
+
+/// Waits for what another task does.
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..3000 {
+        if is_so() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("{what} did not come to pass");
+}
+
+#[tokio::test]
+async fn one_that_takes_long_to_compile_holds_up_nothing_that_is_dropped_after_it() {
+    let folder = with_policy("otp");
+    let path = |name: &str| folder.path().join(name);
+    // A compiler that waits over one file until it is told to go on.
+    let script = format!(
+        "#!/bin/sh\n/bin/cat > '{0}/'$$\n/bin/grep -q the-slow-one '{0}/'$$ && : > '{0}/begun' && \
+         while [ ! -e '{0}/go-on' ]; do /bin/sleep 0.05; done\nexec '{1}' \"$@\" < '{0}/'$$\n",
+        folder.path().display(),
+        env!("CARGO_BIN_EXE_tidings"),
+    );
+    std::fs::write(path("compiler"), script).unwrap();
+    std::fs::set_permissions(path("compiler"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let cache = Cache::new(path("compiled"), [3; 32]).compiled_by(path("compiler"));
+    let limits =
+        Limits { wall: tidings::policy::Span(std::time::Duration::from_secs(2)), ..Limits::default() };
+    let (policies, _) = Policies::load(&path("plugins"), &cache, &limits).await.unwrap();
+    let following = policies.clone();
+    let follows = tokio::spawn(async move { following.follow().await });
+    let put = |file: &str, name: &'static str| {
+        let guest = Guest { name, message_type: name, ..Guest::new(Decides::Send) };
+        std::fs::write(path("plugins").join(file), guest.component()).unwrap();
+    };
+    let decides = |name: &str| policies.for_type(&TypeName::from(name)).is_some();
+    // One beside it, and one after it.
+    put("a-slow.wasm", "the-slow-one");
+    put("beside.wasm", "beside");
+    until("the slow compilation", || path("begun").exists()).await;
+    until("the one beside it", || decides("beside")).await;
+    put("later.wasm", "later");
+    until("the one after it", || decides("later")).await;
+    assert!(!decides("the-slow-one") && decides("otp"));
+    std::fs::write(path("go-on"), "").unwrap();
+    until("the slow one", || decides("the-slow-one")).await;
+    follows.abort();
+}
+
 pub(crate) async fn begin(start: Start, home: &Folder) -> TestHost {
     let mut start = start;
     start.home = home.path().to_owned();
@@ -60,7 +127,7 @@ pub(crate) async fn begin(start: Start, home: &Folder) -> TestHost {
 }
 
 /// Ana's prescription is ready: one text, at once.
-async fn is_ready(host: &TestHost) -> String {
+pub(crate) async fn is_ready(host: &TestHost) -> String {
     let answer = host
         .event(json!({
             "type": "prescription.ready",
@@ -128,6 +195,27 @@ for_each_database! {
         assert_eq!(status, 200);
         host.run().await;
         assert_eq!(host.story(&id).await["state"], "delivered");
+    }
+
+    async fn a_policy_that_only_ever_defers_hands_its_message_to_a_person(start: Start) {
+        let mut start = start;
+        let home = home();
+        let guest = Guest { message_type: "prescription-ready", ..Guest::new(Decides::DeferByWasi) };
+        std::fs::write(home.path().join("plugins/prescription-ready.wasm"), guest.component()).unwrap();
+        std::fs::remove_file(home.path().join("plugins/prescription-ready.toml")).unwrap();
+        start.config.policy.deferrals = 2;
+        let host = begin(start, &home).await;
+        let id = host.message(json!({"type": "prescription-ready", "to": {"id": "bo", "phone": "+12025550144"}})).await;
+        host.run().await;
+        // It always asks for a minute or two.
+        for _ in 0..2 {
+            assert_eq!(host.story(&id).await["state"], "planned");
+            host.run_after(TimeDelta::minutes(3)).await;
+        }
+        let story = host.story(&id).await;
+        let is = |code: &str| story["reason"]["code"] == code;
+        assert!(story["state"] == "held" && is("deferred-too-often"), "{story}");
+        assert!(host.texts_to("+12025550144").is_empty());
     }
 
     async fn a_shadow_is_asked_beside_the_policy_at_work_and_what_it_says_differently_is_shown(start: Start) {

@@ -6,6 +6,7 @@ use crate::support::postgres::{required, say_skipped, variable};
 use crate::support::{Folder, repository};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use tidings::domain::kind::TypeName;
 
 /// Where `.ci/run` puts the tools of other languages.
 fn tools() -> PathBuf {
@@ -34,8 +35,8 @@ fn make(home: &Path, new: &[&str], environment: &[(&str, String)]) -> String {
     said
 }
 
-#[test]
-fn a_new_policy_in_rust_builds_offline_in_a_folder_of_its_own_and_its_cases_pass() {
+#[tokio::test]
+async fn a_new_policy_in_rust_builds_offline_in_a_folder_of_its_own_and_its_cases_pass() {
     if !has_toolchain() {
         assert!(!required("wasm"), "a toolchain for wasm is required and there is none");
         say_skipped("making policies: no toolchain for wasm32-unknown-unknown");
@@ -46,6 +47,22 @@ fn a_new_policy_in_rust_builds_offline_in_a_folder_of_its_own_and_its_cases_pass
     let said = make(home.path(), &["my-rule", "--type", "follow-up"], &offline);
     assert!(said.contains("ok      on a Sunday it waits for Monday morning"), "{said}");
     assert!(said.ends_with("7 passed, 0 failed\n"), "{said}");
+    // One that panics says so in its own words, and where.
+    let source = home.path().join("plugins/my-rule/src/lib.rs");
+    let written = std::fs::read_to_string(&source).unwrap();
+    let rule = "let day_of_rest = DayOfRest(settings);";
+    assert!(written.contains(rule), "{written}");
+    let broken = format!("assert!(c.message.attempts > 99, \"nobody tries so often\");\n        {rule}");
+    std::fs::write(&source, written.replace(rule, &broken)).unwrap();
+    assert!(plugin_with(home.path(), &["build", "my-rule"], &offline).status.success());
+    let tested = plugin_with(home.path(), &["test", "my-rule"], &offline);
+    let text = printed(&tested);
+    assert_eq!(tested.status.code(), Some(1), "{text}");
+    for words in ["fault panic: ", "lib.rs:", "nobody tries so often"] {
+        assert!(text.contains(words), "{words} in {text}");
+    }
+    std::fs::write(&source, written).unwrap();
+
     // A copy of a bundled policy says its own name, and decides for the same type.
     let said = make(home.path(), &["our-reminder", "--from", "appointment-reminder"], &offline);
     assert!(said.starts_with("our-reminder 0.1.0\n") && said.ends_with("17 passed, 0 failed\n"), "{said}");
@@ -53,6 +70,14 @@ fn a_new_policy_in_rust_builds_offline_in_a_folder_of_its_own_and_its_cases_pass
     // Nothing decides before the clinic says so.
     let settings = std::fs::read_to_string(home.path().join("plugins/our-reminder.toml")).unwrap();
     assert!(settings.contains("\nmode = \"off\"\n"), "{settings}");
+
+    let swept = plugin_with(home.path(), &["sweep", "our-reminder"], &[]);
+    assert!(swept.status.success(), "{}", printed(&swept));
+    let live = settings.replace("mode = \"off\"", "mode = \"live\"");
+    std::fs::write(home.path().join("plugins/our-reminder.toml"), live).unwrap();
+    let policies = crate::plugins::load(&home.path().join("plugins")).await;
+    let decides = policies.for_type(&TypeName::from("appointment-reminder")).unwrap();
+    assert_eq!(decides.description.name, "our-reminder");
 
     let native = Command::new("cargo")
         .args(["test", "--quiet", "--offline", "-p", "my-rule", "-p", "our-reminder"])

@@ -52,6 +52,7 @@ mod recover;
 mod replies;
 mod reply_policies;
 mod senders;
+mod shadows;
 mod sign_in;
 mod simulation;
 mod startup;

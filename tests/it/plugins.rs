@@ -57,7 +57,7 @@ pub(crate) fn has_toolchain() -> bool {
     own || variable("TIDINGS_WASM_ENV").is_some_and(|file| !file.is_empty())
 }
 
-async fn load(folder: &Path) -> Policies {
+pub(crate) async fn load(folder: &Path) -> Policies {
     let cache = Cache::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"), [3; 32]);
     let limits = Limits { wall: Span(Duration::from_secs(2)), ..Limits::default() };
     Policies::load(folder, &cache, &limits).await.unwrap().0
@@ -122,7 +122,7 @@ fn message(now: DateTime<Utc>, kind: &TypeName, key: &str) -> MessageFacts {
 }
 
 /// Everything that the policies of a folder answer, in words.
-async fn answers(policies: &Policies) -> Vec<String> {
+pub(crate) async fn answers(policies: &Policies) -> Vec<String> {
     let zone = chrono_tz::America::New_York;
     let mut answers = Vec::new();
     for policy in policies.all() {

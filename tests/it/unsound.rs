@@ -1,7 +1,7 @@
 //! Candidates that a backtest speaks against: they would write to somebody who said stop, not hear somebody
 //! who says it, or wake people; and what they would no longer plan.
 
-use crate::authoring::{plugin_with, printed};
+use crate::authoring::{plugin_beside, printed};
 use crate::backtest::confirmed;
 use crate::for_each_database;
 use crate::guest::{Decides, Guest, Plans, Replies};
@@ -49,9 +49,10 @@ impl Recorded {
             log: Vec::new(),
         };
         let (input, answer) = (input.to_string(), answer.to_string());
+        let id = DecisionId::new(self.host.clock_now(), &mut *Chance::from_machine().lock());
         let mut tx = self.host.host.store.begin().await.unwrap();
         tx.insert_decision(&NewDecision {
-            id: DecisionId::new(self.host.clock_now(), &mut *Chance::from_machine().lock()),
+            id,
             message: Some(self.message.parse().unwrap()),
             event: None,
             recipient: "ana",
@@ -77,12 +78,12 @@ impl Recorded {
     }
 
     /// What a backtest says of a candidate, and its exit status.
-    fn tried(&self, guest: Guest) -> (Option<i32>, String) {
+    async fn tried(&self, guest: Guest) -> (Option<i32>, String) {
         let candidate = self.home.path().join("candidate.wasm");
         let guest = Guest { message_type: "appointment-confirmation", ..guest };
         std::fs::write(&candidate, guest.component()).unwrap();
         let arguments = ["backtest", candidate.to_str().unwrap(), "--since", "9999d"];
-        let output = plugin_with(self.home.path(), &arguments, &self.environment);
+        let output = plugin_beside(self.home.path(), &arguments, &self.environment).await;
         (output.status.code(), printed(&output))
     }
 }
@@ -109,7 +110,7 @@ for_each_database! {
         for input in [stopped, night] {
             recorded.record("decide", &input, &json!({"answer": "suppress", "why": why()})).await;
         }
-        let (status, text) = recorded.tried(candidate());
+        let (status, text) = recorded.tried(candidate()).await;
         assert_eq!(status, Some(1), "{text}");
         // Both were about one message: it is one text, however often it was decided upon.
         let change = "       2  decide appointment-confirmation: suppress: no -> send: ok";
@@ -121,7 +122,7 @@ for_each_database! {
         let written = std::fs::read_to_string(&settings).unwrap();
         let guard = "[guard]\nmay_disturb = ['appointment-confirmation']\n";
         std::fs::write(&settings, written + guard).unwrap();
-        let (_, text) = recorded.tried(candidate());
+        let (_, text) = recorded.tried(candidate()).await;
         assert!(text.contains(WRITES) && !text.contains(WAKES), "{text}");
     }
 
@@ -130,14 +131,14 @@ for_each_database! {
         let stop = recorded.reply("please stop");
         recorded.record("on-reply", &stop, &json!({"answer": "opt_out", "why": why()})).await;
         for (replies, does) in [(Replies::Ignore, "ignore"), (Replies::HandToStaff, "hand to staff")] {
-            let (status, text) = recorded.tried(Guest { replies, ..candidate() });
+            let (status, text) = recorded.tried(Guest { replies, ..candidate() }).await;
             assert_eq!(status, Some(1), "{text}");
             let change = format!("       1  on-reply appointment-confirmation: opt out: no -> {does}: said-so");
             for line in [change.as_str(), OVERHEARS, "the candidate is not sound"] {
                 assert!(text.contains(line), "{line} in {text}");
             }
         }
-        let (status, text) = recorded.tried(Guest { replies: Replies::OptOut, ..candidate() });
+        let (status, text) = recorded.tried(Guest { replies: Replies::OptOut, ..candidate() }).await;
         assert_eq!(status, Some(0), "{text}");
     }
 
@@ -146,10 +147,10 @@ for_each_database! {
         let mut reply = recorded.reply("hello?");
         reply["who"]["opted_out"] = json!(true);
         recorded.record("on-reply", &reply, &json!({"answer": "ignore", "why": why()})).await;
-        let (status, text) = recorded.tried(Guest { replies: Replies::Answer("reply-help"), ..candidate() });
+        let (status, text) = recorded.tried(Guest { replies: Replies::Answer("reply-help"), ..candidate() }).await;
         assert_eq!(status, Some(1), "{text}");
         assert!(text.contains(WRITES) && text.contains("\n1 text more"), "{text}");
-        let (status, text) = recorded.tried(Guest { replies: Replies::Ignore, ..candidate() });
+        let (status, text) = recorded.tried(Guest { replies: Replies::Ignore, ..candidate() }).await;
         assert_eq!(status, Some(0), "{text}");
 
         let asked = &recorded.decide;
@@ -159,7 +160,7 @@ for_each_database! {
         failed["to"]["opted_out"] = json!(true);
         recorded.record("on-failure", &failed, &json!({"answer": "give_up", "why": why()})).await;
         let retries_at = Some(asked["now"].as_u64().unwrap() + 60_000);
-        let (status, text) = recorded.tried(Guest { retries_at, replies: Replies::Ignore, ..candidate() });
+        let (status, text) = recorded.tried(Guest { retries_at, replies: Replies::Ignore, ..candidate() }).await;
         assert_eq!(status, Some(1), "{text}");
         let change = "       1  on-failure appointment-confirmation: give up: no -> retry: ok";
         for line in [change, WRITES, "\n0 texts more"] {
@@ -172,17 +173,17 @@ for_each_database! {
         let mut stopped = recorded.plan.clone();
         stopped["people"][0]["opted_out"] = json!(true);
         recorded.record("plan", &stopped, &recorded.planned).await;
-        let (status, text) = recorded.tried(candidate());
+        let (status, text) = recorded.tried(candidate()).await;
         assert_eq!(status, Some(0), "the policy before planned it as well: {text}");
         recorded.record("plan", &stopped, &json!({"messages": [], "passed_over": []})).await;
-        let (status, text) = recorded.tried(candidate());
+        let (status, text) = recorded.tried(candidate()).await;
         assert_eq!(status, Some(1), "{text}");
         assert!(text.contains(WRITES), "{text}");
     }
 
     async fn what_a_candidate_no_longer_plans_is_shown_as_texts_that_are_gone(start: Start) {
         let recorded = Recorded::begin(start).await;
-        let (status, text) = recorded.tried(Guest { events: &[], ..candidate() });
+        let (status, text) = recorded.tried(Guest { events: &[], ..candidate() }).await;
         assert_eq!(status, Some(0), "{text}");
         let change = "       1  plan appointment.booked: plans 1 message -> not asked any more";
         for line in ["       1  answer changed", change, "\n1 text fewer"] {

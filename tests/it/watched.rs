@@ -142,3 +142,34 @@ async fn what_cannot_be_taken_is_told_of_wherever_people_look() {
     assert_eq!(refused["version"], "1.0.0", "{refused}");
     assert_eq!(watched.running.stop(), Some(0));
 }
+
+#[tokio::test]
+async fn one_that_does_not_get_through_a_made_up_question_is_taken_and_told_of() {
+    let watched = Watched::begin();
+    let guest = Guest { message_type: "our-own", version: "1.0.0", ..Guest::new(Decides::DivideByZero) };
+    fs::write(watched.file("ours.wasm"), guest.component()).unwrap();
+    watched.until_at_work("1.0.0").await;
+    let log = fs::read_to_string(watched.home.path().join("log")).unwrap();
+    let told = |line: &&str| line.contains("a policy did not get through a made-up question");
+    let line = log.lines().find(told).unwrap_or_else(|| panic!("{log}"));
+    assert!(line.contains("trap") && line.contains("ours.wasm"), "{line}");
+}
+
+#[tokio::test]
+async fn a_program_that_was_replaced_while_it_runs_goes_on_taking_policies() {
+    let home = new_home();
+    let program =
+        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("replaced-{}", std::process::id()));
+    let _ = fs::remove_file(&program);
+    fs::hard_link(env!("CARGO_BIN_EXE_tidings"), &program).unwrap();
+    let running = Running::start_as(&program, home.path());
+    // What stands in its place is no program of ours.
+    let other = program.with_extension("new");
+    fs::write(&other, "#!/bin/sh\nexit 1\n").unwrap();
+    fs::set_permissions(&other, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    fs::rename(&other, &program).unwrap();
+    let watched = Watched { home, running };
+    fs::write(watched.file("ours.wasm"), version("1.0.0")).unwrap();
+    watched.until_at_work("1.0.0").await;
+    fs::remove_file(&program).unwrap();
+}

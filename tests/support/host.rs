@@ -107,7 +107,8 @@ impl TestHost {
             let pool = sqlx::PgPool::connect(url).await?;
             sqlx::query(statement).execute(&pool).await.map(drop)
         } else {
-            let path = self.start.folder.path().join("tidings.db");
+            let folder = self.start.state.as_deref().unwrap_or(self.start.folder.path());
+            let path = folder.join("tidings.db");
             let pool = sqlx::SqlitePool::connect(path.to_str().unwrap()).await?;
             sqlx::query(statement).execute(&pool).await.map(drop)
         }

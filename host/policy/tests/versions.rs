@@ -123,7 +123,9 @@ async fn a_version_is_kept_as_long_as_decisions_may_name_it() {
     // What is at work, and what it would give way to, stay however old they are.
     let entries = fs::read_dir(served.host.0.join("archive")).unwrap();
     let kept: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    kept.iter().for_each(|file| age(file, 4000));
+    for file in &kept {
+        age(file, 4000);
+    }
     let served = served.restart().await.unwrap();
     let left = fs::read_dir(served.host.0.join("archive")).unwrap().count();
     assert_eq!(left, 4, "two versions, their settings, and the record");

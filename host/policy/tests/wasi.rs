@@ -41,7 +41,7 @@ async fn what_is_printed_before_a_trap_says_what_went_wrong() {
 #[tokio::test]
 async fn nothing_of_the_machine_is_around() {
     // There is something to hide.
-    assert!(std::env::vars().next().is_some() && std::env::args().next().is_some());
+    assert!(std::env::args().next().is_some());
     let folder = Folder::new();
     folder.put("sample.wasm", Guest::new(Decides::SendAlone).component());
     let (policies, reports) = folder.load(&toml::from_str("wall = '2s'").unwrap()).await.unwrap();
