@@ -29,7 +29,7 @@ impl Backup {
             return Err(CliError::plain(format!("{} is there already", self.file.display())));
         }
         let store = home.store().await?;
-        let progress = super::progress::counter("copying");
+        let progress = super::progress::working("copying");
         store.backup_sqlite(&self.file).await.map_err(|error| {
             CliError::failed(format!("{} could not be written", self.file.display()), error)
         })?;

@@ -7,7 +7,7 @@ use crate::domain::policy::Description;
 use crate::policy::{Archive, Cache, Checked, LoadReport, Loaded, Policies, PolicyLoadError};
 use crate::render::{RenderLoadError, Renderer};
 use crate::store::seal::Keyring;
-use crate::store::{KeyringError, Store, StoreError};
+use crate::store::{KeyringError, SqliteLock, Store, StoreError};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -84,6 +84,13 @@ impl Home {
         if self.config.database.url.is_none() {
             store.lock_sqlite(&self.database_file())?;
         }
+        Ok(store)
+    }
+
+    /// Opens the database for the host itself, whose file was taken before.
+    pub(super) async fn store_under(&self, lock: SqliteLock) -> Result<Store, HomeError> {
+        let mut store = self.store().await?;
+        store.keep_lock(lock);
         Ok(store)
     }
 

@@ -1,25 +1,32 @@
-//! `tidings recover`: a backup was put back, and the texts that were sent since then are not in it.
+//! `tidings recover`: a backup is put back, and the texts that were sent since then are not in it.
 
 use super::CliError;
 use super::home::{Home, HomeError, now};
 use crate::clock::SystemClock;
-use crate::service::{Host, Providers};
+use crate::service::{self, Host, PersonError, Providers};
+use crate::store::{SqliteLock, Store, StoreError};
 use chrono::{DateTime, Utc};
 use clap::Args;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[derive(Args)]
-#[command(after_help = "Example: tidings recover --since 2026-11-22T03:00:00Z
+#[command(after_help = "Examples:
+  tidings recover --from /backups/tidings-2026-11-22.db
+  tidings recover --since 2026-11-22T03:00:00Z
 
-Run it after a backup was put back and before a host is started. Whatever the backup holds as unsent and due is
-looked up at Twilio by number, words and time when the host starts: what was sent since then is taken as sent,
-and only what Twilio surely does not have goes out.")]
+The first puts a backup of SQLite in place, while no host runs; what stood there is set aside. The second is for a
+PostgreSQL that was restored. Both go before a host is started. Whatever the backup holds as unsent and due is looked
+up at Twilio by number, words and time when the host starts: what was sent since then is taken as sent, and only what
+Twilio surely does not have goes out. Whoever was erased since the backup is erased again.")]
 pub(super) struct Recover {
-    /// The moment of the backup, or one before it.
+    /// Put this backup in the place of the SQLite database.
+    #[arg(long, value_name = "FILE", required_unless_present = "since")]
+    from: Option<PathBuf>,
+    /// The moment of the backup, or one before it; the backup's own last sign of life when left out.
     #[arg(long)]
-    since: DateTime<Utc>,
+    since: Option<DateTime<Utc>>,
 }
 
 impl Recover {
@@ -28,11 +35,14 @@ impl Recover {
         home: &Path,
         environment: &BTreeMap<String, String>,
     ) -> Result<(), CliError> {
-        if self.since > now() {
+        if self.since.is_some_and(|since| since > now()) {
             return Err(CliError::plain("--since is in the future"));
         }
         let home = Home::open(home, environment)?;
-        let store = home.store_of_host().await?;
+        let store = match &self.from {
+            Some(file) => put_back(&home, file).await?,
+            None => home.store_of_host().await?,
+        };
         store.migrate().await.map_err(HomeError::from)?;
         let host = Host::new(
             store,
@@ -47,8 +57,21 @@ impl Recover {
         if home.config.database.url.is_some() && host.others_run().await.map_err(failed)? {
             return Err(CliError::plain("a host is running on this database: stop it first"));
         }
-        let recovered = host.recover(self.since, false).await.map_err(failed)?;
-        super::audit::note(&host.store, "recover", &self.since.to_rfc3339()).await?;
+        let since = match self.since {
+            Some(since) => since,
+            None => last_seen(&host.store).await.map_err(|error| failed(error.into()))?,
+        };
+        let erased =
+            service::erase_again(&host.store, &home.chance, now()).await.map_err(|error: PersonError| {
+                CliError::failed("whom the backup brought back could not all be erased; run it again", error)
+            })?;
+        let progress = super::progress::counter("texts looked at");
+        let recovered = host.recover(since, false, |seen| progress.inc(seen)).await.map_err(failed)?;
+        progress.finish_and_clear();
+        super::audit::note(&host.store, "recover", &since.to_rfc3339()).await?;
+        if erased > 0 {
+            println!("{erased} people were erased after {since}, and are erased again");
+        }
         println!(
             "{} texts are looked up at Twilio when the host starts, before any of them goes out",
             recovered.looked_up
@@ -61,4 +84,32 @@ impl Recover {
         }
         Ok(())
     }
+}
+
+/// Puts a backup in place, under the lock that keeps hosts out until this command has ended.
+async fn put_back(home: &Home, file: &Path) -> Result<Store, CliError> {
+    if home.config.database.url.is_some() {
+        return Err(CliError::plain(
+            "this home keeps its data in PostgreSQL: restore it with its own tools, then give --since",
+        ));
+    }
+    let database = home.database_file();
+    let lock = SqliteLock::take(&database).map_err(HomeError::from)?;
+    let progress = super::progress::working("copying and looking through");
+    let name = format!(".replaced-{}", now().format("%Y%m%dT%H%M%SZ"));
+    let aside = lock
+        .restore(file, &database, &name)
+        .await
+        .map_err(|error| CliError::failed("nothing was changed", error))?;
+    progress.finish_and_clear();
+    if let Some(aside) = aside {
+        eprintln!("The database before is {}: remove it when all is well.", aside.display());
+    }
+    Ok(home.store_under(lock).await?)
+}
+
+/// The last sign of life in the database.
+async fn last_seen(store: &Store) -> Result<DateTime<Utc>, StoreError> {
+    let mut tx = store.read().await?;
+    Ok(tx.last_seen().await?.unwrap_or(DateTime::UNIX_EPOCH))
 }

@@ -9,7 +9,8 @@ use crate::domain::secret::Secret;
 use crate::http::{self, Door, HttpSettings};
 use crate::measure::Figures;
 use crate::sandbox::{Sandbox, SandboxSettings};
-use crate::service::{Host, NewKey, Patience, Providers};
+use crate::service::{self, Host, NewKey, Patience, Providers};
+use crate::store::Store;
 use crate::twilio::signature::Verifier;
 use crate::twilio::{TwilioClient, TwilioSettings, callback};
 use chrono::{DateTime, TimeDelta, Timelike as _, Utc};
@@ -59,6 +60,7 @@ impl Serve {
         let plans = tokio::task::spawn_blocking(crate::domain::phone::read_plans);
         let store = home.store_of_host().await?;
         store.migrate().await.map_err(HomeError::from)?;
+        erase_again(&store, &home).await?;
         let renderer = home.renderer()?;
         for fault in renderer.snapshot().faults() {
             tracing::warn!("left out, its texts go out in the next language:\n{fault}");
@@ -171,6 +173,17 @@ impl Serve {
             sandbox,
         })
     }
+}
+
+/// A backup may have been put back by hand: whoever was erased since is erased before anything is done.
+async fn erase_again(store: &Store, home: &Home) -> Result<(), CliError> {
+    let erased = service::erase_again(store, &home.chance, now())
+        .await
+        .map_err(|error| CliError::failed("whom a backup brought back could not be erased again", error))?;
+    if erased > 0 {
+        tracing::warn!(people = erased, "a backup had brought erased people back; they are erased again");
+    }
+    Ok(())
 }
 
 /// Whom texts are sent through, and who is believed to tell of them.

@@ -1,13 +1,17 @@
 //! Erasing a person: their key goes, and with it everything that was sealed for them, here and in every
-//! backup from now on (one made before still holds the key: whoever restores it erases again); what is
-//! queued ends; the provider is asked to take the words out; counts stay, and a certificate.
+//! backup from now on; what is queued ends; the provider is asked to take the words out; counts stay, and a
+//! certificate. A backup made before still holds the key: who was erased also stands in a file beside the keys, by
+//! which everybody whom a backup brings back is erased again, before anything else is done with it.
 
 use super::{HostError, PersonError};
 use crate::clock::Chance;
 use crate::domain::id::ErasureId;
 use crate::domain::message::Cause;
-use crate::store::{Change, Erasure, Store};
+use crate::store::{Change, Erasure, Store, StoreError};
 use chrono::{DateTime, Utc};
+
+/// So many ids are read at a time.
+const PAGE: u32 = 1000;
 
 /// Erases a person. With `version`, only when that is still the version.
 ///
@@ -42,7 +46,7 @@ pub async fn erase(
     for (sid, test) in &sent {
         tx.queue_redaction(sid, *test, now).await?;
     }
-    tx.forget_recipient(id).await?;
+    tx.forget_recipient(id, now).await?;
     let count = i64::try_from(sent.len()).unwrap_or(i64::MAX);
     let erasure = Erasure {
         id: ErasureId::new(now, &mut *chance.lock()),
@@ -54,6 +58,43 @@ pub async fn erase(
         redactions: count,
     };
     tx.insert_erasure(&erasure).await?;
+    // First there: an erasure that is then cut off is done at the next start, and none is forgotten.
+    let (keys, person) = (store.keys().clone(), id.to_owned());
+    let written = tokio::task::spawn_blocking(move || keys.write_erased(&person)).await;
+    match written {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return Err(HostError::from(StoreError::ErasedList(error)).into()),
+        Err(ended) => std::panic::resume_unwind(ended.into_panic()),
+    }
     tx.commit().await?;
     Ok(erasure)
+}
+
+/// Erases again whom a backup brought back; says how many there were.
+///
+/// # Errors
+///
+/// The file cannot be read, or the database failed; whom it did not come to is erased by the next call.
+pub async fn erase_again(store: &Store, chance: &Chance, now: DateTime<Utc>) -> Result<u64, PersonError> {
+    let keys = store.keys().clone();
+    let mut missing = keys.erased().map_err(|error| HostError::from(StoreError::ErasedList(error)))?;
+    if missing.is_empty() {
+        return Ok(0);
+    }
+    for certified in store.read().await?.erased_recipients().await? {
+        missing.remove(&keys.erased_name(&certified));
+    }
+    let (mut count, mut after) = (0, String::new());
+    while !missing.is_empty() {
+        let page = store.read().await?.living_recipients(&after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after.clone_from(last);
+        for person in page {
+            if missing.remove(&keys.erased_name(&person)) {
+                erase(store, chance, &person, None, "recover", now).await?;
+                count += 1;
+            }
+        }
+    }
+    Ok(count)
 }

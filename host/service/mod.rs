@@ -70,7 +70,7 @@ pub use checks::{FieldError, PostedPerson};
 pub use consents::{ConsentPage, PostedConsent, PostedOptOut};
 pub use dispatch::Ticked;
 pub use draft::PostedMessage;
-pub use erase::erase;
+pub use erase::{erase, erase_again};
 pub use export::export;
 pub use fuses::Budget;
 pub use import::Estimate;

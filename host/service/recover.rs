@@ -24,12 +24,18 @@ pub struct Recovered {
 
 impl Host {
     /// Marks everything that was due and unsent when the backup was made, as far as it is of use still, as
-    /// possibly sent since. No other host may run meanwhile.
+    /// possibly sent since. No other host may run meanwhile. `seen` is told how many were looked at, page
+    /// by page.
     ///
     /// # Errors
     ///
     /// The database failed; it can be run again.
-    pub async fn recover(&self, since: DateTime<Utc>, test: bool) -> Result<Recovered, HostError> {
+    pub async fn recover(
+        &self,
+        since: DateTime<Utc>,
+        test: bool,
+        mut seen: impl FnMut(u64),
+    ) -> Result<Recovered, HostError> {
         let now = self.now();
         let (mut recovered, mut after) = (Recovered::default(), None);
         loop {
@@ -38,6 +44,7 @@ impl Host {
             drop(tx);
             let Some(last) = page.last() else { return Ok(recovered) };
             after = Some(last.id);
+            seen(u64::try_from(page.len()).unwrap_or(0));
             for message in page {
                 match self.doubt(message, since, now).await {
                     Ok(Doubted::LookedUp) => recovered.looked_up += 1,

@@ -1,10 +1,12 @@
 //! Backups of the SQLite file. `VACUUM INTO` reads one snapshot, so the copy is consistent while a host
-//! goes on writing.
+//! goes on writing. What is put back is looked through first, and what it takes the place of is set aside.
 
-use super::{Pool, Result, Store, StoreError};
+use super::{Pool, Result, SqliteLock, Store, StoreError};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
+use std::ffi::OsString;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 impl Store {
     /// Writes a copy of the whole database into a new file, complete or not at all.
@@ -39,4 +41,79 @@ impl Store {
         std::fs::File::open(&partial).and_then(|file| file.sync_all()).map_err(failed)?;
         std::fs::rename(&partial, file).map_err(failed)
     }
+}
+
+impl SqliteLock {
+    /// Puts a backup in the place of the database that this lock is for, and answers where that one is now;
+    /// `None` where there was none. `name` is given to it. Whatever breaks this off leaves one of the two whole.
+    ///
+    /// # Errors
+    ///
+    /// The backup is no sound database of a host, or a file cannot be written.
+    pub async fn restore(&self, backup: &Path, database: &Path, name: &str) -> Result<Option<PathBuf>> {
+        let failed = |source: std::io::Error| StoreError::Backup { path: database.to_owned(), source };
+        let fresh = beside(database, ".restoring");
+        let (from, to) = (backup.to_owned(), fresh.clone());
+        let copied = tokio::task::spawn_blocking(move || copy(&from, &to)).await;
+        match copied {
+            Ok(copied) => copied.map_err(|source| refuse(backup, &source.to_string()))?,
+            Err(ended) => std::panic::resume_unwind(ended.into_panic()),
+        }
+        if let Err(problem) = look_through(&fresh).await {
+            let _ = std::fs::remove_file(&fresh);
+            return Err(refuse(backup, &problem));
+        }
+        let aside = beside(database, name);
+        let had_one = database.exists();
+        if had_one {
+            // The log belongs to the file, and goes with it. A second name first: nothing is without one.
+            std::fs::hard_link(database, &aside).map_err(failed)?;
+            if beside(database, "-wal").exists() {
+                std::fs::hard_link(beside(database, "-wal"), beside(&aside, "-wal")).map_err(failed)?;
+            }
+        }
+        for rest in ["-wal", "-shm"] {
+            let _ = std::fs::remove_file(beside(database, rest));
+        }
+        std::fs::rename(&fresh, database).map_err(failed)?;
+        if let Some(folder) = database.parent() {
+            std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        }
+        Ok(had_one.then_some(aside))
+    }
+}
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(end);
+    name.into()
+}
+
+fn refuse(backup: &Path, problem: &str) -> StoreError {
+    StoreError::Restore { path: backup.to_owned(), problem: problem.to_owned() }
+}
+
+/// Nobody else may ever read it.
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    let _ = std::fs::remove_file(to);
+    let mut source = std::fs::File::open(from)?;
+    let mut target = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
+    std::io::copy(&mut source, &mut target)?;
+    target.sync_all()
+}
+
+/// What is wrong with a copy, in words.
+async fn look_through(file: &Path) -> std::result::Result<(), String> {
+    let options = SqliteConnectOptions::new().filename(file).create_if_missing(false).immutable(true);
+    let no_database = |error: sqlx::Error| format!("it is no database of a host ({error})");
+    let mut connection: SqliteConnection = options.connect().await.map_err(no_database)?;
+    let found: String =
+        sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut connection).await.map_err(no_database)?;
+    let steps: std::result::Result<i64, _> =
+        sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations").fetch_one(&mut connection).await;
+    let _ = connection.close().await;
+    if found != "ok" {
+        return Err(format!("it is damaged ({found})"));
+    }
+    steps.map(drop).map_err(no_database)
 }

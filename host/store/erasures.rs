@@ -27,13 +27,27 @@ const SENT: &str = "SELECT attempts.sid, messages.test FROM messages
     JOIN attempts ON attempts.message_id = messages.id AND attempts.sid IS NOT NULL
     WHERE messages.recipient_id = $1";
 
-const FORGET: [&str; 4] = [
+// By a phone that somebody knows nobody may find that its person was erased: where a row stands for both, the
+// phone's hash gives way to one that no phone has.
+const PART_CHALLENGES: &str = "UPDATE challenges SET phone_hash = $2, from_hash = NULL, named = NULL,
+        ended = COALESCE(ended, 'gone'), ended_at = COALESCE(ended_at, $3) WHERE recipient_id = $1";
+
+const PART_QUESTIONS: &str = "UPDATE questions SET phone_hash = $2, closed_at = COALESCE(closed_at, $3)
+    WHERE reply_id IN (SELECT id FROM replies WHERE recipient_id = $1)";
+
+const PART_REPLIES: &str = "UPDATE replies SET phone_hash = $2 WHERE recipient_id = $1";
+
+const FORGET: [&str; 5] = [
     "UPDATE messages SET payload_sealed = NULL, text_sealed = NULL, phone_sealed = NULL, phone_hash = NULL
         WHERE recipient_id = $1",
     "UPDATE decisions SET input_sealed = NULL, answer_sealed = NULL, log_sealed = NULL WHERE recipient_id = $1",
     "UPDATE events SET body_sealed = NULL WHERE recipient_id = $1",
     "UPDATE replies SET text_sealed = NULL WHERE recipient_id = $1",
+    "UPDATE challenges SET named = NULL WHERE named = $1",
 ];
+
+const LIVING: &str =
+    "SELECT id FROM recipients WHERE wrapped_key IS NOT NULL AND id > $1 ORDER BY id LIMIT $2";
 
 const CERTIFY: &str = "INSERT INTO erasures (id, recipient_id, asked_by, at, canceled, texts, redactions)
     VALUES ($1, $2, $3, $4, $5, $6, $7)";
@@ -48,17 +62,48 @@ impl Tx {
         Ok(on!(self, |db| sqlx::query_as(SENT).bind(recipient).fetch_all(db).await)?)
     }
 
-    /// Empties what is sealed for a person, and the hash by which their phone was found. The consent
-    /// ledger stays: a phone that said stop has said stop.
+    /// Empties what is sealed for a person, and parts them from their phone. The consent ledger stays: a phone
+    /// that said stop has said stop.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn forget_recipient(&mut self, recipient: &str) -> Result<()> {
+    pub async fn forget_recipient(&mut self, recipient: &str, now: DateTime<Utc>) -> Result<()> {
+        let nobody = self.keys.hash("erased", recipient);
+        for text in [PART_CHALLENGES, PART_QUESTIONS] {
+            on!(self, |db| sqlx::query(text)
+                .bind(recipient)
+                .bind(&nobody)
+                .bind(now.timestamp_millis())
+                .execute(db)
+                .await
+                .map(drop))?;
+        }
+        on!(self, |db| sqlx::query(PART_REPLIES).bind(recipient).bind(&nobody).execute(db).await.map(drop))?;
         for text in FORGET {
             on!(self, |db| sqlx::query(text).bind(recipient).execute(db).await.map(drop))?;
         }
         Ok(())
+    }
+
+    /// Everybody who has a certificate.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn erased_recipients(&mut self) -> Result<Vec<String>> {
+        Ok(on!(self, |db| sqlx::query_scalar("SELECT DISTINCT recipient_id FROM erasures")
+            .fetch_all(db)
+            .await)?)
+    }
+
+    /// People who still have their key, in the order of their ids.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn living_recipients(&mut self, after: &str, limit: u32) -> Result<Vec<String>> {
+        Ok(on!(self, |db| sqlx::query_scalar(LIVING).bind(after).bind(i64::from(limit)).fetch_all(db).await)?)
     }
 
     /// Keeps the certificate.

@@ -59,6 +59,17 @@ pub enum StoreError {
         /// Why.
         source: std::io::Error,
     },
+    /// Who was erased could not be written down outside the database.
+    #[error("the list of who was erased cannot be kept")]
+    ErasedList(#[source] super::KeyringError),
+    /// A backup cannot be put in place.
+    #[error("{} cannot be put back: {problem}", path.display())]
+    Restore {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The lock file cannot be made.
     #[error("{} cannot be written", path.display())]
     LockFile {

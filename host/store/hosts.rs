@@ -62,6 +62,15 @@ impl Tx {
         Ok(())
     }
 
+    /// Processes that are written down as running.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn count_hosts(&mut self) -> Result<i64> {
+        Ok(on!(self, |db| sqlx::query_scalar("SELECT COUNT(*) FROM hosts").fetch_one(db).await)?)
+    }
+
     /// Running processes, and when each last said so by its own clock.
     ///
     /// # Errors
@@ -70,6 +79,22 @@ impl Tx {
     pub async fn hosts(&mut self) -> Result<Vec<(HostId, DateTime<Utc>)>> {
         let rows: Vec<(Uuid, i64)> = on!(self, |db| sqlx::query_as(SEEN_AT).fetch_all(db).await)?;
         rows.into_iter().map(|(id, at)| Ok((HostId(id), moment(at, "hosts", &id.to_string())?))).collect()
+    }
+
+    /// A moment at which the database was in use, near the last one; `None` when it never was.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn last_seen(&mut self) -> Result<Option<DateTime<Utc>>> {
+        let seen: Option<i64> =
+            on!(self, |db| sqlx::query_scalar("SELECT MAX(seen_at) FROM hosts").fetch_one(db).await)?;
+        let last = match seen {
+            Some(seen) => Some(seen),
+            // A host that ends in peace leaves no row: then the newest line of any text.
+            None => on!(self, |db| sqlx::query_scalar("SELECT MAX(at) FROM journal").fetch_one(db).await)?,
+        };
+        last.map(|millis| moment(millis, "hosts", "the last one")).transpose()
     }
 
     /// Forgets processes that are dead; what they held is then nobody's.

@@ -60,6 +60,10 @@ impl KeyFiles {
         Ok(Self { folder: folder.to_owned(), given })
     }
 
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub(super) fn index(&self, chance: &Chance) -> Result<[u8; 32], KeyringError> {
         read_or_make(&self.folder.join(INDEX), chance)
     }

@@ -41,6 +41,25 @@ const BOUNDS: [(&str, &str); 7] = [
     ("tcp_keepalives_count", "2"),
 ];
 
+/// The SQLite file is this process's alone.
+#[derive(Debug)]
+pub struct SqliteLock(std::fs::File);
+
+impl SqliteLock {
+    /// Takes the file, which need not be there yet.
+    ///
+    /// # Errors
+    ///
+    /// A host has it, or the lock file cannot be made.
+    pub fn take(path: &Path) -> Result<Self> {
+        let lock_path = path.with_extension("lock");
+        let lock = std::fs::File::create(&lock_path)
+            .map_err(|source| StoreError::LockFile { path: lock_path.clone(), source })?;
+        lock.try_lock().map_err(|error| StoreError::InUse { path: path.to_owned(), source: error.into() })?;
+        Ok(Self(lock))
+    }
+}
+
 impl Store {
     /// Takes the SQLite file for a host: one at a time may have it. Commands that only look, or make a
     /// key, open it beside the host.
@@ -49,13 +68,13 @@ impl Store {
     ///
     /// Another host has it, or the lock file cannot be made.
     pub fn lock_sqlite(&mut self, path: &Path) -> Result<()> {
-        let lock_path = path.with_extension("lock");
-        let refused = |source| StoreError::InUse { path: path.to_owned(), source };
-        let lock = std::fs::File::create(&lock_path)
-            .map_err(|source| StoreError::LockFile { path: lock_path.clone(), source })?;
-        lock.try_lock().map_err(|error| refused(error.into()))?;
-        self.lock = Some(Arc::new(lock));
+        self.keep_lock(SqliteLock::take(path)?);
         Ok(())
+    }
+
+    /// Holds a file that was taken before it was opened.
+    pub fn keep_lock(&mut self, lock: SqliteLock) {
+        self.lock = Some(Arc::new(lock.0));
     }
 
     /// Opens the SQLite file, and makes it when it is new.
@@ -73,6 +92,9 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
             .foreign_keys(true)
+            // What is deleted is overwritten: a key that was destroyed is not to be found in the file. It costs
+            // nothing that could be measured on inserts, updates and deletes of 60,000 rows.
+            .pragma("secure_delete", "1")
             .pragma("journal_size_limit", "67108864")
             .pragma("wal_autocheckpoint", "4000")
             .statement_cache_capacity(256);

@@ -108,6 +108,17 @@ impl Keyring {
         &self.codes
     }
 
+    /// Whether a master key is at hand.
+    #[must_use]
+    pub fn has_master(&self, id: &str) -> bool {
+        self.masters.load().by_id(id).is_some()
+    }
+
+    /// Where the keys lie; `None` when they are not in files.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        self.files.as_deref().map(KeyFiles::folder)
+    }
+
     /// Reads the folder again: somebody may have changed the master key, or that of one-time codes.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ mod delivery;
 mod doctor;
 mod door;
 mod drop_in;
+mod erasure;
 mod events;
 mod guests;
 mod hostile;

@@ -46,7 +46,7 @@ for_each_database! {
         host.clock.advance(TimeDelta::minutes(10));
 
         let recovering = another(&host, |_| ());
-        let recovered = recovering.recover(since, true).await.unwrap();
+        let recovered = recovering.recover(since, true, |_| ()).await.unwrap();
         assert_eq!((recovered.looked_up, recovered.held), (4, 0));
         host.run().await;
         assert_eq!(host.sandbox.calls(), calls, "nothing goes out before it was looked up");
@@ -73,7 +73,7 @@ for_each_database! {
         let host = start.host().await;
         let id = host.message(notice(ANA)).await;
         host.sql("UPDATE messages SET payload_sealed = NULL").await;
-        let recovered = another(&host, |_| ()).recover(host.clock_now(), true).await.unwrap();
+        let recovered = another(&host, |_| ()).recover(host.clock_now(), true, |_| ()).await.unwrap();
         assert_eq!((recovered.looked_up, recovered.held), (0, 1));
         host.run_after(TimeDelta::hours(1)).await;
         let story = host.story(&id).await;
