@@ -3,7 +3,7 @@
 use super::{APART, Findings, Health, keys};
 use crate::cli::chain;
 use crate::cli::home::{Home, now};
-use crate::store::Schema;
+use crate::store::{KeysFit, Schema};
 use std::path::Path;
 
 /// Less than this is little room on the disk.
@@ -45,6 +45,36 @@ pub(super) async fn look_at_database(home: &Home, found: &mut Findings) {
         Err(error) => found.wrong("clock", chain(&error)),
     }
     keys::look_at_keys(&store, found).await;
+    match store.keys_fit().await {
+        Ok(fit) => look_at_fit(&fit, &home.folder.join(".tidings/keys"), found),
+        Err(error) => found.wrong("keys", chain(&error)),
+    }
+}
+
+/// Hosts on one database share one folder of keys.
+fn look_at_fit(fit: &KeysFit, folder: &Path, found: &mut Findings) {
+    let folder = folder.display();
+    if !fit.lacking.is_empty() {
+        let lacking = fit.lacking.join(" ");
+        found.wrong(
+            "keys",
+            format!("people's keys are wrapped by {lacking}, which {folder} lacks: all hosts of a database share one folder of keys; bring it from the host where the master key was changed"),
+        );
+    } else if fit.signs_alike == Some(false) {
+        found.wrong(
+            "keys",
+            format!("the newest line of the audit is not signed with {folder}/index.key: another host has other keys, or the line was changed; `tidings audit verify` looks through all of it"),
+        );
+    } else {
+        found.ok("keys", "those that the database was written with");
+    }
+    if fit.hosts > 1 {
+        let text = format!(
+            "{} share this database: all must share {folder} too, most of all when a key is changed; what a key may do in a minute each counts for itself",
+            fit.hosts
+        );
+        found.ok("hosts", text);
+    }
 }
 
 pub(super) fn look_at_disk(folder: &Path, found: &mut Findings) {
@@ -69,5 +99,25 @@ pub(super) fn look_at_disk(folder: &Path, found: &mut Findings) {
             found.add("disk", health, text);
         }
         Err(error) => found.wrong("disk", format!("cannot be looked at: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(lacking: &[&str], signs_alike: Option<bool>, hosts: i64) -> Vec<(&'static str, Health)> {
+        let lacking = lacking.iter().map(|id| (*id).to_owned()).collect();
+        let mut found = Findings::default();
+        look_at_fit(&KeysFit { lacking, signs_alike, hosts }, Path::new("keys"), &mut found);
+        found.0.iter().map(|finding| (finding.what, finding.health)).collect()
+    }
+
+    #[test]
+    fn a_host_with_keys_of_its_own_on_a_shared_database_is_wrong() {
+        assert!(told(&[], None, 1) == [("keys", Health::Ok)]);
+        assert!(told(&[], Some(true), 2) == [("keys", Health::Ok), ("hosts", Health::Ok)]);
+        assert!(told(&["0a1b2c3d"], Some(true), 2)[0] == ("keys", Health::Wrong));
+        assert!(told(&[], Some(false), 2)[0] == ("keys", Health::Wrong));
     }
 }
