@@ -23,7 +23,10 @@ pub(super) async fn run(home: &Path, environment: &BTreeMap<String, String>) -> 
         Err(error) => return Err(error.into()),
     };
     let mut faults = 0;
-    match home.renderer() {
+    let progress = super::progress::working("reading templates and locales");
+    let renderer = home.renderer();
+    progress.finish_and_clear();
+    match renderer {
         Ok(renderer) => {
             let catalogue = renderer.snapshot();
             let locales: Vec<&str> = catalogue.locales().collect();
@@ -44,7 +47,10 @@ pub(super) async fn run(home: &Path, environment: &BTreeMap<String, String>) -> 
             broken.push(error);
         }
     }
-    match home.check_policies().await {
+    let progress = super::progress::working("compiling policies");
+    let checked = home.check_policies().await;
+    progress.finish_and_clear();
+    match checked {
         Ok(checked) => checked.into_iter().for_each(|checked| broken.extend(tell_of_policy(checked))),
         Err(error) => {
             println!("policies       are refused");

@@ -10,7 +10,7 @@ pub(super) async fn run(home: &Path, environment: &BTreeMap<String, String>) -> 
     let store = home.store().await?;
     let failed = |error| CliError::failed("the database could not be migrated", error);
     let behind = store.schema().await.map_err(failed)?.behind;
-    let progress = super::progress::counter("migrating");
+    let progress = super::progress::working("migrating");
     store.migrate().await.map_err(failed)?;
     progress.finish_and_clear();
     if behind > 0 {

@@ -64,9 +64,9 @@ enum Command {
     /// Print completions for a shell.
     #[command(after_help = "Example: tidings completions bash > /etc/bash_completion.d/tidings")]
     Completions(shell::Completions),
-    /// Print the manual page.
-    #[command(after_help = "Example: tidings man > /usr/local/share/man/man1/tidings.1")]
-    Man,
+    /// Print the manual page, or write one for each command.
+    #[command(after_help = "Example: tidings man --out /usr/local/share/man/man1")]
+    Man(shell::Man),
     /// Take in the texts of a file.
     Import(import::Import),
     /// API keys.
@@ -172,7 +172,7 @@ async fn dispatch(arguments: Arguments, environment: &BTreeMap<String, String>) 
         Command::Doctor(doctor) => doctor.run(&home, environment).await,
         Command::Init(init) => init.run(),
         Command::Completions(completions) => completions.run(),
-        Command::Man => shell::man(),
+        Command::Man(man) => man.run(),
         Command::Check => check::run(&home, environment).await,
         Command::Migrate => migrate::run(&home, environment).await,
         Command::Import(import) => import.run(&home, environment).await,

@@ -44,6 +44,11 @@ fn completions_and_the_manual_come_from_the_commands_themselves() {
     }
     let (status, page, _) = run(folder.path(), &["man"]);
     assert!(status == Some(0) && page.contains(".TH tidings") && page.contains("doctor"), "{page:.200}");
+    let pages = folder.path().join("man1");
+    let (status, said, errors) = run(folder.path(), &["man", "--out", pages.to_str().unwrap()]);
+    assert!(status == Some(0) && said.contains("pages in"), "{errors}");
+    let page = std::fs::read_to_string(pages.join("tidings-key-create.1")).unwrap();
+    assert!(page.contains(".TH tidings-key-create 1") && page.contains("expires"), "{page:.200}");
 }
 
 #[test]

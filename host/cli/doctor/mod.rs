@@ -65,14 +65,17 @@ impl Doctor {
         environment: &BTreeMap<String, String>,
     ) -> Result<(), CliError> {
         let mut found = Findings::default();
+        let progress = super::progress::working("looking at the home");
         match Home::open(folder, environment) {
             Ok(home) => {
                 found.ok("configuration", "read");
                 look_at_home(&home, &mut found).await;
+                progress.set_message("asking Twilio");
                 provider::look_at_twilio(&home.config, &mut found).await;
             }
             Err(error) => found.wrong("configuration", super::chain(&error)),
         }
+        progress.finish_and_clear();
         let wrong = found.0.iter().filter(|finding| finding.health == Health::Wrong).count();
         if self.json {
             let report = serde_json::json!({"healthy": wrong == 0, "findings": found.0});

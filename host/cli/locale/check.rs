@@ -37,6 +37,7 @@ enum Format {
 
 impl Check {
     pub(super) fn run(self, home: &Path, config: &Config) -> Result<(), CliError> {
+        let progress = crate::cli::progress::working("checking");
         let (mut findings, locales) = match Renderer::load(home, &config.render()) {
             Ok(renderer) => {
                 let catalogue = renderer.snapshot();
@@ -49,6 +50,7 @@ impl Check {
             Err(RenderLoadError::Faults(faults)) => (faults.0, Vec::new()),
             Err(error) => return Err(HomeError::from(error).into()),
         };
+        progress.finish_and_clear();
         findings.sort_by_key(|finding| finding.severity);
         self.print(&findings, &locales);
         let faults = findings.iter().filter(|finding| finding.severity == Severity::Fault).count();

@@ -39,7 +39,10 @@ impl Locale {
         environment: &BTreeMap<String, String>,
     ) -> Result<(), CliError> {
         let config = Config::load(home, environment).map_err(HomeError::from)?;
-        let read = || Renderer::load(home, &config.render()).map_err(HomeError::from);
+        let read = || {
+            let _progress = super::progress::working("reading templates and locales");
+            Renderer::load(home, &config.render()).map_err(HomeError::from)
+        };
         match self {
             Self::Check(check) => check.run(home, &config),
             Self::Preview(preview) => preview.run(&read()?.snapshot(), &config),

@@ -4,6 +4,7 @@ use super::toolchain::{self, Source};
 use crate::cli::CliError;
 use crate::policy::build::{Provenance, componentize, source_hash};
 use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -51,7 +52,9 @@ fn build(
         let file = out.join(format!("{name}.wasm"));
         let by_tool = |make: fn(&Path, &Path, &Path) -> Result<(), CliError>| {
             let draft = draft_of(&file);
+            let progress = crate::cli::progress::working(format!("building {name}"));
             make(&folder, &contract, &draft)?;
+            progress.finish_and_clear();
             let made = std::fs::read(&draft);
             made.map_err(|error| CliError::failed(format!("{} was not made", file.display()), error))
         };
@@ -138,18 +141,9 @@ fn compile(home: &Path, package: &str, toolchain: &BTreeMap<String, String>) -> 
         .map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()))
         .collect();
     let status = Command::new("cargo")
-        .args([
-            "rustc",
-            "--quiet",
-            "--profile",
-            "plugin",
-            "--target",
-            TARGET,
-            "--crate-type",
-            "cdylib",
-            "-p",
-            package,
-        ])
+        .args(["rustc", "--profile", "plugin", "--target", TARGET, "--crate-type", "cdylib", "-p", package])
+        // On a terminal cargo shows its own progress.
+        .args((!std::io::stderr().is_terminal()).then_some("--quiet"))
         .arg("--target-dir")
         .arg(&target_dir)
         .current_dir(home)

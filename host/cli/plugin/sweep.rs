@@ -67,7 +67,10 @@ impl Sweep {
             for (date, why) in weeks(first, zone) {
                 println!("\n{} from {date}{why}", zone.name());
                 println!("                  {:<25}{:<25}{:<25}18:00", "00:00", "06:00", "12:00");
-                for day in week(bench, &loaded, &situation, date, zone, &mut tally).await? {
+                let progress = crate::cli::progress::working("asking");
+                let days = week(bench, &loaded, &situation, date, zone, &mut tally).await?;
+                progress.finish_and_clear();
+                for day in days {
                     print_day(&day);
                 }
             }

@@ -63,6 +63,7 @@ impl Workbench {
                 wasm.display()
             )));
         }
+        let _progress = crate::cli::progress::working(format!("compiling {}", wasm.display()));
         let opened = self.policies.open(wasm, settings, &self.cache).await;
         opened.map_err(|refusal| {
             CliError::failed(format!("{} is refused ({})", wasm.display(), refusal.code), refusal)
