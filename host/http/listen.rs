@@ -1,7 +1,8 @@
-//! The door: connections are counted, and one that is slow to say what it wants is closed.
+//! The door: connections are counted, and one that is slow to say what it wants is told so and closed.
 
 use super::patient::Patient;
 use super::peer::Peer;
+use super::problem;
 use crate::measure;
 use axum::Router;
 use axum::body::Body;
@@ -16,6 +17,7 @@ use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -27,6 +29,10 @@ const FIELDS: usize = 100;
 
 /// A machine without free file handles is given time to get some.
 const BREATH: Duration = Duration::from_millis(100);
+
+/// How long a connection that is over is waited for, and how much of what it still sends is taken.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+const LEFT: u64 = 16 << 20;
 
 /// What a door holds off.
 #[derive(Clone, Debug)]
@@ -147,23 +153,39 @@ async fn connection(
         let router = router.clone();
         async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
     });
-    let mut connection = pin!(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(door.header_timeout)
-            .max_buf_size(HEAD)
-            .max_headers(FIELDS)
-            .serve_connection(TokioIo::new(Patient::new(stream, door.write_timeout)), service)
-    );
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(door.header_timeout)
+        .max_buf_size(HEAD)
+        .max_headers(FIELDS)
+        .serve_connection(TokioIo::new(Patient::new(stream, door.write_timeout)), service);
     let mut is_closing = false;
-    loop {
+    let ended = loop {
         tokio::select! {
-            // Whatever went wrong on it is the other side's doing and concerns this connection alone.
-            _ = connection.as_mut() => break,
+            ended = &mut connection => break ended,
             _ = closed.wait_for(|closed| *closed), if !is_closing => {
-                connection.as_mut().graceful_shutdown();
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
                 is_closing = true;
             }
         }
+    };
+    let parts = connection.into_parts();
+    let stream = parts.io.into_inner();
+    // Whatever else went wrong on it is the other side's doing and concerns this connection alone. One that was
+    // only idle between two requests has not asked for an answer.
+    let is_slow = ended.is_err_and(|error| error.is_timeout()) && !parts.read_buf.is_empty();
+    if !is_closing {
+        let _ = tokio::time::timeout(LAST_WORDS, see_out(stream, is_slow)).await;
     }
+}
+
+/// Closes a connection so that the other side reads the last answer: what it still sends is taken, because a
+/// system that closes a connection with unread bytes takes back what it has not delivered.
+async fn see_out(mut stream: impl AsyncRead + AsyncWrite + Unpin, is_slow: bool) -> std::io::Result<()> {
+    if is_slow {
+        stream.write_all(problem::too_slow().as_bytes()).await?;
+    }
+    stream.shutdown().await?;
+    let mut rest = stream.take(LEFT);
+    tokio::io::copy(&mut rest, &mut tokio::io::sink()).await.map(drop)
 }

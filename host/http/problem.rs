@@ -246,6 +246,18 @@ impl From<KeyRefused> for Problem {
     }
 }
 
+/// The whole answer to a request whose head does not come, in bytes: nothing that makes answers has seen it.
+pub(crate) fn too_slow() -> String {
+    let problem =
+        Problem::plain(StatusCode::REQUEST_TIMEOUT, "timeout", "the head of the request took too long");
+    let body = serde_json::to_string(&problem).unwrap_or_default();
+    format!(
+        "HTTP/1.1 408 Request Timeout\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
+         cache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
+
 /// A panic stops nothing but its own request.
 #[expect(clippy::needless_pass_by_value, reason = "the shape that the layer asks for")]
 pub(crate) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {

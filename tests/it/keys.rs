@@ -87,6 +87,79 @@ for_each_database! {
         assert_eq!(preview.status(), 403);
     }
 
+    async fn wrong_expired_and_revoked_keys_are_answered_alike_to_the_byte(start: Start) {
+        let host = start.host().await;
+        let make = async |expires_in| {
+            let scopes = vec!["messages:read".to_owned()];
+            let new = NewKey { name: "gone".to_owned(), mode: KeyMode::Test, scopes, expires_in };
+            let prepared = new.prepare(&mut *Chance::from_machine().lock(), host.host.now());
+            prepared.keep(&host.host.store).await.unwrap().expose().to_owned()
+        };
+        let (expired, revoked) = (make(Some(TimeDelta::days(1))).await, make(None).await);
+        for key in [&expired, &revoked] {
+            assert_eq!(ask(&host, key, "GET", "/api/v1/messages", None).await.status(), 200);
+        }
+        let id = host.host.caller(&revoked).await.unwrap().key;
+        let mut tx = host.host.store.begin().await.unwrap();
+        assert!(tx.revoke_api_key(id, host.host.now()).await.unwrap());
+        tx.commit().await.unwrap();
+        host.clock.advance(TimeDelta::days(1));
+        let told = async |key: &str, method: &str| {
+            let answer = ask(&host, key, method, "/api/v1/messages", None).await;
+            let (status, mut headers) = (answer.status(), answer.headers().clone());
+            headers.remove("date");
+            (status, headers, answer.bytes().await.unwrap())
+        };
+        let mut wrong = expired.clone();
+        let last = if wrong.pop() == Some('a') { 'b' } else { 'a' };
+        wrong.push(last);
+        for method in ["GET", "POST"] {
+            let first = told("tdg_live_nobody", method).await;
+            assert_eq!(first.0, 401);
+            for key in [&expired, &revoked, &wrong, "x"] {
+                assert_eq!(told(key, method).await, first, "{method}");
+            }
+        }
+    }
+
+    async fn a_key_without_the_scope_of_a_route_is_refused_by_every_route(start: Start) {
+        let host = start.host().await;
+        let document = host.get("/api/openapi.json").await;
+        let (mut tried, mut seen) = (0, std::collections::BTreeSet::new());
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let needed = operation["security"].as_array().into_iter().flatten();
+                let needed = needed.filter_map(|way| way["api_key"].as_array()).flatten();
+                let needed: Vec<&str> = needed.map(|scope| scope.as_str().unwrap()).collect();
+                if needed.is_empty() {
+                    continue;
+                }
+                seen.extend(needed.iter().map(|scope| (*scope).to_owned()));
+                let others: Vec<&str> =
+                    tidings::service::SCOPES.into_iter().filter(|scope| !needed.contains(scope)).collect();
+                let key = new_key(&host, &others).await;
+                let mut address = path.clone();
+                for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                    if parameter["in"] == "path" {
+                        let value = parameter["example"].as_str().map_or_else(|| parameter["example"].to_string(), str::to_owned);
+                        address = address.replace(&format!("{{{}}}", parameter["name"].as_str().unwrap()), &value);
+                    }
+                }
+                let body = &operation["requestBody"]["content"]["application/json"]["example"];
+                let body = Some(body).filter(|body| !body.is_null());
+                let answer = ask(&host, &key, &method.to_uppercase(), &address, body).await;
+                let status = answer.status();
+                let problem: Value = answer.json().await.unwrap_or_default();
+                assert_eq!((status.as_u16(), &problem["type"]), (403, &json!("/docs/problems/forbidden")), "{method} {path}: {problem}");
+                tried += 1;
+            }
+        }
+        assert!(tried > 25, "only {tried} routes name a scope");
+        // Every scope but the one that no route asks for by itself opens something.
+        let unused: Vec<&str> = tidings::service::SCOPES.into_iter().filter(|scope| !seen.contains(*scope)).collect();
+        assert!(unused.iter().all(|scope| ["otp:unlimited", "opt-outs:export"].contains(scope)), "{unused:?}");
+    }
+
     async fn a_key_is_told_its_allowance_and_stopped_at_its_end(start: Start) {
         let mut start = start;
         start.config.server.requests_per_minute = 3;

@@ -93,6 +93,51 @@ async fn a_day_of_traffic_leaves_no_name_phone_or_code_in_the_log_at_any_level_a
     }
 }
 
+#[tokio::test]
+async fn a_code_that_is_asked_for_sent_typed_and_sent_again_is_in_no_log_at_any_level() {
+    let home = new_home();
+    let running = Running::start_with(home.path(), None, &[("TIDINGS_LOG", "trace")]);
+    let post = async |path: &str, body: serde_json::Value| {
+        let request = running.client.post(format!("{}/api/v1{path}", running.base)).bearer_auth(&running.key);
+        let answer = request.json(&body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        answer.json::<serde_json::Value>().await.unwrap()
+    };
+    let code_to = async |phone: &str| {
+        // The program has a clock of its own: there is nothing to wait for but the time it takes.
+        for _ in 0..3000 {
+            let texts = running.get(&format!("/sandbox/api/texts?phone=%2B{phone}")).await;
+            if let Some(text) = texts["items"].as_array().unwrap().last() {
+                let words = text["body"].as_str().unwrap();
+                let digits = words.split(|c: char| !c.is_ascii_digit()).rfind(|digits| digits.len() == 6);
+                return digits.unwrap().to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("no code came");
+    };
+    let first = post("/otp", json!({"phone": "+12025550187", "purpose": "LOGIN"})).await;
+    post("/sms/send-otp", json!({"phoneNumber": "+12025550188", "purpose": "LOGIN"})).await;
+    let codes = [code_to("12025550187").await, code_to("12025550188").await];
+    let check = format!("/otp/{}/check", first["id"].as_str().unwrap());
+    let wrong = if codes[0] == "123456" { "654321" } else { "123456" };
+    for typed in [wrong, &codes[0]] {
+        post(&check, json!({"code": typed})).await;
+    }
+    post("/sms/verify-otp", json!({"phoneNumber": "+12025550188", "code": codes[1], "purpose": "LOGIN"}))
+        .await;
+    assert_eq!(running.stop(), Some(0));
+    let log = std::fs::read_to_string(home.path().join("log")).unwrap();
+    assert!(
+        log.contains("TRACE") && log.contains("accepted"),
+        "the log is not as loud as it was asked to be"
+    );
+    for secret in [codes[0].as_str(), &codes[1], wrong, "2025550187", "2025550188"] {
+        let found: Vec<&str> = log.lines().filter(|line| line.contains(secret)).take(3).collect();
+        assert!(found.is_empty(), "`{secret}` is in the log:\n{}", found.join("\n"));
+    }
+}
+
 /// A rule for a figure that nobody measures would never wake anybody.
 #[tokio::test]
 async fn every_alert_is_about_figures_that_are_measured() {
