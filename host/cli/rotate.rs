@@ -31,9 +31,14 @@ impl RotateMaster {
         }
         let count = rewrap(store).await.map_err(failed)?;
         println!("{count} keys are wrapped by the master key {}", store.keys().id());
-        // A host that runs may have wrapped a few more with the key of before.
-        tokio::time::sleep(HEARTBEATS).await;
-        rewrap(store).await.map_err(failed)?;
+        let running = async { store.read().await?.count_hosts().await }.await.map_err(failed)?;
+        if running > 0 {
+            // One that runs may have wrapped a few more with the key of before.
+            let progress = super::progress::working("waiting until every host has the new key");
+            tokio::time::sleep(HEARTBEATS).await;
+            progress.finish_and_clear();
+            rewrap(store).await.map_err(failed)?;
+        }
         if self.remove_retired {
             let mut tx = store.read().await.map_err(failed)?;
             let left = tx.wrapped_otherwise().await.map_err(failed)?;

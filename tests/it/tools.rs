@@ -62,6 +62,26 @@ fn a_reader_that_has_seen_enough_ends_a_command_without_a_word() {
 }
 
 #[test]
+fn a_new_master_key_wraps_what_the_one_before_did_and_that_one_goes_when_asked() {
+    let home = crate::support::program::new_home();
+    let texts = home.path().join("texts.jsonl");
+    let line = json!({"type": "prescription-ready", "to": {"id": "ana", "phone": "+12025550143"}});
+    std::fs::write(&texts, format!("{line}\n")).unwrap();
+    assert_eq!(run(home.path(), &["import", texts.to_str().unwrap(), "--test"]).0, Some(0));
+    let master = home.path().join(".tidings/keys/master.key");
+    let before = std::fs::read(&master).unwrap();
+    let (status, said, errors) = run(home.path(), &["key", "rotate-master"]);
+    assert!(status == Some(0) && said.starts_with("1 keys are wrapped by"), "{said}{errors}");
+    assert_ne!(std::fs::read(&master).unwrap(), before);
+    let (status, said, errors) = run(home.path(), &["key", "rotate-master", "--resume", "--remove-retired"]);
+    assert!(status == Some(0) && said.contains("1 older master keys are removed"), "{said}{errors}");
+    let (status, said, errors) = run(home.path(), &["export", "--recipient", "ana"]);
+    assert!(status == Some(0) && said.contains("+12025550143"), "{said}{errors}");
+    let (_, audit, _) = run(home.path(), &["audit", "list"]);
+    assert_eq!(audit.matches("key rotate-master").count(), 1, "{audit}");
+}
+
+#[test]
 fn what_takes_long_is_quiet_in_a_pipe() {
     let home = crate::support::program::new_home();
     assert_eq!(run(home.path(), &["migrate"]).0, Some(0));
