@@ -1,6 +1,7 @@
 //! One event at a time: how long a host takes from a post to the provider.
 
-use crate::host::{Home, daytime_zone};
+use crate::crash::daytime_zone;
+use crate::host::Home;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;

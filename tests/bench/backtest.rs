@@ -1,6 +1,7 @@
 //! A backtest: the real command, on decisions that a real host made and that were copied.
 
-use crate::host::{Home, daytime_zone};
+use crate::crash::daytime_zone;
+use crate::host::Home;
 use crate::stand_in::StandIn;
 use serde_json::{Value, json};
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! A bulk run of a hundred thousand texts, and one-time codes through the middle of it.
 
-use crate::host::{Home, Serving, daytime_zone};
+use crate::crash::daytime_zone;
+use crate::host::{Home, Serving};
 use crate::load::{post_all, print};
 use crate::stand_in::{CODES, StandIn, micros};
 use axum::http::StatusCode;

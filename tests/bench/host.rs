@@ -9,18 +9,6 @@ use std::time::{Duration, Instant};
 /// The account's token: the stand-in signs its callbacks with it.
 pub(crate) const TOKEN: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
-/// A zone in which it is daytime, so that nothing waits for the morning.
-pub(crate) fn daytime_zone() -> &'static str {
-    use chrono::Timelike as _;
-    use tidings::clock::{Clock as _, SystemClock};
-    let hour = SystemClock.now().hour();
-    match hour {
-        14..=23 => "America/New_York",
-        0..=6 => "Asia/Tokyo",
-        _ => "Europe/Madrid",
-    }
-}
-
 /// A home with the bundled files, gone at the end.
 pub(crate) struct Home {
     folder: PathBuf,

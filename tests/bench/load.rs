@@ -1,6 +1,7 @@
 //! Under load: how many texts a host takes in, and how many it sees through to `delivered`.
 
-use crate::host::{Home, Serving, daytime_zone};
+use crate::crash::daytime_zone;
+use crate::host::{Home, Serving};
 use crate::stand_in::StandIn;
 use axum::http::StatusCode;
 use serde_json::{Value, json};

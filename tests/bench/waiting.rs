@@ -1,7 +1,8 @@
 //! A host with a million texts that wait: its memory, and how it comes back from SIGKILL.
 
+use crate::crash::daytime_zone;
 use crate::filled::Raw;
-use crate::host::{Home, daytime_zone};
+use crate::host::Home;
 use crate::stand_in::StandIn;
 use axum::http::StatusCode;
 use serde_json::{Value, json};

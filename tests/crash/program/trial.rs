@@ -2,6 +2,7 @@
 //! each is answered for.
 
 use super::count::{Count, End};
+use super::daytime_zone;
 use super::host::Host;
 use super::house::House;
 use chrono::TimeDelta;
@@ -264,7 +265,7 @@ impl Text {
 
     fn body(&self) -> Value {
         let to =
-            json!({"id": self.phone, "phone": self.phone, "language": "en", "time_zone": "America/New_York"});
+            json!({"id": self.phone, "phone": self.phone, "language": "en", "time_zone": daytime_zone()});
         match self.lane {
             Lane::Otp => json!({"type": "otp", "to": to, "variables": {"code": "482913"}}),
             Lane::Urgent => json!({"type": "urgent-alert", "to": to, "variables": {"text": "Closed today."}}),
