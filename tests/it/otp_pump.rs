@@ -125,9 +125,9 @@ for_each_database! {
         let mut start = start;
         start.config.otp.test_numbers = [(ANA.to_owned(), Secret::new("246810"))].into();
         let host = denying(start).await;
-        for unlimited in [true, false] {
+        for (unlimited, times) in [(true, 12), (false, 6)] {
             let from = Origin { unlimited, ..origin("192.0.2.1", 1) };
-            for _ in 0..6 {
+            for _ in 0..times {
                 let posted = PostedCode { phone: ANA.to_owned(), purpose: "LOGIN".to_owned(), ..PostedCode::default() };
                 let request = host.host.read_code_request(&posted).unwrap();
                 let id = host.host.start_code(&from, &request).await.unwrap().id;
