@@ -71,9 +71,7 @@ pub(super) async fn note(store: &Store, command: &str, object: &str) -> Result<(
         tx.append_audit(&[entry]).await?;
         tx.commit().await
     };
-    written
-        .await
-        .map_err(|error| CliError::failed("it was done, and could not be written into the audit", error))
+    written.await.map_err(|error| CliError::failed("the audit could not be written", error))
 }
 
 /// The inner answer says what is wrong with the chain, the outer one that it could not be read.

@@ -61,10 +61,11 @@ impl Recover {
             Some(since) => since,
             None => last_seen(&host.store).await.map_err(|error| failed(error.into()))?,
         };
-        let erased =
-            service::erase_again(&host.store, &home.chance, now()).await.map_err(|error: PersonError| {
+        let erased = service::erase_again(&host.store, &home.chance, "recover", now()).await.map_err(
+            |error: PersonError| {
                 CliError::failed("whom the backup brought back could not all be erased; run it again", error)
-            })?;
+            },
+        )?;
         let progress = super::progress::counter("texts looked at");
         let recovered = host.recover(since, false, |seen| progress.inc(seen)).await.map_err(failed)?;
         progress.finish_and_clear();

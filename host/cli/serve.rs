@@ -177,11 +177,12 @@ impl Serve {
 
 /// A backup may have been put back by hand: whoever was erased since is erased before anything is done.
 async fn erase_again(store: &Store, home: &Home) -> Result<(), CliError> {
-    let erased = service::erase_again(store, &home.chance, now())
+    let erased = service::erase_again(store, &home.chance, "serve", now())
         .await
         .map_err(|error| CliError::failed("whom a backup brought back could not be erased again", error))?;
     if erased > 0 {
         tracing::warn!(people = erased, "a backup had brought erased people back; they are erased again");
+        super::audit::note(store, "serve: erase again", &format!("{erased} people")).await?;
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ pub(crate) struct ErasureView {
     certificate: Uuid,
     recipient: String,
     erased_at: DateTime<Utc>,
-    /// `key:<id>`, or `cli`.
+    /// `key:<id>`, or `cli`; `serve` or `recover` of one whom a backup had brought back.
     asked_by: String,
     /// Queued texts that were taken back.
     canceled: i64,

@@ -71,7 +71,7 @@ pub(super) const TITLES: &[(&str, &str, &str)] = &[
     (
         "opted-out-by-person",
         "The person has said so themselves",
-        "The person said in a form, signed in or by a text that they want none of these texts. Staff and other systems cannot take that back for them: let the person do it in a form of the clinic (`\"source\": \"form\"`, with its evidence), signed in, or by START from their phone.",
+        "The person said in a form, signed in or by a text that they want none of these texts. Staff and other systems cannot take that back for them: let the person do it in a form of the clinic (`\"source\": \"form\"`, with its evidence), signed in, or, where they stopped everything and the phone is theirs alone, by START.",
     ),
     (
         "changed",
@@ -121,7 +121,7 @@ pub(super) const TITLES: &[(&str, &str, &str)] = &[
     (
         "timeout",
         "It took too long",
-        "The host gave the request up. Repeat it with the same `Idempotency-Key`.",
+        "The host does not let a caller wait longer. What the request asked for may still be done: repeat it with the same `Idempotency-Key`; where a route takes none, look first.",
     ),
 ];
 

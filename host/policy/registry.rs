@@ -17,7 +17,7 @@ pub(super) struct Registry {
     pub(super) by_event: BTreeMap<String, Vec<Arc<Loaded>>>,
     /// Those that are asked beside them.
     pub(super) shadows: Vec<Arc<Loaded>>,
-    /// Those whose files are gone.
+    /// Those that decided until their file was removed, or made a shadow.
     pub(super) removed: Vec<Removed>,
 }
 

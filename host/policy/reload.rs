@@ -60,7 +60,9 @@ impl Folder {
     /// Whether files are not as they were last taken in, but for those that are being looked at.
     fn has_changed(&self, stamps: &BTreeMap<String, Stamp>) -> bool {
         let (known, busy) = (self.shelf(), self.looked_at());
-        stamps.iter().any(|(stem, stamp)| !busy.contains(stem) && known.is_new(stem, stamp))
+        stamps.iter().any(|(stem, stamp)| {
+            !busy.contains(stem) && known.is_concerned(stem, stamp) && known.is_new(stem, stamp)
+        })
     }
 
     /// Takes what has changed, and what stood back from what may have; `None` where nothing has.
@@ -70,7 +72,9 @@ impl Folder {
         }
         let (known, mut busy) = (self.shelf(), self.looked_at());
         stamps.retain(|stem, stamp| {
-            !busy.contains(stem) && (known.is_new(stem, stamp) || known.stood_back(stem))
+            !busy.contains(stem)
+                && known.is_concerned(stem, stamp)
+                && (known.is_new(stem, stamp) || known.stood_back(stem))
         });
         busy.extend(stamps.keys().cloned());
         Some(Batch { folder: self.clone(), stamps })

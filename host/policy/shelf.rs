@@ -131,6 +131,11 @@ impl Shelf {
         self.slots.get(stem).is_none_or(|slot| slot.stamp != *stamp)
     }
 
+    /// Whether there is a policy, or was one: a `.toml` alone is nobody's.
+    pub(super) fn is_concerned(&self, stem: &str, stamp: &Stamp) -> bool {
+        stamp.wasm.is_some() || self.slots.contains_key(stem)
+    }
+
     /// Whether another file stood in its way, which may be gone now.
     pub(super) fn stood_back(&self, stem: &str) -> bool {
         let refused = self.slots.get(stem).and_then(|slot| slot.refused.as_ref());

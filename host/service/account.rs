@@ -3,7 +3,7 @@
 
 use super::webhooks::Announcement;
 use super::{Host, HostError};
-use crate::domain::failure::ProviderError;
+use crate::domain::failure::{ProviderError, SendOutcome};
 use crate::domain::message::Message;
 use crate::store::{AccountStop, Modes};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -99,11 +99,8 @@ impl Host {
         let mut tx = self.store.begin().await?;
         let is_new = tx.stop_account(&stop).await?;
         if is_new {
-            tracing::error!(
-                code = error.code,
-                "the provider refuses the account; texts wait: {}",
-                error.text
-            );
+            let what = if error.code.is_some() { "refuses the account" } else { "is out of reach" };
+            tracing::error!(code = error.code, "the provider {what}; texts wait: {}", error.text);
             let data =
                 json!({"code": error.code, "text": error.text, "tried_again_at": stop.probe_at.to_rfc3339()});
             self.announce(&mut tx, &about(message.test, "sending.stopped", data), now).await?;
@@ -114,6 +111,19 @@ impl Host {
         Ok(true)
     }
 
+    /// A call has ended: with an answer, whatever it says, or without one.
+    pub(super) fn count_answer(&self, message: &Message, outcome: &SendOutcome) {
+        let unanswered = self.stops.unanswered(message.test);
+        match outcome {
+            SendOutcome::NotReached(_) | SendOutcome::Unknown(_) => {
+                unanswered.fetch_add(1, Ordering::Relaxed);
+            }
+            SendOutcome::Accepted(_) | SendOutcome::Refused(_) | SendOutcome::NotNow { .. } => {
+                unanswered.store(0, Ordering::Relaxed);
+            }
+        }
+    }
+
     /// A call came to nothing: the provider was not reached, or did not answer. Whether that is so for all
     /// calls by now; then texts wait where they are, and one is tried from time to time.
     pub(super) async fn is_out_of_reach(
@@ -121,7 +131,7 @@ impl Host {
         message: &Message,
         error: &ProviderError,
     ) -> Result<bool, HostError> {
-        let unanswered = self.stops.unanswered(message.test).fetch_add(1, Ordering::Relaxed) + 1;
+        let unanswered = self.stops.unanswered(message.test).load(Ordering::Relaxed);
         let is_stopped = self.stops.of(message.test).is_some();
         if unanswered < OUTAGE && !is_stopped {
             return Ok(false);
@@ -132,7 +142,6 @@ impl Host {
 
     /// A text was let through that was handed over after the account was refused: all go on.
     pub(super) async fn account_works(&self, message: &Message) -> Result<(), HostError> {
-        self.stops.unanswered(message.test).store(0, Ordering::Relaxed);
         let Some(stop) = self.stops.of(message.test).filter(|stop| stop.stopped_at < message.updated_at)
         else {
             return Ok(());

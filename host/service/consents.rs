@@ -86,7 +86,7 @@ impl Host {
             return Err(PersonError::Stopped);
         }
         let at = posted.at.map_or(now, |at| at.min(now));
-        // Whoever writes it down for them: their own word is undone by them, in a form or by START.
+        // Whoever writes it down for them: their own word is undone by them.
         let is_theirs = posted.source == ConsentSource::Form;
         if posted.choice == Choice::OptIn && !is_theirs {
             let undoes = |said: &Standing| {

@@ -129,12 +129,6 @@ impl Host {
             let note = Cause::new("host-leaves", "the host that had claimed it is ending; it was not sent");
             return self.put_back(tx, &message, message.due_at, note, now).await;
         }
-        if message.expires_at <= now && self.doubts_clock() {
-            let cause =
-                Cause::new("clock-doubted", "the clock is in doubt; by what it shows, its use is over");
-            let verdict = Verdict::HoldUntil { cause, until: now };
-            return self.conclude(message, verdict, None, now).await;
-        }
         let mut tx = self.store.look().await?;
         let recipient = tx.recipient(&message.recipient).await?;
         let mut opened = tx.open_message(message.id).await?;

@@ -10,6 +10,9 @@ use crate::domain::message::Cause;
 use crate::store::{Change, Erasure, Store, StoreError};
 use chrono::{DateTime, Utc};
 
+/// How often an erasure is begun anew that a host at work has crossed.
+const TRIES: u32 = 5;
+
 /// So many ids are read at a time.
 const PAGE: u32 = 1000;
 
@@ -70,12 +73,17 @@ pub async fn erase(
     Ok(erasure)
 }
 
-/// Erases again whom a backup brought back; says how many there were.
+/// Erases again whom a backup brought back, by the command `asked_by`; says how many there were.
 ///
 /// # Errors
 ///
 /// The file cannot be read, or the database failed; whom it did not come to is erased by the next call.
-pub async fn erase_again(store: &Store, chance: &Chance, now: DateTime<Utc>) -> Result<u64, PersonError> {
+pub async fn erase_again(
+    store: &Store,
+    chance: &Chance,
+    asked_by: &str,
+    now: DateTime<Utc>,
+) -> Result<u64, PersonError> {
     let keys = store.keys().clone();
     let mut missing = keys.erased().map_err(|error| HostError::from(StoreError::ErasedList(error)))?;
     if missing.is_empty() {
@@ -91,8 +99,21 @@ pub async fn erase_again(store: &Store, chance: &Chance, now: DateTime<Utc>) -> 
         after.clone_from(last);
         for person in page {
             if missing.remove(&keys.erased_name(&person)) {
-                erase(store, chance, &person, None, "recover", now).await?;
-                count += 1;
+                let mut erased = erase(store, chance, &person, None, asked_by, now).await;
+                // A host at work may move one of their texts at the same moment.
+                for _ in 0..TRIES {
+                    let Err(PersonError::Host(HostError::Store(StoreError::LeaseLost { .. }))) = erased
+                    else {
+                        break;
+                    };
+                    erased = erase(store, chance, &person, None, asked_by, now).await;
+                }
+                match erased {
+                    Ok(_) => count += 1,
+                    // Another host was faster.
+                    Err(PersonError::Unknown) => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
     }

@@ -211,6 +211,13 @@ impl Host {
                 after.state = after.state.hold(cause.clone(), Some(until.min(message.expires_at)))?;
                 cause
             }
+            // What a wrong clock ends does not come back: it is looked at when the clock is sure.
+            Verdict::Expire { .. } if self.doubts_clock() => {
+                let cause = Cause::new("clock-doubted", "by a clock that is in doubt, its use is over");
+                after.state =
+                    after.state.hold(cause.clone(), Some(message.due_at.min(message.expires_at)))?;
+                cause
+            }
             Verdict::Expire { cause } => {
                 after.state = after.state.expire(cause.clone())?;
                 cause

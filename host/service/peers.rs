@@ -34,6 +34,11 @@ pub(super) struct Seen {
 }
 
 impl Peers {
+    /// The database did not answer: nobody's silence in that time says anything.
+    pub(super) fn was_blind(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Takes in what the database says.
     pub(super) fn learn(&self, hosts: Vec<(HostId, DateTime<Utc>)>, running: Duration) -> Seen {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -50,7 +50,8 @@ pub enum PersonError {
     /// The person themselves has said so, and nobody else may speak for them.
     #[error(
         "the person said themselves that they want none of these texts; only they can take it back: in a form \
-         of the clinic (source `form`), signed in, or by START from their phone"
+         of the clinic (source `form`), signed in, or, where they stopped everything and the phone is theirs \
+         alone, by START"
     )]
     OptedOut,
     /// Somebody else changed the person since.

@@ -55,7 +55,11 @@ impl Host {
     /// at a slow provider is not dead.
     pub(super) async fn stay_alive(&self) {
         loop {
-            self.log_failed(self.heartbeat().await, "the heartbeat failed");
+            let beaten = self.heartbeat().await;
+            if beaten.is_err() {
+                self.peers.was_blind();
+            }
+            self.log_failed(beaten, "the heartbeat failed");
             tokio::time::sleep(self.settings.patience.heartbeat).await;
         }
     }

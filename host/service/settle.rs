@@ -54,6 +54,7 @@ impl Host {
         attempt: AttemptId,
         outcome: &SendOutcome,
     ) -> Result<(), HostError> {
+        self.count_answer(message, outcome);
         let mut pauses = SETTLED_AGAIN.into_iter();
         loop {
             let settled = self.try_settle(message, attempt, outcome).await;

@@ -20,6 +20,9 @@ const ASK_EVERY: Duration = Duration::from_secs(10);
 /// How long a clock is doubted that nobody contradicts.
 const DOUBT: Duration = Duration::from_mins(1);
 
+/// A sender may be busy for so long because the provider has asked for it, or with urgent texts.
+const ASKED_FOR: TimeDelta = TimeDelta::minutes(20);
+
 /// The provider's clock is not waited for longer: codes are waiting.
 const ANSWER: Duration = Duration::from_secs(2);
 
@@ -45,11 +48,13 @@ struct Doubt {
     lasts: Duration,
     /// How well the provider's clock must agree.
     within: TimeDelta,
+    /// It was seen to leap: it may have counted wrong.
+    has_leapt: bool,
 }
 
 impl Doubt {
     const fn of_leap(since: Duration) -> Self {
-        Self { since, asked: None, lasts: DOUBT, within: LEAP }
+        Self { since, asked: None, lasts: DOUBT, within: LEAP, has_leapt: true }
     }
 }
 
@@ -96,7 +101,9 @@ impl Host {
             tracing::info!("the clock is sure");
             self.steady.lock().doubt = None;
             // What was counted by the wrong time.
-            if let Err(error) = self.free_senders(now + LEAP, now).await {
+            if doubt.has_leapt
+                && let Err(error) = self.free_senders(now + ASKED_FOR, now).await
+            {
                 tracing::error!(error = &error as &dyn std::error::Error, "senders stay busy");
             }
             self.wake.notify_one();
@@ -111,7 +118,7 @@ impl Host {
     /// A process that begins has not seen its clock leap: the provider is asked once. Where it does not
     /// answer, nothing could be sent anyway.
     pub(super) fn doubt_clock_at_start(&self) {
-        let doubt = Doubt { lasts: Duration::ZERO, ..Doubt::of_leap(self.clock.running()) };
+        let doubt = Doubt { lasts: Duration::ZERO, has_leapt: false, ..Doubt::of_leap(self.clock.running()) };
         self.steady.lock().doubt.get_or_insert(doubt);
     }
 
@@ -124,7 +131,7 @@ impl Host {
         }
         seen.compared = Some(running);
         tracing::error!(seconds = apart.num_seconds(), "another host's clock differs from this one's");
-        seen.doubt.get_or_insert(Doubt { within: APART, ..Doubt::of_leap(running) });
+        seen.doubt.get_or_insert(Doubt { within: APART, has_leapt: false, ..Doubt::of_leap(running) });
     }
 
     /// Whether the clock may be wrong.

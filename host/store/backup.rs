@@ -3,7 +3,7 @@
 
 use super::{Pool, Result, SqliteLock, Store, StoreError};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use std::ffi::OsString;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -54,13 +54,21 @@ impl SqliteLock {
         let failed = |source: std::io::Error| StoreError::Backup { path: database.to_owned(), source };
         let fresh = beside(database, ".restoring");
         let (from, to) = (backup.to_owned(), fresh.clone());
-        let copied = tokio::task::spawn_blocking(move || copy(&from, &to)).await;
+        // One that was no `tidings backup` may have what was committed last in a log beside it.
+        let copied = tokio::task::spawn_blocking(move || {
+            copy(&from, &to)?;
+            let (from, to) = (beside(&from, "-wal"), beside(&to, "-wal"));
+            if from.exists() { copy(&from, &to) } else { Ok(()) }
+        })
+        .await;
         match copied {
             Ok(copied) => copied.map_err(|source| refuse(backup, &source.to_string()))?,
             Err(ended) => std::panic::resume_unwind(ended.into_panic()),
         }
         if let Err(problem) = look_through(&fresh).await {
-            let _ = std::fs::remove_file(&fresh);
+            for end in ["", "-wal", "-shm"] {
+                let _ = std::fs::remove_file(beside(&fresh, end));
+            }
             return Err(refuse(backup, &problem));
         }
         let aside = beside(database, name);
@@ -102,16 +110,24 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     target.sync_all()
 }
 
-/// What is wrong with a copy, in words.
+/// What is wrong with a copy, in words. A log beside it is taken into the file.
 async fn look_through(file: &Path) -> std::result::Result<(), String> {
-    let options = SqliteConnectOptions::new().filename(file).create_if_missing(false).immutable(true);
+    let is_alone = !beside(file, "-wal").exists();
+    let options = SqliteConnectOptions::new().filename(file).create_if_missing(false).immutable(is_alone);
     let no_database = |error: sqlx::Error| format!("it is no database of a host ({error})");
     let mut connection: SqliteConnection = options.connect().await.map_err(no_database)?;
     let found: String =
         sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut connection).await.map_err(no_database)?;
     let steps: std::result::Result<i64, _> =
         sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations").fetch_one(&mut connection).await;
+    let folded = if is_alone {
+        Ok(())
+    } else {
+        let emptied = "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE";
+        connection.execute(emptied).await.map(drop).map_err(no_database)
+    };
     let _ = connection.close().await;
+    folded?;
     if found != "ok" {
         return Err(format!("it is damaged ({found})"));
     }

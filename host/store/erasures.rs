@@ -11,7 +11,7 @@ pub struct Erasure {
     pub id: ErasureId,
     /// The clinic's id of the person.
     pub recipient: String,
-    /// `key:<id>`, or `cli`.
+    /// `key:<id>`, or `cli`; `serve` or `recover` of one whom a backup had brought back.
     pub asked_by: String,
     /// When.
     pub at: DateTime<Utc>,

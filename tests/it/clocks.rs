@@ -39,6 +39,27 @@ for_each_database! {
         assert_eq!((host.sandbox.calls(), host.texts_to(ANA).len()), (1, 1));
     }
 
+    async fn what_is_over_by_a_wrong_clock_goes_out_when_it_is_right_again(start: Start) {
+        let host = start.host().await;
+        let clock = Arc::new(ManualClock::at(host.clock_now()));
+        let astray = beside_on(&host, clock.clone());
+        astray.tick().await.unwrap();
+        let mut short = alert(ANA, &host);
+        short["expires_at"] = json!(host.clock_now() + TimeDelta::hours(2));
+        let id = host.message(short).await;
+        clock.leap(TimeDelta::days(1));
+        astray.tick().await.unwrap();
+        assert_eq!((state(&host, &id).await.as_str(), host.sandbox.calls()), ("held", 0));
+        clock.leap(-TimeDelta::days(1));
+        for _ in 0..3 {
+            clock.advance(TimeDelta::seconds(15));
+            astray.sweep().await.unwrap();
+            astray.tick().await.unwrap();
+        }
+        host.sandbox.until_quiet().await;
+        assert_eq!((state(&host, &id).await.as_str(), host.texts_to(ANA).len()), ("delivered", 1));
+    }
+
     async fn what_a_wrong_clock_has_counted_keeps_no_sender_busy(start: Start) {
         let mut start = start;
         start.config.twilio.rate = Rate::per_second(1.0);

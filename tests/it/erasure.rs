@@ -66,10 +66,10 @@ for_each_database! {
             assert!(tx.insert_recipient(&person).await.unwrap());
             tx.commit().await.unwrap();
         }
-        assert_eq!(service::erase_again(&store, &chance, now).await.unwrap(), 0);
+        assert_eq!(service::erase_again(&store, &chance, "recover", now).await.unwrap(), 0);
         sql(&start, "CREATE TABLE kept AS SELECT * FROM recipients").await;
         service::erase(&store, &chance, "bo", None, "cli", now).await.unwrap();
-        assert_eq!(service::erase_again(&store, &chance, now).await.unwrap(), 0, "nobody came back");
+        assert_eq!(service::erase_again(&store, &chance, "recover", now).await.unwrap(), 0, "nobody came back");
 
         // As the backup has it: Bo is there, and no certificate.
         for statement in [
@@ -80,7 +80,7 @@ for_each_database! {
             sql(&start, statement).await;
         }
         assert!(!store.read().await.unwrap().is_erased("bo").await.unwrap());
-        assert_eq!(service::erase_again(&store, &chance, now).await.unwrap(), 1);
+        assert_eq!(service::erase_again(&store, &chance, "recover", now).await.unwrap(), 1);
         let mut tx = store.read().await.unwrap();
         assert!(tx.is_erased("bo").await.unwrap());
         for name in ["ana", "cy"] {
@@ -88,7 +88,7 @@ for_each_database! {
         }
         assert_eq!(tx.erased_recipients().await.unwrap(), ["bo"]);
         drop(tx);
-        assert_eq!(service::erase_again(&store, &chance, now).await.unwrap(), 0);
+        assert_eq!(service::erase_again(&store, &chance, "recover", now).await.unwrap(), 0);
     }
 }
 

@@ -18,8 +18,8 @@ pub(super) struct Asked<'a> {
     pub(super) origin: &'a Origin,
     pub(super) phone: &'a PhoneNumber,
     pub(super) purpose: &'a Purpose,
-    /// The counter of the network that the person asks from. A resend goes to that of its challenge: whoever
-    /// asks for it says no address, and the texts of one challenge are held against one network.
+    /// The counter of the network that the person asks from. A resend goes to that of its challenge: the texts
+    /// of one challenge are held against one network, whoever asks for them again.
     pub(super) network: Option<Vec<u8>>,
 }
 
