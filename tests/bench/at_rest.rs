@@ -1,6 +1,6 @@
 //! One event at a time: how long a host takes from a post to the provider.
 
-use crate::crash::daytime_zone;
+use crate::daytime::daytime_zone;
 use crate::host::Home;
 use axum::extract::State;
 use axum::http::StatusCode;

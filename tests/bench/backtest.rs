@@ -1,6 +1,6 @@
 //! A backtest: the real command, on decisions that a real host made and that were copied.
 
-use crate::crash::daytime_zone;
+use crate::daytime::daytime_zone;
 use crate::host::Home;
 use crate::stand_in::StandIn;
 use serde_json::{Value, json};

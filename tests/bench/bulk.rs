@@ -1,6 +1,6 @@
 //! A bulk run of a hundred thousand texts, and one-time codes through the middle of it.
 
-use crate::crash::daytime_zone;
+use crate::daytime::daytime_zone;
 use crate::host::{Home, Serving};
 use crate::load::{post_all, print};
 use crate::stand_in::{CODES, StandIn, micros};

@@ -1,6 +1,6 @@
 //! Under load: how many texts a host takes in, and how many it sees through to `delivered`.
 
-use crate::crash::daytime_zone;
+use crate::daytime::daytime_zone;
 use crate::host::{Home, Serving};
 use crate::stand_in::StandIn;
 use axum::http::StatusCode;

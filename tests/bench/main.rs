@@ -16,6 +16,8 @@ mod bulk;
 mod claims;
 #[path = "../crash/program/mod.rs"]
 mod crash;
+#[path = "../support/daytime.rs"]
+mod daytime;
 mod filled;
 mod host;
 mod load;

@@ -1,7 +1,7 @@
 //! What policies cost on the way of a text, from its claim to the provider's answer: the whole host in
 //! this process, with the bundled policies and with native code that always sends.
 
-use crate::crash::daytime_zone;
+use crate::daytime::daytime_zone;
 use crate::host::{Home, processor_time};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;

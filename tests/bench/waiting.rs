@@ -1,6 +1,6 @@
 //! A host with a million texts that wait: its memory, and how it comes back from SIGKILL.
 
-use crate::crash::daytime_zone;
+use crate::daytime::daytime_zone;
 use crate::filled::Raw;
 use crate::host::Home;
 use crate::stand_in::StandIn;

@@ -8,6 +8,8 @@
 #![expect(clippy::print_stdout, reason = "what was counted is to be seen")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+#[path = "../support/daytime.rs"]
+mod daytime;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod program;

@@ -1,5 +1,6 @@
 //! What a running program tells: figures for those who watch, and no person's data in its log.
 
+use crate::support::daytime::daytime_zone;
 use crate::support::program::{Running, new_home};
 use serde_json::json;
 use std::time::Duration;
@@ -15,7 +16,7 @@ async fn a_day_of_traffic(running: &Running) {
         client.request(method, format!("{base}{path}")).bearer_auth(&running.key).json(&body).send()
     };
     let person = json!({"id": "z", "role": "patient", "name": "Zebulon", "phone": "+12025550187", "language": "en",
-        "time_zone": "America/New_York"});
+        "time_zone": daytime_zone()});
     let mut event = running.event.clone();
     event["people"] = json!([person]);
     event["data"]["location"] = json!("Quillfeather Lane 7");

@@ -62,6 +62,8 @@ for_each_database! {
             sender("CLINIC", &["GB"], &[], 100.0),
             sender(SERVICE, &["CA"], &[], 100.0),
         ];
+        // Codes go to the clinic's own country alone, unless others are opened.
+        start.config.otp.countries = ["US", "GB"].map(str::to_owned).into();
         let host = start.host().await;
         for text in [notice(ANA), notice(LONDON), notice(TORONTO), code(LONDON)] {
             host.message(text).await;

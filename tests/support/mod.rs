@@ -2,6 +2,7 @@
 //! stands still until a test moves it, and nothing happens but in `run`.
 #![allow(dead_code, unused_imports, clippy::allow_attributes, reason = "each test binary uses its own part")]
 
+pub(crate) mod daytime;
 mod host;
 pub(crate) mod log;
 pub(crate) mod postgres;

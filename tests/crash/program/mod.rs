@@ -71,18 +71,6 @@ impl Engine {
     }
 }
 
-/// A zone in which it is daytime, so that nothing waits for the morning.
-pub(crate) fn daytime_zone() -> &'static str {
-    use chrono::Timelike as _;
-    use tidings::clock::{Clock as _, SystemClock};
-    let hour = SystemClock.now().hour();
-    match hour {
-        14..=23 => "America/New_York",
-        0..=6 => "Asia/Tokyo",
-        _ => "Europe/Madrid",
-    }
-}
-
 /// The seed of this run: the environment's, or a new one.
 pub(crate) fn seed() -> u64 {
     let given =

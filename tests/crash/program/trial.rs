@@ -2,9 +2,9 @@
 //! each is answered for.
 
 use super::count::{Count, End};
-use super::daytime_zone;
 use super::host::Host;
 use super::house::House;
+use crate::daytime::daytime_zone;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use std::sync::{Arc, OnceLock};
