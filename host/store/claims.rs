@@ -69,6 +69,20 @@ const CLAIM: Sql = Sql {
     ),
 };
 
+// The values of `CLAIM`, in their order.
+macro_rules! with_claim {
+    ($claim:expr, $query:expr) => {
+        $query
+            .bind($claim.lane.name())
+            .bind(millis($claim.now))
+            .bind(i64::from($claim.limit))
+            .bind($claim.lease.host.0)
+            .bind(millis($claim.lease.until))
+            .bind($claim.modes.0)
+            .bind($claim.modes.1)
+    };
+}
+
 const UNSENT: &str = concat!(
     "SELECT ",
     columns!(),
@@ -143,29 +157,19 @@ impl Store {
         let mut tx = self.begin().await?;
         let explain = Sql { sqlite: "EXPLAIN QUERY PLAN ", postgres: "EXPLAIN " }.on(&tx);
         let sql = format!("{explain}{}", CLAIM.on(&tx));
-        macro_rules! bound {
-            ($query:expr) => {
-                $query
-                    .bind(claim.lane.name())
-                    .bind(millis(claim.now))
-                    .bind(i64::from(claim.limit))
-                    .bind(claim.lease.host.0)
-                    .bind(millis(claim.lease.until))
-                    .bind(claim.modes.0)
-                    .bind(claim.modes.1)
-            };
-        }
         Ok(match &mut tx.inner {
             super::Inner::Sqlite(unit) => {
                 let rows: Vec<(i64, i64, i64, String)> =
-                    bound!(sqlx::query_as(sqlx::AssertSqlSafe(sql))).fetch_all(unit.connection()).await?;
+                    with_claim!(claim, sqlx::query_as(sqlx::AssertSqlSafe(sql)))
+                        .fetch_all(unit.connection())
+                        .await?;
                 rows.into_iter().map(|row| row.3).collect()
             }
             super::Inner::Postgres(db) => {
-                bound!(sqlx::query_scalar(sqlx::AssertSqlSafe(sql))).fetch_all(&mut **db).await?
+                with_claim!(claim, sqlx::query_scalar(sqlx::AssertSqlSafe(sql))).fetch_all(&mut **db).await?
             }
             super::Inner::PostgresLook(db) => {
-                bound!(sqlx::query_scalar(sqlx::AssertSqlSafe(sql))).fetch_all(&mut **db).await?
+                with_claim!(claim, sqlx::query_scalar(sqlx::AssertSqlSafe(sql))).fetch_all(&mut **db).await?
             }
         })
     }
@@ -179,16 +183,8 @@ impl Tx {
     /// Fails when the database does.
     pub async fn claim_messages(&mut self, claim: &Claim) -> Result<Vec<Message>> {
         let sql = CLAIM.on(self);
-        let rows: Vec<MessageRow> = on!(self, |db| sqlx::query_as(sql)
-            .bind(claim.lane.name())
-            .bind(millis(claim.now))
-            .bind(i64::from(claim.limit))
-            .bind(claim.lease.host.0)
-            .bind(millis(claim.lease.until))
-            .bind(claim.modes.0)
-            .bind(claim.modes.1)
-            .fetch_all(db)
-            .await)?;
+        let rows: Vec<MessageRow> =
+            on!(self, |db| with_claim!(claim, sqlx::query_as(sql)).fetch_all(db).await)?;
         let mut messages = Vec::with_capacity(rows.len());
         for row in rows {
             let (id, changes) = (row.id, row.changes);

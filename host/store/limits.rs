@@ -2,7 +2,7 @@
 //! counted by one statement that counts nothing once the limit is reached.
 
 use super::{Result, Tx, moment, on};
-use crate::domain::otp::pump::{DAYS, Hour, Traffic, hour};
+use crate::domain::otp::pump::{DAYS, Hour, hour};
 use crate::domain::otp::rate::Rate;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -33,11 +33,6 @@ const SENT: &str = "INSERT INTO otp_traffic (scope, subject, hour, sent, verifie
         DO UPDATE SET sent = otp_traffic.sent + excluded.sent, verified = otp_traffic.verified + excluded.verified";
 
 // One row for each stretch of 24 hours, the newest first.
-const TRAFFIC: &str = "SELECT CAST(SUM(CASE WHEN hour = $3 THEN sent ELSE 0 END) AS BIGINT),
-        CAST(SUM(CASE WHEN hour = $3 THEN verified ELSE 0 END) AS BIGINT),
-        CAST(SUM(sent) AS BIGINT), CAST(SUM(verified) AS BIGINT), ($3 - hour) / 24 AS age
-    FROM otp_traffic WHERE scope = $1 AND subject = $2 AND hour > $4 AND hour <= $3 GROUP BY age ORDER BY age";
-
 const TRAFFIC_HOURS: &str = "SELECT hour, sent, verified FROM otp_traffic
     WHERE scope = $1 AND subject = $2 AND hour > $4 AND hour <= $3";
 
@@ -152,33 +147,7 @@ impl Tx {
         Ok(())
     }
 
-    /// What was sent and verified lately.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the database does.
-    pub async fn traffic(
-        &mut self,
-        scope: TrafficScope,
-        subject: &[u8],
-        now: DateTime<Utc>,
-    ) -> Result<Traffic> {
-        let days: Vec<(i64, i64, i64, i64, i64)> = on!(self, |db| sqlx::query_as(TRAFFIC)
-            .bind(scope.name())
-            .bind(subject)
-            .bind(hour(now))
-            .bind(hour(now) - DAYS * 24)
-            .fetch_all(db)
-            .await)?;
-        let mut traffic =
-            Traffic { best_day: days.iter().map(|day| day.3).max().unwrap_or(0), ..Traffic::default() };
-        if let Some((sent_hour, verified_hour, sent_day, verified_day, 0)) = days.first().copied() {
-            traffic = Traffic { sent_hour, verified_hour, sent_day, verified_day, ..traffic };
-        }
-        Ok(traffic)
-    }
-
-    /// The same, hour by hour.
+    /// What was sent and verified lately, hour by hour.
     ///
     /// # Errors
     ///

@@ -2,25 +2,13 @@
 
 use crate::for_each_database;
 use crate::support::program::{Running, new_home, run};
-use crate::support::{ANA, Start, TestHost, booked};
+use crate::support::{ANA, Start, booked};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use std::path::Path;
 use tidings::clock::Chance;
 use tidings::service;
 use tidings::store::seal::Keyring;
-
-async fn number(host: &TestHost, sql: &str) -> i64 {
-    let sql = sqlx::AssertSqlSafe(sql.to_owned());
-    if let Some(url) = &host.start.database_url {
-        let pool = sqlx::PgPool::connect(url).await.unwrap();
-        sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap()
-    } else {
-        let path = host.start.folder.path().join("tidings.db");
-        let pool = sqlx::SqlitePool::connect(path.to_str().unwrap()).await.unwrap();
-        sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap()
-    }
-}
 
 for_each_database! {
     async fn a_phone_that_is_known_leads_to_nobody_who_was_erased_and_its_stop_holds(start: Start) {
@@ -39,13 +27,13 @@ for_each_database! {
         let tables = ["recipients", "messages", "replies", "challenges", "consents"];
         let of_phone = "phone_hash IN (SELECT phone_hash FROM known)";
         for table in tables {
-            assert!(number(&host, &format!("SELECT COUNT(*) FROM {table} WHERE {of_phone}")).await > 0, "{table}");
+            assert!(host.number(&format!("SELECT COUNT(*) FROM {table} WHERE {of_phone}")).await > 0, "{table}");
         }
         assert_eq!(host.request("DELETE", "/api/v1/recipients/ana", None).await.0, 200);
         for table in [&tables[..4], &["questions"]].concat() {
-            assert_eq!(number(&host, &format!("SELECT COUNT(*) FROM {table} WHERE {of_phone}")).await, 0, "{table}");
+            assert_eq!(host.number(&format!("SELECT COUNT(*) FROM {table} WHERE {of_phone}")).await, 0, "{table}");
         }
-        assert_eq!(number(&host, "SELECT COUNT(*) FROM challenges WHERE ended IS NULL OR named IS NOT NULL").await, 0);
+        assert_eq!(host.number("SELECT COUNT(*) FROM challenges WHERE ended IS NULL OR named IS NOT NULL").await, 0);
         // The phone has said stop, whoever uses it now.
         let id = host.message(json!({"type": "follow-up", "to": {"id": "bo", "phone": ANA}})).await;
         host.run().await;

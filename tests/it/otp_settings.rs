@@ -5,13 +5,13 @@ use crate::for_each_database;
 use crate::otp::last_code;
 use crate::otp_brakes::{rates, unbraked};
 use crate::support::program::{new_home, tidings};
-use crate::support::{ANA, TestHost};
+use crate::support::{ANA, TestHost, door};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tidings::clock::{Chance, Clock as _, SystemClock};
 use tidings::domain::secret::Secret;
-use tidings::http::{self, Door, HttpSettings};
+use tidings::http::{self, HttpSettings};
 use tidings::render::Renderer;
 use tidings::sandbox::{Sandbox, SandboxSettings};
 use tidings::service::{Host, NewKey, Providers};
@@ -54,16 +54,8 @@ async fn live(test: &TestHost) -> (Host, String, String) {
     );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
-    let server = &config.server;
-    let door = Door {
-        connections: server.connections,
-        connections_per_address: server.connections_per_address,
-        trusted_proxies: server.trusted_proxies.clone().into(),
-        header_timeout: server.header_timeout.0,
-        write_timeout: server.write_timeout.0,
-    };
     let router = http::router(host.clone(), HttpSettings::default());
-    tokio::spawn(http::serve(listener, router, door, std::future::pending()));
+    tokio::spawn(http::serve(listener, router, door(&config), std::future::pending()));
     let new = NewKey {
         name: "live".to_owned(),
         mode: KeyMode::Live,

@@ -27,16 +27,7 @@ async fn forget(host: &TestHost) {
 
 /// So many rows are in a table.
 async fn rows(host: &TestHost, table: &str) -> i64 {
-    let count = format!("SELECT COUNT(*) FROM {table}");
-    let count = sqlx::AssertSqlSafe(count);
-    if let Some(url) = &host.start.database_url {
-        let pool = sqlx::PgPool::connect(url).await.unwrap();
-        sqlx::query_scalar(count).fetch_one(&pool).await.unwrap()
-    } else {
-        let path = host.start.folder.path().join("tidings.db");
-        let pool = sqlx::SqlitePool::connect(path.to_str().unwrap()).await.unwrap();
-        sqlx::query_scalar(count).fetch_one(&pool).await.unwrap()
-    }
+    host.number(&format!("SELECT COUNT(*) FROM {table}")).await
 }
 
 for_each_database! {

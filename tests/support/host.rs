@@ -96,6 +96,19 @@ impl TestHost {
         self.clock.now()
     }
 
+    /// What the database answers to a question with one number.
+    pub(crate) async fn number(&self, sql: &str) -> i64 {
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        if let Some(url) = &self.start.database_url {
+            let pool = sqlx::PgPool::connect(url).await.unwrap();
+            sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap()
+        } else {
+            let path = self.start.folder.path().join("tidings.db");
+            let pool = sqlx::SqlitePool::connect(path.to_str().unwrap()).await.unwrap();
+            sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap()
+        }
+    }
+
     /// Does something to the database that no host would.
     pub(crate) async fn sql(&self, statement: &'static str) {
         self.try_sql(statement).await.unwrap();

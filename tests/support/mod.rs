@@ -68,6 +68,18 @@ pub(crate) struct Start {
     pub(crate) words: Option<PathBuf>,
 }
 
+/// The door that a configuration asks for.
+pub(crate) fn door(config: &Config) -> Door {
+    let server = &config.server;
+    Door {
+        connections: server.connections,
+        connections_per_address: server.connections_per_address,
+        trusted_proxies: server.trusted_proxies.clone().into(),
+        header_timeout: server.header_timeout.0,
+        write_timeout: server.write_timeout.0,
+    }
+}
+
 /// A folder of its own, gone with the test.
 pub(crate) struct Folder(PathBuf);
 
@@ -215,15 +227,7 @@ impl Start {
             ..HttpSettings::default()
         };
         let router = http::router(host.clone(), settings).merge(sandbox.phone_page());
-        let server = &self.config.server;
-        let door = Door {
-            connections: server.connections,
-            connections_per_address: server.connections_per_address,
-            trusted_proxies: server.trusted_proxies.clone().into(),
-            header_timeout: server.header_timeout.0,
-            write_timeout: server.write_timeout.0,
-        };
-        tokio::spawn(http::serve(listener, router, door, std::future::pending()));
+        tokio::spawn(http::serve(listener, router, door(&self.config), std::future::pending()));
         let new = NewKey {
             name: "test".to_owned(),
             mode: KeyMode::Test,

@@ -56,12 +56,11 @@ impl Host {
         held.extend(asked.network.as_deref().map(|network| Held::BY_ADDRESS.of(network)));
         let mut longest: Option<(&'static str, TimeDelta)> = None;
         for Held { brake, scope, subject, is_suspicious } in &held {
-            let traffic = tx.traffic(*scope, subject, now).await.map_err(not_counted)?;
-            if !is_suspicious(&traffic) {
+            let hours = tx.traffic_hours(*scope, subject, now).await.map_err(not_counted)?;
+            if !is_suspicious(&Traffic::at(pump::hour(now), &hours)) {
                 continue;
             }
             if breaker == PumpBreaker::Deny {
-                let hours = tx.traffic_hours(*scope, subject, now).await.map_err(not_counted)?;
                 let wait = pump::wait(&hours, now, is_suspicious);
                 longest = longest.filter(|(_, known)| *known >= wait).or(Some((brake, wait)));
                 continue;
