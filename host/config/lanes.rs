@@ -15,6 +15,6 @@ pub struct Lanes {
 
 impl Default for Lanes {
     fn default() -> Self {
-        Self { otp: 16, urgent: 16, normal: 16, bulk: 16 }
+        Self { otp: 16, urgent: 16, normal: 32, bulk: 16 }
     }
 }

@@ -18,6 +18,14 @@ pub struct Subject {
     pub version: i64,
 }
 
+impl Subject {
+    /// What it is called, whatever its version.
+    #[must_use]
+    pub fn name(&self) -> (&str, &str) {
+        (&self.subject_type, &self.id)
+    }
+}
+
 /// The event types that the host knows. Others are accepted when a loaded policy plans them.
 pub const KNOWN_EVENTS: [&str; 9] = [
     "appointment.booked",

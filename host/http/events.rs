@@ -131,16 +131,10 @@ pub(super) async fn post(
         people: new.people.into_iter().map(Into::into).collect(),
         data: new.data,
     };
-    let accepted = api.accept_event(&caller, idempotency.as_deref(), &body.bytes, posted).await?;
-    if let Err(error) = api.plan_event(accepted.id).await {
-        // The event is committed; the host plans it by itself.
-        tracing::error!(error = &error as &dyn std::error::Error, event_id = %accepted.id, "planning waits");
-    }
-    let story = api
-        .event_story(accepted.id, caller.test)
-        .await?
-        .ok_or_else(|| Problem::not_found("the event is gone"))?;
-    Ok((StatusCode::ACCEPTED, axum::Json(EventView::new(story, accepted.repeated, &api.settings.currency))))
+    let posted = Box::pin(api.post_event(&caller, idempotency.as_deref(), &body.bytes, posted)).await?;
+    let (story, repeated) = posted;
+    let story = story.ok_or_else(|| Problem::not_found("the event is gone"))?;
+    Ok((StatusCode::ACCEPTED, axum::Json(EventView::new(story, repeated, &api.settings.currency))))
 }
 
 /// An event and what followed from it

@@ -184,9 +184,7 @@ impl Host {
         self.crash_at(Point::AcceptUncommitted).await;
         tx.commit().await?;
         self.crash_at(Point::AcceptCommitted).await;
-        if accepted.iter().any(|(_, message, _)| message.due_at <= now) {
-            self.wake();
-        }
+        self.wake_for(accepted.iter().map(|(_, message, _)| message.due_at));
         let mut ids = vec![None; postings.len()];
         for (place, message, _) in accepted {
             ids[place] = Some(message.id);

@@ -1,19 +1,17 @@
 //! Context: everything a policy may use, put into its question. No name and no number goes in.
 
 use super::Host;
+use super::judge::Facts;
 use crate::domain::calendar::to_local;
 use crate::domain::kind::TypeName;
 use crate::domain::message::Message;
-use crate::domain::policy::{
-    ClinicFacts, DecideQuestion, Fact, FactValue, MessageFacts, PastMessage, Person, UnixMs,
-};
+use crate::domain::policy::{ClinicFacts, DecideQuestion, Fact, FactValue, MessageFacts, Person, UnixMs};
 use crate::domain::recipient::Recipient;
-use crate::store::Tx;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 /// How far back a policy sees what a person was sent.
-const HISTORY: TimeDelta = TimeDelta::days(30);
+pub(super) const HISTORY: TimeDelta = TimeDelta::days(30);
 
 /// A moment as the contract writes it.
 pub(super) fn unix_ms(at: DateTime<Utc>) -> UnixMs {
@@ -70,27 +68,23 @@ impl Host {
     }
 
     /// The question that is asked at the moment of sending.
-    pub(super) async fn decide_question(
+    pub(super) fn decide_question(
         &self,
-        tx: &mut Tx,
         message: &Message,
-        recipient: &Recipient,
+        facts: &Facts,
         data: &serde_json::Value,
-        opted_out: bool,
         now: DateTime<Utc>,
-    ) -> crate::store::Result<DecideQuestion> {
-        let recent = tx.recent_messages(&recipient.id, now - HISTORY, message.id).await?;
-        Ok(DecideQuestion {
+    ) -> DecideQuestion {
+        let opted_out = facts.consents.against(&facts.kind.name, &facts.kind.scope).is_some();
+        let since = unix_ms(now - HISTORY);
+        DecideQuestion {
             now: unix_ms(now),
             message: message_facts(message),
-            to: self.person("to", recipient, opted_out, now),
-            recent: recent
-                .into_iter()
-                .map(|(message_type, at, outcome)| PastMessage { message_type, at: unix_ms(at), outcome })
-                .collect(),
+            to: self.person("to", &facts.recipient, opted_out, now),
+            recent: facts.recent.iter().filter(|past| past.at >= since).cloned().collect(),
             clinic: self.clinic_facts(Some(&message.kind), now),
-            facts: facts(data),
-        })
+            facts: self::facts(data),
+        }
     }
 }
 

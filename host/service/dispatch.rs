@@ -1,6 +1,7 @@
 //! Dispatch: what is due is claimed lane by lane, judged at this very moment, rendered, committed as
 //! an attempt, and only then given to the provider. No transaction is open during the call.
 
+use super::gather::Gathered;
 use super::intend::{Intended, Intent, Judged};
 use super::judge::{Facts, Verdict};
 use super::otp::CodeText;
@@ -49,10 +50,18 @@ impl Host {
         loop {
             // Registered before looking, so that no wake-up is lost in between.
             let woken = self.wake.notified();
+            tokio::pin!(woken);
             if let Err(error) = self.claim_due(&mut tasks).await {
                 tracing::error!(error = &error as &dyn std::error::Error, "claiming failed");
             }
             while tasks.try_join_next().is_some() {}
+            // Whoever was woken while claiming claims again, and need not ask when.
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                () = &mut woken => continue,
+                () = std::future::ready(()) => {}
+            }
             let pause = self.time_to_next().await;
             tokio::select! {
                 () = &mut stop => break,
@@ -129,30 +138,23 @@ impl Host {
             let note = Cause::new("host-leaves", "the host that had claimed it is ending; it was not sent");
             return self.put_back(tx, &message, message.due_at, note, now).await;
         }
-        let mut tx = self.store.look().await?;
-        let recipient = tx.recipient(&message.recipient).await?;
-        let mut opened = tx.open_message(message.id).await?;
+        let Gathered { recipient, mut opened, consents, recent } = self.gather(&message).await?;
         let (Some(recipient), Some(kind)) = (recipient, self.kind(&message.kind)) else {
-            drop(tx);
             let cause = Cause::new(
                 "unknown-type",
                 "no template of this type is loaded, or nobody is known by its recipient's id",
             );
             return self.conclude(message, Verdict::Hold { cause }, None, now).await;
         };
-        let consents = tx.consents(&recipient.id, recipient.phone.as_ref()).await?;
-        let (verifying, useless) =
-            match self.put_in_code(&mut tx, &message, &recipient, &mut opened, now).await? {
-                CodeText::Ours => (None, None),
-                CodeText::Verify(verifying) => (Some(verifying), None),
-                CodeText::Useless(verdict) => (None, Some(verdict)),
-            };
-        let facts = Facts { recipient, opened, kind, consents, verifying };
+        let (verifying, useless) = match self.put_in_code(&message, &recipient, &mut opened, now).await? {
+            CodeText::Ours => (None, None),
+            CodeText::Verify(verifying) => (Some(verifying), None),
+            CodeText::Useless(verdict) => (None, Some(verdict)),
+        };
+        let facts = Facts { recipient, opened, kind, consents, recent, verifying };
         if let Some(verdict) = self.own_rules(&message, &facts, now).or(useless) {
-            drop(tx);
             return self.conclude(message, verdict, None, now).await;
         }
-        drop(tx);
         if let Some(at) = self.has_to_wait(&message, facts.recipient.phone.as_ref(), now) {
             let tx = self.store.begin().await?;
             return self.put_back(tx, &message, at, waits_its_turn(), now).await;

@@ -2,12 +2,16 @@
 //! request, by its idempotency key or by the version of its subject, is the same event.
 
 use super::checks::{FieldError, PostedPerson, check_id, check_subject};
+use super::plan::{EventStory, Planning};
+use super::take_in::EventPosting;
+use super::together::Alone;
 use super::{Caller, Host, HostError, OtpError};
 use crate::domain::event::{Event, Subject};
-use crate::domain::id::EventId;
+use crate::domain::id::{EventId, KeyId};
 use crate::domain::recipient::{PersonUpdate, Recipient, Role};
 use crate::store::{EventState, NewEvent, Tx};
 use chrono::{DateTime, TimeDelta, Utc};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// A fact as it is posted.
@@ -59,6 +63,9 @@ pub struct Accepted<T> {
     pub repeated: bool,
 }
 
+/// A request that was made: the hash of its body, and the event or message.
+pub(super) type Made = (Vec<u8>, Uuid);
+
 /// A request by its idempotency key.
 struct Remembered<'a> {
     caller: &'a Caller,
@@ -82,6 +89,35 @@ const UPSERT_TRIES: u32 = 5;
 const AHEAD: TimeDelta = TimeDelta::minutes(5);
 
 impl Host {
+    /// Commits an event and plans it; answers what followed from it, and whether it had been posted before.
+    /// `None`: it is gone again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Host::accept_event`].
+    pub async fn post_event(
+        &self,
+        caller: &Caller,
+        idempotency_key: Option<&str>,
+        request: &[u8],
+        posted: PostedEvent,
+    ) -> Result<(Option<EventStory>, bool), IntakeError> {
+        let (accepted, planning) = self.take_event(caller, idempotency_key, request, posted).await?;
+        let planned = match planning {
+            Some(planning) => Box::pin(self.plan_fresh(planning)).await,
+            None => Box::pin(self.plan_event(accepted.id)).await.map(|()| None),
+        };
+        let story = planned.unwrap_or_else(|error| {
+            // The event is committed; the host plans it by itself.
+            tracing::error!(error = &error as &dyn std::error::Error, event_id = %accepted.id, "planning waits");
+            None
+        });
+        Ok(match story {
+            Some(story) => (Some(story), accepted.repeated),
+            None => (self.event_story(accepted.id, caller.test).await?, accepted.repeated),
+        })
+    }
+
     /// Commits an event. Planning is a step of its own.
     ///
     /// # Errors
@@ -94,6 +130,17 @@ impl Host {
         request: &[u8],
         posted: PostedEvent,
     ) -> Result<Accepted<EventId>, IntakeError> {
+        Ok(self.take_event(caller, idempotency_key, request, posted).await?.0)
+    }
+
+    /// The same, with what there is to plan where that is known already.
+    async fn take_event(
+        &self,
+        caller: &Caller,
+        idempotency_key: Option<&str>,
+        request: &[u8],
+        posted: PostedEvent,
+    ) -> Result<(Accepted<EventId>, Option<Planning>), IntakeError> {
         let now = self.now();
         let mut wrong = Vec::new();
         check_id("/id", posted.id.as_deref(), &mut wrong);
@@ -106,7 +153,7 @@ impl Host {
         let request_hash = self.hash_request("events", request);
         // A repeated request is answered as it was, whatever has become of its moments since.
         if let Some(id) = self.repeated(caller, key.as_deref(), &request_hash).await? {
-            return Ok(Accepted { id: EventId(id), repeated: true });
+            return Ok((Accepted { id: EventId(id), repeated: true }, None));
         }
         self.check_event_type(&posted.event_type, &mut wrong);
         if posted.occurred_at.is_some_and(|at| at > now + AHEAD) {
@@ -116,10 +163,33 @@ impl Host {
             ));
         }
         let people = self.read_people(&posted.people, &mut wrong);
+        let id = EventId::new(now, &mut *self.chance.lock());
+        let posting =
+            Arc::new(EventPosting { id, caller: caller.clone(), key, request_hash, posted, people });
+        if wrong.is_empty() {
+            let work = |postings| {
+                let host = self.clone();
+                async move { host.take_in_events(postings).await }
+            };
+            if let Some(planning) = Box::pin(self.noting.ask(posting.clone(), work)).await {
+                return Ok((Accepted { id, repeated: false }, Some(planning)));
+            }
+        }
+        Ok((Box::pin(self.accept_event_alone(&posting, wrong)).await?, None))
+    }
 
-        let remembered = Remembered { caller, key: key.as_deref(), request_hash: &request_hash };
-        if let Some(id) = self.same_version(&remembered, &posted.subject, &posted.event_type).await? {
-            return Ok(Accepted { id, repeated: true });
+    async fn accept_event_alone(
+        &self,
+        posting: &EventPosting,
+        mut wrong: Vec<FieldError>,
+    ) -> Result<Accepted<EventId>, IntakeError> {
+        let now = self.now();
+        let EventPosting { id, caller, key, request_hash, posted, people } = posting;
+        // It may have been written with others, and the answer to that commit was lost.
+        let same = |known: EventId| Accepted { id: known, repeated: known != *id };
+        let remembered = Remembered { caller, key: key.as_deref(), request_hash };
+        if let Some(known) = self.same_version(&remembered, &posted.subject, &posted.event_type).await? {
+            return Ok(same(known));
         }
         let mut tx = self.store.begin().await?;
         // What a later event leaves unsaid is as the one before it said.
@@ -128,7 +198,7 @@ impl Host {
             Some((_, id)) => tx.event(id).await?.map(|stored| stored.event),
             None => None,
         };
-        let data = merged(before.as_ref().map(|event| &event.data), posted.data);
+        let data = merged(before.as_ref().map(|event| &event.data), posted.data.clone());
         self.check_data(&posted.event_type, &data, &mut wrong);
         let is_stale = newest.is_some_and(|(version, _)| version > posted.subject.version);
         let mut people_of_event = before.map_or_else(Vec::new, |event| event.people);
@@ -156,9 +226,9 @@ impl Host {
             return Err(IntakeError::Fields(wrong));
         }
         let event = Event {
-            id: EventId::new(now, &mut *self.chance.lock()),
-            event_type: posted.event_type,
-            subject: posted.subject,
+            id: *id,
+            event_type: posted.event_type.clone(),
+            subject: posted.subject.clone(),
             occurred_at: posted.occurred_at.unwrap_or(now),
             received_at: now,
             people: people_of_event,
@@ -171,21 +241,17 @@ impl Host {
             // Another request with the same version was faster.
             drop(tx);
             self.store.settled().await?;
-            let same = self.same_version(&remembered, &event.subject, &event.event_type).await?;
-            let id = same.ok_or_else(|| vanished("events"))?;
-            return Ok(Accepted { id, repeated: true });
+            let known = self.same_version(&remembered, &event.subject, &event.event_type).await?;
+            return Ok(same(known.ok_or_else(|| vanished("events"))?));
         }
-        if !self.remember(&mut tx, caller, key.as_deref(), &request_hash, event.id.0).await? {
+        if !self.remember(&mut tx, caller, key.as_deref(), request_hash, event.id.0).await? {
             drop(tx);
             self.store.settled().await?;
-            let id = self.repeated(caller, key.as_deref(), &request_hash).await?;
-            return Ok(Accepted {
-                id: EventId(id.ok_or_else(|| vanished("idempotency_keys"))?),
-                repeated: true,
-            });
+            let known = self.repeated(caller, key.as_deref(), request_hash).await?;
+            return Ok(same(EventId(known.ok_or_else(|| vanished("idempotency_keys"))?)));
         }
         tx.commit().await?;
-        tracing::info!(event_id = %event.id, event_type = %event.event_type, stale = is_stale, "event accepted");
+        tell_accepted(&event, is_stale);
         Ok(Accepted { id: event.id, repeated: false })
     }
 
@@ -220,11 +286,28 @@ impl Host {
         request_hash: &[u8],
     ) -> Result<Option<Uuid>, IntakeError> {
         let Some(key) = key else { return Ok(None) };
-        let mut tx = self.store.read().await?;
-        match tx.remembered_request(caller.key, key).await? {
+        let work = |keys| {
+            let host = self.clone();
+            async move { host.made_under(keys).await }
+        };
+        let made = match Box::pin(self.repeating.ask((caller.key, key.to_owned()), work)).await {
+            Ok(made) => made,
+            Err(Alone) => self.store.look().await?.remembered_request(caller.key, key).await?,
+        };
+        match made {
             Some((hash, _)) if hash != request_hash => Err(IntakeError::KeyReused),
             Some((_, id)) => Ok(Some(id)),
             None => Ok(None),
+        }
+    }
+
+    /// Answers for each key in its place.
+    async fn made_under(&self, keys: Vec<(KeyId, String)>) -> Vec<Result<Option<Made>, Alone>> {
+        let about: Vec<(KeyId, &str)> = keys.iter().map(|(caller, key)| (*caller, key.as_str())).collect();
+        let made = async { self.store.look().await?.remembered_requests(&about).await };
+        match made.await {
+            Ok(made) => made.into_iter().map(Ok).collect(),
+            Err(_) => keys.iter().map(|_| Err(Alone)).collect(),
         }
     }
 
@@ -287,8 +370,13 @@ pub(super) async fn upsert(
     })
 }
 
+/// For the log.
+pub(super) fn tell_accepted(event: &Event, is_stale: bool) {
+    tracing::info!(event_id = %event.id, event_type = %event.event_type, stale = is_stale, "event accepted");
+}
+
 /// What is said now, over what was said before.
-fn merged(
+pub(super) fn merged(
     before: Option<&serde_json::Value>,
     now: serde_json::Map<String, serde_json::Value>,
 ) -> serde_json::Value {

@@ -8,7 +8,7 @@ use super::{Host, HostError};
 use crate::domain::consent::{Binds, Consents, Scope, Standing};
 use crate::domain::kind::{Kind, OnPolicyFailure};
 use crate::domain::message::{Cause, Message, Priority};
-use crate::domain::policy::{Blame, Decision, PolicyFault};
+use crate::domain::policy::{Blame, Decision, PastMessage, PolicyFault};
 use crate::domain::recipient::Recipient;
 use crate::store::{Change, Opened};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -47,6 +47,8 @@ pub(super) struct Facts {
     pub(super) opened: Opened,
     pub(super) kind: Kind,
     pub(super) consents: Consents,
+    /// What the recipient was sent before, the newest first.
+    pub(super) recent: Vec<PastMessage>,
     /// Its text is a code that Twilio Verify makes and writes.
     pub(super) verifying: Option<Box<Verifying>>,
 }
@@ -72,10 +74,7 @@ impl Host {
             return Ok((self.unless_quiet(message, facts, why, now), None));
         };
         let data = facts.opened.payload.as_ref().map_or(&serde_json::Value::Null, |payload| &payload.data);
-        let opted_out = facts.consents.against(&facts.kind.name, &facts.kind.scope).is_some();
-        let mut tx = self.store.look().await?;
-        let question = self.decide_question(&mut tx, message, &facts.recipient, data, opted_out, now).await?;
-        drop(tx);
+        let question = self.decide_question(message, facts, data, now);
         let answered = match self.policies.decide(&policy, &question).await {
             Ok(answered) => answered,
             Err(fault) => {

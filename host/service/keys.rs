@@ -1,6 +1,7 @@
 //! API keys: made, checked, taken back. A key is shown once; the database keeps its SHA-256. The key
 //! itself is 160 random bits, so a plain hash is enough: there is nothing to guess.
 
+use super::together::Alone;
 use super::{Host, HostError, SCOPES};
 use crate::domain::id::KeyId;
 use crate::domain::secret::Secret;
@@ -8,6 +9,7 @@ use crate::store::{ApiKey, KeyMode, Store};
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::{Rng, RngExt as _};
 use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeSet, HashMap};
 
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,8 +152,7 @@ impl Host {
     ///
     /// The key is not valid (any more), or could not be checked.
     pub async fn caller(&self, key: &str) -> Result<Caller, KeyRefused> {
-        let mut tx = self.store.read().await.map_err(HostError::from)?;
-        let found = tx.api_key_by_hash(&hash(key)).await.map_err(HostError::from)?;
+        let found = self.key_of(hash(key)).await?;
         let now = self.now();
         let key = found.filter(|key| key.is_valid(now)).ok_or(KeyRefused::Invalid)?;
         let test = key.mode == KeyMode::Test;
@@ -170,6 +171,38 @@ impl Host {
             None => Err(KeyRefused::WrongMode(
                 "this is a live key, and this host runs in the sandbox; use a test key",
             )),
+        }
+    }
+}
+
+impl Host {
+    /// The key with this hash. Callers who come at the same time mostly come with the same key, which is then
+    /// looked up once.
+    async fn key_of(&self, hash: [u8; 32]) -> Result<Option<ApiKey>, HostError> {
+        let work = |hashes| {
+            let host = self.clone();
+            async move { host.keys_of(hashes).await }
+        };
+        match Box::pin(self.calling.ask(hash, work)).await {
+            Ok(key) => Ok(key),
+            Err(Alone) => Ok(self.store.look().await?.api_key_by_hash(&hash).await?),
+        }
+    }
+
+    /// Answers for each hash in its place.
+    async fn keys_of(&self, hashes: Vec<[u8; 32]>) -> Vec<Result<Option<ApiKey>, Alone>> {
+        let mut known: HashMap<[u8; 32], ApiKey> = HashMap::new();
+        let looked_up: Result<(), HostError> = async {
+            let mut tx = self.store.look().await?;
+            for hash in hashes.iter().collect::<BTreeSet<_>>() {
+                known.extend(tx.api_key_by_hash(hash).await?.map(|key| (*hash, key)));
+            }
+            Ok(())
+        }
+        .await;
+        match looked_up {
+            Ok(()) => hashes.iter().map(|hash| Ok(known.get(hash).cloned())).collect(),
+            Err(_) => hashes.iter().map(|_| Err(Alone)).collect(),
         }
     }
 }

@@ -23,6 +23,7 @@ mod export;
 mod export_events;
 mod failure;
 mod fuses;
+mod gather;
 mod import;
 mod intake;
 mod intend;
@@ -36,6 +37,7 @@ mod patience;
 mod peers;
 mod people;
 mod plan;
+mod plan_together;
 mod preview;
 mod prices;
 mod readiness;
@@ -58,6 +60,7 @@ mod standing;
 mod steady;
 mod story;
 mod stragglers;
+mod take_in;
 mod text;
 mod together;
 mod usage;
@@ -100,18 +103,18 @@ pub use webhooks::{EndpointError, EndpointStory, NewEndpoint, WebhookSettings};
 
 use crate::clock::{Chance, Clock};
 use crate::crash::Point;
-use crate::domain::id::{HostId, MessageId};
+use crate::domain::id::{HostId, KeyId, MessageId};
 use crate::domain::message::{Lane, Message};
 use crate::outbound::{Caller as Outside, Guard as OutsideGuard, Tokens};
 use crate::policy::Policies;
 use crate::render::Renderer;
-use crate::store::{Modes, Store, StoreError};
+use crate::store::{ApiKey, Modes, Store, StoreError};
 use crate::twilio::{Provider, callback::Callbacks};
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use together::Together;
+use together::{Alone, Together};
 use tokio::sync::{Notify, Semaphore};
 
 /// Whom we send through.
@@ -172,8 +175,18 @@ pub struct Inner {
     /// Something is due.
     wake: Notify,
     permits: LanePermits,
+    /// Callers who come at the same time are looked up together.
+    calling: Together<[u8; 32], Result<Option<ApiKey>, Alone>>,
+    /// Requests with idempotency keys that come at the same time are looked up together.
+    repeating: Together<(KeyId, String), Result<Option<intake::Made>, Alone>>,
     /// Texts that are posted at the same time are committed together.
     accepting: Together<Arc<accept::Posting>, Option<MessageId>>,
+    /// Events that are posted at the same time are taken in together.
+    noting: Together<Arc<take_in::EventPosting>, Option<plan::Planning>>,
+    /// Plans that are ready at the same time are committed together.
+    planning: Together<Arc<plan_together::Plan>, bool>,
+    /// Messages that are claimed at the same time are read together.
+    gathering: Together<gather::Wanted, Option<gather::Gathered>>,
     /// Intents that are ready at the same time are committed together.
     intending: Together<Arc<intend::Intent>, Option<Message>>,
     /// Receipts that come at the same time are taken in together.
@@ -267,7 +280,12 @@ impl Host {
             uses: allowance::Uses::default(),
             wake: Notify::new(),
             permits,
+            calling: Together::default(),
+            repeating: Together::default(),
             accepting: Together::default(),
+            noting: Together::default(),
+            planning: Together::default(),
+            gathering: Together::default(),
             intending: Together::default(),
             receiving: Together::default(),
             stops: account::Stops::default(),
@@ -320,6 +338,14 @@ impl Host {
         let takes_it = self.serving.load(Ordering::Relaxed) && self.open_modes().is_some();
         if !takes_it || !Lane::ALL.into_iter().all(has_room) {
             self.store.ring();
+        }
+    }
+
+    /// The same, where something is due before this host looks by itself.
+    fn wake_for(&self, due: impl Iterator<Item = DateTime<Utc>>) {
+        let looks_at = self.now() + self.settings.poll;
+        if due.into_iter().any(|due| due <= looks_at) {
+            self.wake();
         }
     }
 

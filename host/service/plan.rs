@@ -4,13 +4,14 @@
 
 use super::context::{facts, moment, unix_ms};
 use super::record::{About, Recorded};
-use super::replan::{Wanted, leave_behind};
+use super::replan::Wanted;
+use super::shadow::Beside;
 use super::{Host, HostError};
 use crate::domain::event::Event;
 use crate::domain::id::{EventId, MessageId};
 use crate::domain::kind::TypeName;
 use crate::domain::message::{Cause, Message};
-use crate::domain::policy::{Fact, FactValue, Plan, PlanQuestion, PolicyFault, UnixMs};
+use crate::domain::policy::{Plan, PlanQuestion, PolicyFault};
 use crate::domain::question::Question;
 use crate::domain::recipient::Recipient;
 use crate::store::{DecisionRecord, EventState, StoredEvent};
@@ -77,16 +78,34 @@ pub struct EventStory {
     pub too_late: Vec<TooLate>,
 }
 
+/// An event that is to be planned, with what its policies are told.
+pub(super) struct Planning {
+    pub(super) event: Event,
+    /// Whom it concerns, and whether they said stop.
+    people: Vec<(Recipient, bool)>,
+    /// What it came to so far.
+    outcome: Outcome,
+    /// What was answered so far.
+    before: Vec<DecisionRecord>,
+}
+
+impl Planning {
+    /// Nobody was asked yet.
+    pub(super) fn fresh(event: Event, people: Vec<(Recipient, bool)>) -> Self {
+        Self { event, people, outcome: Outcome::default(), before: Vec::new() }
+    }
+}
+
 /// What the policies have answered.
 #[derive(Default)]
-struct Answers {
+pub(super) struct Answers {
     /// The types whose policies have answered.
-    asked: BTreeSet<TypeName>,
-    wanted: Vec<Wanted>,
-    outcome: Outcome,
-    records: Vec<Recorded>,
+    pub(super) asked: BTreeSet<TypeName>,
+    pub(super) wanted: Vec<Wanted>,
+    pub(super) outcome: Outcome,
+    pub(super) records: Vec<Recorded>,
     /// Nobody has to be asked again.
-    complete: bool,
+    pub(super) complete: bool,
 }
 
 /// The outcome of a decision in which a policy did plan.
@@ -108,20 +127,33 @@ impl Host {
     /// The database failed.
     pub async fn plan_event(&self, id: EventId) -> Result<(), HostError> {
         let now = self.now();
-        // What has changed since is found when the plan is committed.
+        let Some(planning) = self.planning(id).await? else { return Ok(()) };
+        if planning.people.is_empty() {
+            let outcome = Outcome::default();
+            let mut tx = self.store.begin().await?;
+            tx.event_planned(id, &serde_json::to_value(&outcome)?, now).await?;
+            tracing::info!(event_id = %id, "everybody whom the event concerns was erased");
+            return Ok(tx.commit().await?);
+        }
+        let (answers, beside) = self.ask_plans(&planning, now).await?;
+        self.commit_plan(&planning.event, answers, now).await?;
+        self.wake();
+        for beside in beside {
+            self.ask_shadows(Some(beside), now).await;
+        }
+        Ok(())
+    }
+
+    /// What there is to plan, unless that is done. Planning is taken up where it was: only policies that have
+    /// not answered yet are asked. What changes meanwhile is found when the plan is committed.
+    async fn planning(&self, id: EventId) -> Result<Option<Planning>, HostError> {
         let mut tx = self.store.look().await?;
         let Some(StoredEvent { event, state: EventState::Accepted, outcome }) = tx.event(id).await? else {
-            return Ok(());
+            return Ok(None);
         };
-        // Planning is taken up where it was: only policies that have not answered yet are asked.
         let mut outcome: Outcome = outcome.map(serde_json::from_value).transpose()?.unwrap_or_default();
         outcome.passed_over.retain(|passed| !passed.reason.code.starts_with(FAULT));
         let before = tx.decisions_of_event(id).await?;
-        let answered: BTreeSet<&str> = before
-            .iter()
-            .filter(|decision| decision.outcome == ANSWERED)
-            .map(|decision| decision.policy.as_str())
-            .collect();
         let mut people = Vec::new();
         for (person, _) in &event.people {
             if tx.is_erased(person).await? {
@@ -133,17 +165,23 @@ impl Host {
                 people.push((recipient, opted_out));
             }
         }
-        drop(tx);
+        Ok(Some(Planning { event, people, outcome, before }))
+    }
 
-        if people.is_empty() {
-            let outcome = Outcome::default();
-            let mut tx = self.store.begin().await?;
-            tx.event_planned(event.id, &serde_json::to_value(&outcome)?, now).await?;
-            tracing::info!(event_id = %event.id, "everybody whom the event concerns was erased");
-            return Ok(tx.commit().await?);
-        }
-        let question = self.plan_question(&event, &people, now);
-        let mut answers = Answers { complete: true, outcome, ..Answers::default() };
+    /// Asks the policies which messages follow; nothing is written.
+    pub(super) async fn ask_plans(
+        &self,
+        planning: &Planning,
+        now: DateTime<Utc>,
+    ) -> Result<(Answers, Vec<Beside>), HostError> {
+        let Planning { event, people, outcome, before } = planning;
+        let answered: BTreeSet<&str> = before
+            .iter()
+            .filter(|decision| decision.outcome == ANSWERED)
+            .map(|decision| decision.policy.as_str())
+            .collect();
+        let question = self.plan_question(event, people, now);
+        let mut answers = Answers { complete: true, outcome: outcome.clone(), ..Answers::default() };
         let mut beside = Vec::new();
         let policies = self.policies.for_event(&event.event_type);
         for policy in policies.iter().filter(|policy| !answered.contains(policy.description.name.as_str())) {
@@ -158,7 +196,7 @@ impl Host {
                         beside.extend(self.beside(About::Event(event.id), asked, Some(&record)));
                     }
                     answers.records.push(record);
-                    sort_in(answered.answer, &people, &mut answers);
+                    sort_in(answered.answer, people, &mut answers);
                 }
                 // The others' messages are planned all the same; this one is asked again.
                 Err(fault) => {
@@ -166,22 +204,17 @@ impl Host {
                     if !before.iter().any(|decision| is_same(decision, &fault)) {
                         answers.records.push(Recorded::of_fault("plan", &question, &fault)?);
                     }
-                    pass_over(&event, &fault, own_types(), now, &mut answers);
+                    pass_over(event, &fault, own_types(), now, &mut answers);
                 }
             }
         }
         for removed in self.policies.removed_for_event(&event.event_type) {
             if !answered.contains(removed.name.as_str()) {
                 let types = removed.message_types.iter().cloned();
-                pass_over(&event, &removed.fault("plan"), types, now, &mut answers);
+                pass_over(event, &removed.fault("plan"), types, now, &mut answers);
             }
         }
-        self.commit_plan(&event, answers, now).await?;
-        self.wake();
-        for beside in beside {
-            self.ask_shadows(Some(beside), now).await;
-        }
-        Ok(())
+        Ok((answers, beside))
     }
 
     /// An event of live keys, or of test keys, and what followed from it.
@@ -227,50 +260,6 @@ impl Host {
             clinic: self.clinic_facts(None, now),
             facts: facts(&event.data),
         }
-    }
-
-    async fn commit_plan(
-        &self,
-        event: &Event,
-        answers: Answers,
-        now: DateTime<Utc>,
-    ) -> Result<(), HostError> {
-        let Answers { asked, wanted, mut outcome, records, complete } = answers;
-        let mut tx = self.store.begin().await?;
-        let newest = tx.lock_subject(&event.subject, event.test).await?;
-        if newest.is_some_and(|version| version > event.subject.version) {
-            // A newer version came in between; its plan is the one that counts.
-            tx.event_planned(event.id, &serde_json::to_value(Outcome::default())?, now).await?;
-            return Ok(tx.commit().await?);
-        }
-        let mut existing = tx.messages_of_subject(&event.subject, event.test).await?;
-        for want in wanted {
-            self.plan_one(&mut tx, event, want, &mut existing, &mut outcome, now).await?;
-        }
-        let moments = moments(&event.data);
-        for message in existing.into_iter().filter(|message| asked.contains(&message.kind)) {
-            // Its moment has come: for this occurrence it still holds, with what is known now.
-            let still_current = message.occurrence.is_some_and(|at| moments.contains(&unix_ms(at)))
-                && message.planned_for <= now
-                && was_passed_over(&outcome, &message);
-            if still_current {
-                self.refresh(&mut tx, event, &message, now).await?;
-            } else {
-                leave_behind(&mut tx, event, &message, &mut outcome, now).await?;
-            }
-        }
-        let owner = event.by_concern().next().unwrap_or_default();
-        for record in &records {
-            self.keep_decision(&mut tx, About::Event(event.id), owner, record, now).await?;
-        }
-        let outcome = serde_json::to_value(&outcome)?;
-        let is_first = if complete {
-            tx.event_planned(event.id, &outcome, now).await?
-        } else {
-            tx.event_noted(event.id, &outcome).await?
-        };
-        // Another host was faster: its plan is the same, and stands.
-        if is_first { Ok(tx.commit().await?) } else { Ok(()) }
     }
 }
 
@@ -346,22 +335,6 @@ fn sort_in(plan: Plan, people: &[(Recipient, bool)], answers: &mut Answers) {
             reason: Cause::from(&message.why),
         });
     }
-}
-
-/// The moments that an event names.
-fn moments(data: &serde_json::Value) -> BTreeSet<UnixMs> {
-    let moment = |fact: Fact| match fact.value {
-        FactValue::Moment(at) => Some(at),
-        FactValue::Text(_) | FactValue::Integer(_) | FactValue::Decimal(_) | FactValue::Flag(_) => None,
-    };
-    facts(data).into_iter().filter_map(moment).collect()
-}
-
-fn was_passed_over(outcome: &Outcome, message: &Message) -> bool {
-    outcome
-        .passed_over
-        .iter()
-        .any(|p| p.kind == message.kind && p.key == message.key && p.recipient == message.recipient)
 }
 
 #[cfg(test)]

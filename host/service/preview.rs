@@ -1,7 +1,9 @@
 //! Preview: the way of a send, with the same code, up to the attempt. Nothing is written and nothing is sent.
 
 use super::checks::FieldError;
+use super::context::HISTORY;
 use super::draft::PostedMessage;
+use super::gather::past;
 use super::intake::ERASED;
 use super::judge::{Facts, Verdict};
 use super::{Caller, Host, IntakeError};
@@ -90,11 +92,13 @@ impl Host {
         };
         recipient.apply(&draft.update);
         let consents = tx.consents(&recipient.id, recipient.phone.as_ref()).await?;
-        drop(tx);
         let (message, payload) = self.message_of(draft, &recipient, caller.test, now)?;
+        let sent = tx.recent_messages_of(&[(&recipient.id, message.id)], now - HISTORY).await?;
+        let recent = sent.into_iter().flatten().map(past).collect();
+        drop(tx);
         let variables = payload.variables.clone();
         let opened = Opened { payload: Some(payload), text: None, phone: None };
-        let facts = Facts { recipient, opened, kind, consents, verifying: None };
+        let facts = Facts { recipient, opened, kind, consents, recent, verifying: None };
 
         let languages = if locales.is_empty() {
             let own = message.language.as_deref().unwrap_or_else(|| self.language_of(&facts.recipient));

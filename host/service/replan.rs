@@ -1,16 +1,19 @@
 //! Replanning: what the policies want is held against what there is. What no longer holds is taken back,
 //! what moved is moved, what was sent stays sent.
 
-use super::plan::{Outcome, Passed, TooLate};
+use super::context::{facts, unix_ms};
+use super::plan::{Answers, Outcome, Passed, TooLate};
+use super::record::About;
 use super::{Host, HostError};
 use crate::domain::event::Event;
 use crate::domain::id::MessageId;
 use crate::domain::kind::TypeName;
 use crate::domain::message::{Cause, Message, State};
-use crate::domain::policy::Reason;
+use crate::domain::policy::{Fact, FactValue, Reason, UnixMs};
 use crate::domain::recipient::Recipient;
 use crate::store::{Change, Payload, Tx};
 use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::BTreeSet;
 
 /// What the policies want, before it is held against what there is.
 pub(super) struct Wanted {
@@ -24,6 +27,85 @@ pub(super) struct Wanted {
 }
 
 impl Host {
+    /// Holds what the policies want against what there is, and commits it.
+    pub(super) async fn commit_plan(
+        &self,
+        event: &Event,
+        answers: Answers,
+        now: DateTime<Utc>,
+    ) -> Result<(), HostError> {
+        let Answers { asked, wanted, mut outcome, records, complete } = answers;
+        let mut tx = self.store.begin().await?;
+        let newest = tx.lock_subject(&event.subject, event.test).await?;
+        if newest.is_some_and(|version| version > event.subject.version) {
+            // A newer version came in between; its plan is the one that counts.
+            tx.event_planned(event.id, &serde_json::to_value(Outcome::default())?, now).await?;
+            return Ok(tx.commit().await?);
+        }
+        let mut existing = tx.messages_of_subject(&event.subject, event.test).await?;
+        for want in wanted {
+            self.plan_one(&mut tx, event, want, &mut existing, &mut outcome, now).await?;
+        }
+        let moments = moments(&event.data);
+        for message in existing.into_iter().filter(|message| asked.contains(&message.kind)) {
+            // Its moment has come: for this occurrence it still holds, with what is known now.
+            let still_current = message.occurrence.is_some_and(|at| moments.contains(&unix_ms(at)))
+                && message.planned_for <= now
+                && was_passed_over(&outcome, &message);
+            if still_current {
+                self.refresh(&mut tx, event, &message, now).await?;
+            } else {
+                leave_behind(&mut tx, event, &message, &mut outcome, now).await?;
+            }
+        }
+        let owner = event.by_concern().next().unwrap_or_default();
+        for record in &records {
+            self.keep_decision(&mut tx, About::Event(event.id), owner, record, now).await?;
+        }
+        let outcome = serde_json::to_value(&outcome)?;
+        let is_first = if complete {
+            tx.event_planned(event.id, &outcome, now).await?
+        } else {
+            tx.event_noted(event.id, &outcome).await?
+        };
+        // Another host was faster: its plan is the same, and stands.
+        if is_first { Ok(tx.commit().await?) } else { Ok(()) }
+    }
+
+    /// The message that a policy wants, as it is when there is none yet; or why there can be none.
+    pub(super) fn planned_message(
+        &self,
+        event: &Event,
+        want: &Wanted,
+        now: DateTime<Utc>,
+    ) -> Result<(Message, Payload), Cause> {
+        let Some(kind) = self.kind(&want.kind) else {
+            return Err(Cause::new("unknown-type", "no template of this type is loaded"));
+        };
+        let bound = self.bind_variables(&kind, &event.data, &want.recipient, &serde_json::Map::new());
+        let variables = bound.map_err(|errors| {
+            let names: Vec<&str> = errors.iter().map(|error| error.name.as_str()).collect();
+            Cause::new("missing-variable", format!("the event does not give {}", names.join(", ")))
+        })?;
+        let lifetime = TimeDelta::from_std(kind.expires_after).unwrap_or(TimeDelta::days(1));
+        let due_at = want.send_at.max(now);
+        let id = MessageId::new(now, &mut *self.chance.lock());
+        let why = Cause::from(&want.why);
+        let message = Message {
+            lane: kind.lane,
+            priority: kind.priority,
+            event: Some(event.id),
+            subject: Some(event.subject.clone()),
+            key: want.key.clone(),
+            occurrence: want.occurrence,
+            planned_for: due_at,
+            due_at,
+            expires_at: want.expires_at.unwrap_or(due_at + lifetime),
+            ..Message::new(id, want.kind.clone(), want.recipient.id.clone(), why, event.test, now)
+        };
+        Ok((message, Payload { variables, data: event.data.clone() }))
+    }
+
     /// Takes out of `existing` what it finds there; what is left over no longer holds.
     pub(super) async fn plan_one(
         &self,
@@ -34,32 +116,20 @@ impl Host {
         outcome: &mut Outcome,
         now: DateTime<Utc>,
     ) -> Result<(), HostError> {
-        let Some(kind) = self.kind(&want.kind) else {
-            let cause = Cause::new("unknown-type", "no template of this type is loaded");
-            outcome.passed_over.push(passed(&want, cause));
-            return Ok(());
-        };
-        let payload = match self.bind_variables(&kind, &event.data, &want.recipient, &serde_json::Map::new())
-        {
-            Ok(variables) => Payload { variables, data: event.data.clone() },
-            Err(errors) => {
-                let names: Vec<&str> = errors.iter().map(|error| error.name.as_str()).collect();
-                let cause =
-                    Cause::new("missing-variable", format!("the event does not give {}", names.join(", ")));
+        let (new, payload) = match self.planned_message(event, &want, now) {
+            Ok(planned) => planned,
+            Err(cause) => {
                 outcome.passed_over.push(passed(&want, cause));
                 return Ok(());
             }
         };
-        let lifetime = TimeDelta::from_std(kind.expires_after).unwrap_or(TimeDelta::days(1));
-        let due_at = want.send_at.max(now);
-        let expires_at = want.expires_at.unwrap_or(due_at + lifetime);
+        let due_at = new.due_at;
         let is_it = |message: &&Message| {
             message.kind == want.kind && message.key == want.key && message.recipient == want.recipient.id
         };
         let same = existing.iter().filter(is_it).find(|message| message.occurrence == want.occurrence);
         let known =
             same.or_else(|| existing.iter().filter(is_it).find(|message| is_unsent(message))).cloned();
-        let why = Cause::from(&want.why);
         match known {
             Some(message) if is_unsent(&message) => {
                 existing.retain(|other| other.id != message.id);
@@ -70,7 +140,7 @@ impl Host {
                     occurrence: want.occurrence,
                     planned_for: due_at,
                     due_at,
-                    expires_at,
+                    expires_at: new.expires_at,
                     deferrals: 0,
                     ..message.clone()
                 };
@@ -91,22 +161,9 @@ impl Host {
                 outcome.passed_over.push(passed(&want, cause));
             }
             None => {
-                let twice = passed(&want, Cause::new("already-done", "it was planned twice at once"));
-                let id = MessageId::new(now, &mut *self.chance.lock());
-                let message = Message {
-                    lane: kind.lane,
-                    priority: kind.priority,
-                    event: Some(event.id),
-                    subject: Some(event.subject.clone()),
-                    key: want.key,
-                    occurrence: want.occurrence,
-                    planned_for: due_at,
-                    due_at,
-                    expires_at,
-                    ..Message::new(id, want.kind, want.recipient.id, why, event.test, now)
-                };
-                if !tx.insert_message(&message, &payload).await? {
-                    outcome.passed_over.push(twice);
+                if !tx.insert_message(&new, &payload).await? {
+                    let twice = Cause::new("already-done", "it was planned twice at once");
+                    outcome.passed_over.push(passed(&want, twice));
                 }
             }
         }
@@ -173,7 +230,7 @@ fn may_have_arrived(state: &State) -> bool {
     }
 }
 
-fn passed(want: &Wanted, reason: Cause) -> Passed {
+pub(super) fn passed(want: &Wanted, reason: Cause) -> Passed {
     Passed { kind: want.kind.clone(), key: want.key.clone(), recipient: want.recipient.id.clone(), reason }
 }
 
@@ -214,4 +271,20 @@ pub(super) async fn leave_behind(
         Cause::new("superseded", said(event, "leaves it behind"))
     };
     Ok(tx.move_message(message, &mut after, &Change::noted(note, None, now)).await?)
+}
+
+/// The moments that an event names.
+fn moments(data: &serde_json::Value) -> BTreeSet<UnixMs> {
+    let moment = |fact: Fact| match fact.value {
+        FactValue::Moment(at) => Some(at),
+        FactValue::Text(_) | FactValue::Integer(_) | FactValue::Decimal(_) | FactValue::Flag(_) => None,
+    };
+    facts(data).into_iter().filter_map(moment).collect()
+}
+
+fn was_passed_over(outcome: &Outcome, message: &Message) -> bool {
+    outcome
+        .passed_over
+        .iter()
+        .any(|p| p.kind == message.kind && p.key == message.key && p.recipient == message.recipient)
 }

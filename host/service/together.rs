@@ -8,6 +8,9 @@ use tokio::sync::oneshot;
 /// So many at once, at the most: an urgent request waits behind one batch.
 const MOST: usize = 128;
 
+/// The answer to a request that must be made alone: the one unit of work for all has failed.
+pub(super) struct Alone;
+
 /// A request, and where its answer goes.
 type Waiting<Q, A> = (Q, oneshot::Sender<A>);
 

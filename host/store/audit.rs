@@ -1,8 +1,10 @@
 //! The audit: who did what, append-only. Every line is signed together with the signature of the line
 //! before it, under a key that is not in the database.
 
+use super::rows::{self, both, rows, value};
 use super::{Result, Sql, Tx, moment, on};
 use chrono::{DateTime, Utc};
+use serde_json::json;
 
 /// A thing that was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +38,29 @@ const LOCK: Sql = Sql { sqlite: "SELECT 1", postgres: "LOCK TABLE audit IN EXCLU
 
 const LAST: &str = "SELECT number, signature FROM audit ORDER BY number DESC LIMIT 1";
 
-const INSERT: &str = "INSERT INTO audit (number, at, actor, action, object, outcome, signature)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)";
+macro_rules! insert {
+    ($db:ident) => {
+        concat!(
+            "INSERT INTO audit (number, at, actor, action, object, outcome, signature) SELECT ",
+            value!($db, number, 0),
+            ", ",
+            value!($db, number, 1),
+            ", ",
+            value!($db, text, 2),
+            ", ",
+            value!($db, text, 3),
+            ", ",
+            value!($db, text, 4),
+            ", ",
+            value!($db, number, 5),
+            ", ",
+            value!($db, bytes, 6),
+            " FROM ",
+            rows!($db)
+        )
+    };
+}
+const INSERT: Sql = both!(insert);
 
 const AFTER: &str = "SELECT number, at, actor, action, object, outcome, signature FROM audit
     WHERE number > $1 ORDER BY number LIMIT $2";
@@ -53,21 +76,16 @@ impl Tx {
         on!(self, |db| sqlx::query(lock).execute(db).await.map(drop))?;
         let last: Option<(i64, Vec<u8>)> = on!(self, |db| sqlx::query_as(LAST).fetch_optional(db).await)?;
         let (mut number, mut signature) = last.unwrap_or_default();
+        let mut rows = Vec::with_capacity(entries.len());
         for entry in entries {
             number += 1;
             signature = self.sign(&signature, number, entry);
-            on!(self, |db| sqlx::query(INSERT)
-                .bind(number)
-                .bind(entry.at.timestamp_millis())
-                .bind(&entry.actor)
-                .bind(&entry.action)
-                .bind(&entry.object)
-                .bind(entry.outcome)
-                .bind(&signature)
-                .execute(db)
-                .await
-                .map(drop))?;
+            let AuditEntry { at, actor, action, object, outcome } = entry;
+            let at = at.timestamp_millis();
+            rows.push(json!([number, at, actor, action, object, outcome, rows::bytes(&signature)]));
         }
+        let (sql, rows) = (INSERT.on(self), rows::parameter("audit", &rows)?);
+        on!(self, |db| sqlx::query(sql).bind(rows).execute(db).await.map(drop))?;
         Ok(())
     }
 

@@ -61,7 +61,7 @@ struct Details<'a> {
 }
 
 #[derive(sqlx::FromRow)]
-struct StandingRow {
+pub(super) struct StandingRow {
     binds: String,
     scope: String,
     scope_name: Option<String>,
@@ -71,10 +71,10 @@ struct StandingRow {
 }
 
 #[derive(sqlx::FromRow)]
-struct CountedRow {
-    lines: i64,
+pub(super) struct CountedRow {
+    pub(super) lines: i64,
     #[sqlx(flatten)]
-    standing: StandingRow,
+    pub(super) standing: StandingRow,
 }
 
 #[derive(sqlx::FromRow)]
@@ -328,7 +328,7 @@ impl Tx {
     }
 }
 
-fn standing(row: StandingRow, id: impl std::fmt::Display) -> Result<Standing> {
+pub(super) fn standing(row: StandingRow, id: impl std::fmt::Display) -> Result<Standing> {
     let wrong = |problem: &str| inconsistent("consents", &id, problem);
     let scope = match (row.scope.as_str(), row.scope_name) {
         ("all", None) => Scope::All,

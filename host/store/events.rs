@@ -1,6 +1,7 @@
 //! Events and the subjects they are about.
 
-use super::{Result, Sql, StoreError, Tx, inconsistent, moment, on};
+use super::rows::{self, both, ids};
+use super::{Result, Sql, Tx, inconsistent, moment, on};
 use crate::domain::event::{Event, Subject};
 use crate::domain::id::EventId;
 use crate::domain::recipient::Role;
@@ -31,15 +32,6 @@ impl EventState {
     }
 }
 
-/// An event to keep.
-#[derive(Clone, Debug)]
-pub struct NewEvent<'a> {
-    /// The fact.
-    pub event: &'a Event,
-    /// `Accepted` or `Stale`.
-    pub state: EventState,
-}
-
 /// An event and what became of it.
 #[derive(Clone, Debug)]
 pub struct StoredEvent {
@@ -53,9 +45,9 @@ pub struct StoredEvent {
 
 /// What is sealed of an event.
 #[derive(Serialize, Deserialize)]
-struct Body {
-    people: Vec<(String, Role)>,
-    data: serde_json::Value,
+pub(super) struct Body {
+    pub(super) people: Vec<(String, Role)>,
+    pub(super) data: serde_json::Value,
 }
 
 #[derive(sqlx::FromRow)]
@@ -83,6 +75,13 @@ macro_rules! columns {
 
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM events WHERE id = $1");
 
+macro_rules! by_ids {
+    ($db:ident) => {
+        concat!("SELECT ", columns!(), " FROM events WHERE id IN ", ids!($db))
+    };
+}
+const BY_IDS: Sql = both!(by_ids);
+
 // By the key of the table: a person has few events, and is asked about seldom.
 const ABOUT: &str = concat!(
     "SELECT ",
@@ -105,19 +104,6 @@ const LOCK: Sql = Sql {
     postgres: "SELECT version FROM subjects WHERE subject_type = $1 AND subject_id = $2 AND test = $3 FOR UPDATE",
 };
 
-const INSERT: &str =
-    "INSERT INTO events (id, event_type, subject_type, subject_id, subject_version, test, occurred_at,
-        received_at, recipient_id, body_sealed, state)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-    ON CONFLICT (subject_type, subject_id, subject_version, test) DO NOTHING";
-
-// The guard keeps an older version from overtaking a newer one that another request committed.
-const ADVANCE: &str = "INSERT INTO subjects (subject_type, subject_id, test, version, event_id, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6)
-    ON CONFLICT (subject_type, subject_id, test) DO UPDATE
-        SET version = excluded.version, event_id = excluded.event_id, updated_at = excluded.updated_at
-        WHERE subjects.version < excluded.version";
-
 const PLANNED: &str = "UPDATE events SET state = 'planned', planned_at = $2, outcome = $3
     WHERE id = $1 AND state = 'accepted'";
 
@@ -139,6 +125,28 @@ impl Tx {
             Some(row) => self.event_from(row).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Events by our ids, in no particular order.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does, or a sealed value does not open.
+    pub async fn events(&mut self, ids: &[EventId]) -> Result<Vec<StoredEvent>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<_> = ids.iter().map(|id| rows::id(id.0)).collect();
+        let (sql, ids) = (BY_IDS.on(self), rows::parameter("events", &ids)?);
+        let rows: Vec<EventRow> = on!(self, |db| sqlx::query_as(sql).bind(ids).fetch_all(db).await)?;
+        // Their keys at once.
+        self.recipient_versions(&rows.iter().map(|row| row.recipient_id.as_str()).collect::<Vec<_>>())
+            .await?;
+        let mut events = Vec::with_capacity(rows.len());
+        for row in rows {
+            events.push(self.event_from(row).await?);
+        }
+        Ok(events)
     }
 
     /// The event that brought this very version of a subject.
@@ -188,54 +196,6 @@ impl Tx {
             .bind(test)
             .fetch_optional(db)
             .await)?)
-    }
-
-    /// Keeps an event, sealed for the first of those it concerns who is not erased, and its subject's version
-    /// when that is the newest. `false` when this version of the subject is there already.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the database does.
-    pub async fn insert_event(&mut self, new: NewEvent<'_>) -> Result<bool> {
-        let event = new.event;
-        let mut owner = None;
-        for id in event.by_concern() {
-            if let (None, Some(key)) = (&owner, self.recipient_key(id).await?) {
-                owner = Some((id.to_owned(), key));
-            }
-        }
-        let (owner, key) = owner.ok_or(StoreError::Unsealable)?;
-        let body = Body { people: event.people.clone(), data: event.data.clone() };
-        let body = serde_json::to_vec(&body).map_err(|e| inconsistent("events", event.id, e.to_string()))?;
-        let sealed = self.keys.seal(&key, "events.body", event.id.0.as_bytes(), &body)?;
-        let added = on!(self, |db| sqlx::query(INSERT)
-            .bind(event.id.0)
-            .bind(&event.event_type)
-            .bind(&event.subject.subject_type)
-            .bind(&event.subject.id)
-            .bind(event.subject.version)
-            .bind(event.test)
-            .bind(event.occurred_at.timestamp_millis())
-            .bind(event.received_at.timestamp_millis())
-            .bind(&owner)
-            .bind(sealed)
-            .bind(new.state.name())
-            .execute(db)
-            .await
-            .map(|done| done.rows_affected()))?;
-        if added == 1 && new.state == EventState::Accepted {
-            on!(self, |db| sqlx::query(ADVANCE)
-                .bind(&event.subject.subject_type)
-                .bind(&event.subject.id)
-                .bind(event.test)
-                .bind(event.subject.version)
-                .bind(event.id.0)
-                .bind(event.received_at.timestamp_millis())
-                .execute(db)
-                .await
-                .map(drop))?;
-        }
-        Ok(added == 1)
     }
 
     /// Planning is done; `outcome` tells what was passed over. `false` when it was done before.

@@ -148,8 +148,21 @@ macro_rules! remember {
 }
 const REMEMBER: Sql = both!(remember);
 
-const REMEMBERED: &str =
-    "SELECT request_hash, resource_id FROM idempotency_keys WHERE api_key_id = $1 AND key = $2";
+macro_rules! remembered {
+    ($db:ident) => {
+        concat!(
+            "SELECT ",
+            value!($db, number, 0),
+            ", idempotency_keys.request_hash, idempotency_keys.resource_id FROM ",
+            rows!($db),
+            " CROSS JOIN idempotency_keys WHERE idempotency_keys.api_key_id = ",
+            value!($db, id, 1),
+            " AND idempotency_keys.key = ",
+            value!($db, text, 2)
+        )
+    };
+}
+const REMEMBERED: Sql = both!(remembered);
 
 impl Tx {
     /// The key with this SHA-256.
@@ -266,6 +279,24 @@ impl Tx {
     ///
     /// Fails when the database does.
     pub async fn remembered_request(&mut self, api_key: KeyId, key: &str) -> Result<Option<(Vec<u8>, Uuid)>> {
-        Ok(on!(self, |db| sqlx::query_as(REMEMBERED).bind(api_key.0).bind(key).fetch_optional(db).await)?)
+        Ok(self.remembered_requests(&[(api_key, key)]).await?.pop().flatten())
+    }
+
+    /// The same of many requests, in their order.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn remembered_requests(
+        &mut self,
+        keys: &[(KeyId, &str)],
+    ) -> Result<Vec<Option<(Vec<u8>, Uuid)>>> {
+        let row = |(place, (api_key, key)): (usize, &(KeyId, &str))| json!([place, rows::id(api_key.0), key]);
+        let rows: Vec<_> = keys.iter().enumerate().map(row).collect();
+        let (sql, rows) = (REMEMBERED.on(self), rows::parameter("idempotency_keys", &rows)?);
+        let found: Vec<(i64, Vec<u8>, Uuid)> =
+            on!(self, |db| sqlx::query_as(sql).bind(rows).fetch_all(db).await)?;
+        let found = found.into_iter().map(|(place, hash, resource)| (place, (hash, resource)));
+        Ok(rows::in_places(keys.len(), found))
     }
 }

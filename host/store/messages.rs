@@ -12,6 +12,7 @@ use crate::domain::value::Value;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// What is sealed of a message until it has been sent: what its text is made of, and what a policy
 /// may be told.
@@ -64,12 +65,32 @@ macro_rules! insert {
 }
 const INSERT: Sql = both!(insert);
 
-const SEALED: &str =
-    "SELECT recipient_id, payload_sealed, text_sealed, phone_sealed FROM messages WHERE id = $1";
+macro_rules! sealed {
+    () => {
+        "SELECT id, recipient_id, payload_sealed, text_sealed, phone_sealed FROM messages WHERE id "
+    };
+}
+const SEALED: &str = concat!(sealed!(), "= $1");
+
+macro_rules! sealed_of_many {
+    ($db:ident) => {
+        concat!(sealed!(), "IN ", ids!($db))
+    };
+}
+const SEALED_OF_MANY: Sql = both!(sealed_of_many);
 
 const SET_SID: &str = "UPDATE messages SET sid = $2 WHERE id = $1 AND sid IS NULL";
 
 const FORGET_PAYLOAD: &str = "UPDATE messages SET payload_sealed = NULL WHERE id = $1";
+
+#[derive(sqlx::FromRow)]
+struct SealedRow {
+    id: Uuid,
+    recipient_id: String,
+    payload_sealed: Option<Vec<u8>>,
+    text_sealed: Option<Vec<u8>>,
+    phone_sealed: Option<Vec<u8>>,
+}
 
 /// What is sealed of a message, opened.
 #[derive(Clone, Debug, Default)]
@@ -204,22 +225,45 @@ impl Tx {
     ///
     /// Fails when the database does, or a sealed value does not open.
     pub async fn open_message(&mut self, id: MessageId) -> Result<Opened> {
-        type Row = (String, Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>);
-        let row: Option<Row> = on!(self, |db| sqlx::query_as(SEALED).bind(id.0).fetch_optional(db).await)?;
-        let Some((recipient, payload, text, phone)) = row else { return Ok(Opened::default()) };
-        let Some(key) = self.recipient_key(&recipient).await? else { return Ok(Opened::default()) };
+        let row: Option<SealedRow> =
+            on!(self, |db| sqlx::query_as(SEALED).bind(id.0).fetch_optional(db).await)?;
+        match row {
+            Some(row) => self.opened(row).await,
+            None => Ok(Opened::default()),
+        }
+    }
+
+    /// What is sealed of messages by our ids, in no particular order.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does, or a sealed value does not open.
+    pub async fn open_messages(&mut self, ids: &[MessageId]) -> Result<Vec<(MessageId, Opened)>> {
+        let ids: Vec<_> = ids.iter().map(|id| rows::id(id.0)).collect();
+        let (sql, ids) = (SEALED_OF_MANY.on(self), rows::parameter("messages", &ids)?);
+        let rows: Vec<SealedRow> = on!(self, |db| sqlx::query_as(sql).bind(ids).fetch_all(db).await)?;
+        let mut opened = Vec::with_capacity(rows.len());
+        for row in rows {
+            opened.push((MessageId(row.id), self.opened(row).await?));
+        }
+        Ok(opened)
+    }
+
+    async fn opened(&mut self, row: SealedRow) -> Result<Opened> {
+        let Some(key) = self.recipient_key(&row.recipient_id).await? else { return Ok(Opened::default()) };
+        let id = MessageId(row.id);
         let wrong = |problem: &str| inconsistent("messages", id, problem);
         let open = |column: &str, sealed: Option<Vec<u8>>| {
             sealed.map(|sealed| self.keys.open_sealed(&key, column, id.0.as_bytes(), &sealed)).transpose()
         };
         Ok(Opened {
-            payload: open("messages.payload", payload)?
+            payload: open("messages.payload", row.payload_sealed)?
                 .map(|bytes| serde_json::from_slice(&bytes).map_err(|_| wrong("a payload that is none")))
                 .transpose()?,
-            text: open("messages.text", text)?
+            text: open("messages.text", row.text_sealed)?
                 .map(|bytes| String::from_utf8(bytes).map_err(|_| wrong("a text that is none")))
                 .transpose()?,
-            phone: open("messages.phone", phone)?
+            phone: open("messages.phone", row.phone_sealed)?
                 .map(|bytes| {
                     String::from_utf8(bytes).map(PhoneNumber::kept).map_err(|_| wrong("a phone that is none"))
                 })
@@ -250,5 +294,18 @@ impl Tx {
     pub(super) fn seal_payload(&self, key: &SealKey, id: MessageId, payload: &Payload) -> Result<Vec<u8>> {
         let bytes = serde_json::to_vec(payload).map_err(|e| inconsistent("messages", id, e.to_string()))?;
         self.keys.seal(key, "messages.payload", id.0.as_bytes(), &bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::found_by::tables_read_whole;
+
+    #[tokio::test]
+    async fn the_messages_of_a_subject_and_of_an_event_are_found_by_their_indexes() {
+        for sql in [OF_SUBJECT, OF_EVENT, BY_IDS.sqlite, SEALED_OF_MANY.sqlite] {
+            assert_eq!(tables_read_whole(sql).await, [""; 0], "{sql}");
+        }
     }
 }

@@ -83,3 +83,14 @@ pub(super) fn bytes(bytes: &[u8]) -> Value {
 pub(super) fn parameter(table: &'static str, rows: &[Value]) -> Result<String> {
     serde_json::to_string(rows).map_err(|error| inconsistent(table, "rows", error.to_string()))
 }
+
+/// What was found, each in its place.
+pub(super) fn in_places<T>(count: usize, found: impl Iterator<Item = (i64, T)>) -> Vec<Option<T>> {
+    let mut places: Vec<Option<T>> = std::iter::repeat_with(|| None).take(count).collect();
+    for (place, what) in found {
+        if let Some(slot) = usize::try_from(place).ok().and_then(|place| places.get_mut(place)) {
+            *slot = Some(what);
+        }
+    }
+    places
+}

@@ -2,9 +2,7 @@
 //! cursors that stay right while rows are added.
 
 use super::message_row::{MessageRow, columns};
-use super::{Result, Tx, moment, on};
-use crate::domain::id::MessageId;
-use crate::domain::kind::TypeName;
+use super::{Result, Tx, on};
 use crate::domain::message::Message;
 use crate::domain::phone::PhoneNumber;
 use chrono::{DateTime, Utc};
@@ -82,11 +80,6 @@ fn search(filter: &MessageFilter) -> String {
     sql
 }
 
-const RECENT: &str = "SELECT kind, COALESCE(sent_at, updated_at) AS at, state FROM messages
-    WHERE recipient_id = $1 AND COALESCE(sent_at, updated_at) >= $2 AND id <> $3
-        AND state NOT IN ('planned', 'claimed', 'held', 'canceled')
-    ORDER BY 2 DESC LIMIT 50";
-
 const UNSENT_TO_PHONE: &str = concat!(
     "SELECT ",
     columns!(),
@@ -138,29 +131,6 @@ impl Tx {
             .fetch_all(db)
             .await)?;
         rows.into_iter().map(TryInto::try_into).collect()
-    }
-
-    /// What a person was sent since then, other than this message: type, moment and state, the
-    /// newest first.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the database does.
-    pub async fn recent_messages(
-        &mut self,
-        recipient: &str,
-        since: DateTime<Utc>,
-        except: MessageId,
-    ) -> Result<Vec<(TypeName, DateTime<Utc>, String)>> {
-        let rows: Vec<(String, i64, String)> = on!(self, |db| sqlx::query_as(RECENT)
-            .bind(recipient)
-            .bind(since.timestamp_millis())
-            .bind(except.0)
-            .fetch_all(db)
-            .await)?;
-        rows.into_iter()
-            .map(|(kind, at, state)| Ok((TypeName(kind), moment(at, "messages", recipient)?, state)))
-            .collect()
     }
 
     /// What has surely not been sent to a phone yet.

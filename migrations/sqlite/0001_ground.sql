@@ -182,7 +182,7 @@ CREATE UNIQUE INDEX messages_sid ON messages (sid) WHERE sid IS NOT NULL;
 -- the subject has left behind, may be planned again.
 CREATE UNIQUE INDEX messages_once ON messages
     (subject_type, subject_id, recipient_id, kind, key, COALESCE(occurrence, 0), test)
-    WHERE subject_id IS NOT NULL AND state <> 'canceled' AND superseded = 0;
+    WHERE subject_id IS NOT NULL AND state <> 'canceled' AND NOT superseded;
 CREATE INDEX messages_by_age ON messages (created_at, id);
 CREATE INDEX messages_of_recipient ON messages (recipient_id, created_at, id);
 CREATE INDEX messages_of_phone ON messages (phone_hash, created_at, id) WHERE phone_hash IS NOT NULL;

@@ -24,6 +24,7 @@ mod door;
 mod drop_in;
 mod erasure;
 mod events;
+mod events_at_once;
 mod guests;
 mod hostile;
 mod import;

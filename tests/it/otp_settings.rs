@@ -55,7 +55,7 @@ async fn live(test: &TestHost) -> (Host, String, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let router = http::router(host.clone(), HttpSettings::default());
-    tokio::spawn(http::serve(listener, router, door(&config), std::future::pending()));
+    tokio::spawn(http::serve(listener, router, door(config), std::future::pending()));
     let new = NewKey {
         name: "live".to_owned(),
         mode: KeyMode::Live,

@@ -191,6 +191,8 @@ for_each_database! {
     }
 
     async fn a_refused_account_stops_once_is_tried_by_one_text_and_goes_on_by_itself(start: Start) {
+        let mut start = start;
+        start.config.lanes.normal = 16;
         let host = start.host().await;
         host.sandbox.always("*", Fault::Refuse(20003));
         notices(&host, 20).await;

@@ -7,7 +7,7 @@ use crate::domain::message::{Cause, Message};
 use crate::domain::otp::{Challenge, Maker, Standing, minutes_left};
 use crate::domain::recipient::Recipient;
 use crate::service::judge::Verdict;
-use crate::store::{Opened, Payload, Tx};
+use crate::store::{Opened, Payload};
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
@@ -25,7 +25,6 @@ impl Host {
     /// Puts the code into what a text is made of; nothing happens to texts of other kinds.
     pub(in crate::service) async fn put_in_code(
         &self,
-        tx: &mut Tx,
         message: &Message,
         recipient: &Recipient,
         opened: &mut Opened,
@@ -35,6 +34,7 @@ impl Host {
         if message.kind.as_str() != KIND || message.event.is_some() || message.key.is_empty() {
             return Ok(CodeText::Ours);
         }
+        let mut tx = self.store.look().await?;
         let challenge = match message.key.parse::<ChallengeId>() {
             Ok(id) => tx.challenge(id, message.test).await?,
             Err(_) => None,
