@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use uuid::Uuid;
 
 /// In which role a person is addressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -28,12 +29,29 @@ impl Role {
     }
 }
 
+/// What the ids begin with that the host gives.
+const UNNAMED: &str = "phone-";
+
 /// Whether an id is one that the host gave to somebody of whom only the phone is known: `phone-` and 16 or 32
 /// hexadecimal digits.
 #[must_use]
 pub fn is_unnamed(id: &str) -> bool {
     let is_hex = |digits: &str| digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    id.strip_prefix("phone-").is_some_and(|digits| matches!(digits.len(), 16 | 32) && is_hex(digits))
+    id.strip_prefix(UNNAMED).is_some_and(|digits| matches!(digits.len(), 16 | 32) && is_hex(digits))
+}
+
+/// The id of somebody of whom only the phone is known: made of the phone's keyed hash, it tells no number and is
+/// the same every time.
+#[must_use]
+pub fn unnamed_id(phone_hash: &[u8]) -> String {
+    let digits = phone_hash.iter().take(8).map(|byte| format!("{byte:02x}"));
+    format!("{UNNAMED}{}", digits.collect::<String>())
+}
+
+/// The id of somebody new of whom only the phone is known, whoever else has that phone.
+#[must_use]
+pub fn new_unnamed_id(id: Uuid) -> String {
+    format!("{UNNAMED}{}", id.simple())
 }
 
 /// What a person wants.
@@ -147,5 +165,22 @@ impl Recipient {
             self.role = role;
         }
         *self != before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_the_host_gives_is_known_as_one() {
+        let hash = [0xab; 32];
+        assert_eq!(unnamed_id(&hash), "phone-abababababababab");
+        for id in [unnamed_id(&hash), new_unnamed_id(Uuid::from_u128(7))] {
+            assert!(is_unnamed(&id), "{id}");
+        }
+        for id in ["ana", "phone-", "phone-abab", "phone-ABABABABABABABAB", "phone-abababababababag"] {
+            assert!(!is_unnamed(id), "{id}");
+        }
     }
 }

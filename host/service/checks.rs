@@ -4,7 +4,7 @@ use super::{Host, PostedMessage};
 use crate::domain::event::{Subject, required_data};
 use crate::domain::language;
 use crate::domain::phone::PhoneNumber;
-use crate::domain::recipient::{PersonUpdate, Recipient, Role};
+use crate::domain::recipient::{PersonUpdate, Recipient, Role, unnamed_id};
 use crate::domain::value::Value;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -84,8 +84,7 @@ impl Host {
 
     /// The id of somebody of whom only the phone is known.
     pub(super) fn id_of_phone(&self, phone: &PhoneNumber) -> String {
-        let hash = self.store.keys().hash("phone", phone.e164());
-        format!("phone-{}", crate::store::seal::hex(&hash[..8]))
+        unnamed_id(&self.store.keys().hash("phone", phone.e164()))
     }
 
     fn clinic_words(&self) -> crate::render::ClinicWords {

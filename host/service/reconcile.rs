@@ -46,7 +46,7 @@ impl Host {
         tokio::select! {
             () = stop => {}
             ((), (), (), (), ()) = async {
-                tokio::join!(sweeping, asking, fetching, self.keep_retention(), self.tell())
+                tokio::join!(sweeping, asking, fetching, self.keep_retention(), self.call_out())
             } => {}
         }
     }

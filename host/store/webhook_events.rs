@@ -3,7 +3,7 @@
 //! rest. It is numbered and given out afterwards, in one place at a time, so that numbers never run
 //! against the order of things.
 
-use super::{Result, Sql, Tx, moment, on};
+use super::{Result, Sql, Tx, inconsistent, moment, on};
 use crate::domain::id::{ConsentId, EndpointId, MessageId, ReplyId};
 use crate::domain::webhook::group;
 use chrono::{DateTime, Utc};
@@ -101,6 +101,8 @@ const ALONE: Sql = Sql { sqlite: "SELECT 1", postgres: "SELECT pg_advisory_xact_
 const NEXT: &str = "INSERT INTO webhook_sequences (subject_type, subject_id, newest) VALUES ($1, $2, 1)
     ON CONFLICT (subject_type, subject_id) DO UPDATE SET newest = webhook_sequences.newest + 1 RETURNING newest";
 
+const UNNUMBERED: &str = "SELECT number FROM webhook_events WHERE sequence IS NULL ORDER BY number LIMIT $1";
+
 const NUMBER: &str =
     "UPDATE webhook_events SET id = $2, subject_type = $3, subject_id = $4, sequence = $5, body = $6
     WHERE number = $1 AND sequence IS NULL";
@@ -168,6 +170,16 @@ impl Tx {
         Ok(())
     }
 
+    /// The oldest events that were not given out yet, by their places in the order of writing.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn unnumbered_webhook_events(&mut self, limit: u32) -> Result<Vec<i64>> {
+        let limit = i64::from(limit);
+        Ok(on!(self, |db| sqlx::query_scalar(UNNUMBERED).bind(limit).fetch_all(db).await)?)
+    }
+
     /// The next number for something.
     ///
     /// # Errors
@@ -177,18 +189,17 @@ impl Tx {
         Ok(on!(self, |db| sqlx::query_scalar(NEXT).bind(subject.0).bind(subject.1).fetch_one(db).await)?)
     }
 
-    /// Gives an event its number and body, and to every address that wants to hear of it; `false` when
-    /// another host has done so.
+    /// Gives an event its number and body, and to every address that wants to hear of it.
     ///
     /// # Errors
     ///
-    /// Fails when the database does.
+    /// Fails when the event has a number already, or the database does.
     pub async fn give_out(
         &mut self,
         raw: &RawWebhookEvent,
         numbered: &NumberedEvent<'_>,
         now: DateTime<Utc>,
-    ) -> Result<bool> {
+    ) -> Result<()> {
         let changed = on!(self, |db| sqlx::query(NUMBER)
             .bind(numbered.number)
             .bind(numbered.id)
@@ -199,8 +210,8 @@ impl Tx {
             .execute(db)
             .await
             .map(|done| done.rows_affected()))?;
-        if changed == 0 {
-            return Ok(false);
+        if changed != 1 {
+            return Err(inconsistent("webhook_events", numbered.number, "given out twice"));
         }
         on!(self, |db| sqlx::query(GIVE_OUT)
             .bind(raw.number)
@@ -211,7 +222,7 @@ impl Tx {
             .execute(db)
             .await
             .map(drop))?;
-        Ok(true)
+        Ok(())
     }
 
     /// Calls out again to one address what happened in a stretch of time; answers how many events.

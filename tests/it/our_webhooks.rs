@@ -1,6 +1,7 @@
 //! What the clinic's own systems are told: signed, numbered, in the unit of work that it tells of,
 //! called out until it is taken, and never into a network that nobody allowed.
 
+mod in_doubt;
 mod library;
 pub(crate) mod receiver;
 
@@ -43,7 +44,7 @@ async fn endpoint(host: &TestHost, id: &str) -> Value {
 
 async fn tell_after(host: &TestHost, span: TimeDelta) {
     host.clock.advance(span);
-    host.host.tell_once().await.unwrap();
+    host.host.call_out_round().await.unwrap();
 }
 
 for_each_database! {
@@ -53,7 +54,7 @@ for_each_database! {
         let (_, secret) = listen(&host, &receiver, json!(["message.*"])).await;
         let answer = host.event(booked(1, VISIT)).await;
         host.run().await;
-        host.host.tell_once().await.unwrap();
+        host.host.call_out_round().await.unwrap();
         let told = receiver.taken();
         assert!(told.iter().all(|call| call.is_signed_by(&secret)), "{told:?}");
         // The confirmation went out; the two reminders wait. All three are about the same visit.
@@ -81,7 +82,7 @@ for_each_database! {
         listen(&host, &all, Value::Null).await;
         host.message(notice(ANA)).await;
         host.run().await;
-        host.host.tell_once().await.unwrap();
+        host.host.call_out_round().await.unwrap();
         assert_eq!(one.types(), ["message.delivered"]);
         assert!(all.types().len() > 2 && all.types().contains(&"message.planned".to_owned()), "{:?}", all.types());
     }
@@ -93,7 +94,7 @@ for_each_database! {
         receiver.answer_with(500);
         host.message(notice(ANA)).await;
         host.run().await;
-        host.host.tell_once().await.unwrap();
+        host.host.call_out_round().await.unwrap();
         let view = endpoint(&host, &id).await;
         assert_eq!((word(&view, "state"), word(&view, "last_error"), &view["waiting"]), ("failing".to_owned(), "answered 500".to_owned(), &json!(1)));
         // Not before its time.
@@ -116,7 +117,7 @@ for_each_database! {
         receiver.answer_with_wait(503, 600);
         host.message(notice(ANA)).await;
         host.run().await;
-        host.host.tell_once().await.unwrap();
+        host.host.call_out_round().await.unwrap();
         tell_after(&host, TimeDelta::seconds(500)).await;
         assert_eq!(receiver.calls().len(), 1);
         tell_after(&host, TimeDelta::seconds(101)).await;
@@ -149,7 +150,7 @@ for_each_database! {
         broken.answer_with(200);
         let (status, view) = host.post(&format!("{ROUTE}/{id}/enable"), json!({})).await;
         assert_eq!((status, word(&view, "state")), (200, "on".to_owned()));
-        host.host.tell_once().await.unwrap();
+        host.host.call_out_round().await.unwrap();
         assert_eq!(broken.calls().len(), calls + 1, "what was put aside; what happened since is for replay");
     }
 
@@ -160,7 +161,7 @@ for_each_database! {
         receiver.answer_with(410);
         host.message(notice(ANA)).await;
         host.run().await;
-        host.host.tell_once().await.unwrap();
+        host.host.call_out_round().await.unwrap();
         assert_eq!(word(&endpoint(&host, &id).await, "state"), "off");
     }
 
@@ -178,13 +179,13 @@ for_each_database! {
         let until = tuesday_morning() + TimeDelta::minutes(90);
         let (status, answer) = host.post(&format!("{ROUTE}/{id}/replay"), json!({"since": since, "until": until})).await;
         assert_eq!((status, &answer["events"]), (202, &json!(1)));
-        host.host.tell_once().await.unwrap();
+        host.host.call_out_round().await.unwrap();
         let calls = first.calls();
         assert_eq!((calls.len(), &calls[3].id), (4, &before[1]));
         // One that was made later may hear of what was before it.
         let (id, _) = listen(&host, &late, json!(["message.*"])).await;
         host.post(&format!("{ROUTE}/{id}/replay"), json!({"since": tuesday_morning()})).await;
-        host.host.tell_once().await.unwrap();
+        host.host.call_out_round().await.unwrap();
         assert_eq!(late.types().iter().filter(|event| *event == "message.delivered").count(), 3);
         let (status, _) = host.post(&format!("{ROUTE}/{id}/replay"), json!({"since": until, "until": since})).await;
         assert_eq!(status, 422);
@@ -200,7 +201,7 @@ for_each_database! {
         let deliver = async || {
             host.message(notice(ANA)).await;
             host.run().await;
-            host.host.tell_once().await.unwrap();
+            host.host.call_out_round().await.unwrap();
             receiver.calls().pop().unwrap()
         };
         let call = deliver().await;
@@ -223,7 +224,7 @@ for_each_database! {
         assert_eq!(status, 201, "{made}");
         host.message(notice(ANA)).await;
         host.run().await;
-        host.host.tell_once().await.unwrap();
+        host.host.call_out_round().await.unwrap();
         let error = word(&endpoint(&host, &word(&made, "id")).await, "last_error");
         assert!(error.contains("private address"), "{error}");
         assert_eq!(receiver.calls().len(), 0);
@@ -236,7 +237,7 @@ for_each_database! {
         receiver.answer_with(500);
         host.message(notice(ANA)).await;
         host.run().await;
-        host.host.tell_once().await.unwrap();
+        host.host.call_out_round().await.unwrap();
         receiver.answer_with(200);
         // Claimed, and then the process was gone.
         let now = host.clock.now() + TimeDelta::seconds(10);
@@ -259,9 +260,9 @@ for_each_database! {
         for _ in 0..30 {
             host.message(notice(ANA)).await;
         }
-        let (one, two) = tokio::join!(host.host.tell_once(), other.tell_once());
+        let (one, two) = tokio::join!(host.host.call_out_round(), other.call_out_round());
         one.and(two).unwrap();
-        host.host.tell_once().await.unwrap();
+        host.host.call_out_round().await.unwrap();
         let mut ids: Vec<String> = receiver.taken().into_iter().map(|call| call.id).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -285,7 +286,7 @@ for_each_database! {
         let mut tx = host.host.store.begin().await.unwrap();
         assert!(tx.insert_message(&message(false), &Payload::default()).await.unwrap());
         tx.commit().await.unwrap();
-        host.host.tell_once().await.unwrap();
+        host.host.call_out_round().await.unwrap();
         assert_eq!(receiver.types(), ["message.planned"]);
     }
 
@@ -302,7 +303,7 @@ for_each_database! {
             host.sandbox.reply(ANA, Some("+15005550006"), text).await.unwrap();
             host.run().await;
         }
-        host.host.tell_once().await.unwrap();
+        host.host.call_out_round().await.unwrap();
         let of = |event: &str| -> Vec<Value> {
             receiver.taken().into_iter().map(|call| call.body).filter(|body| body["type"] == event).collect()
         };
@@ -327,7 +328,7 @@ for_each_database! {
         let (id, _) = listen(&host, &receiver, json!(["reply.*"])).await;
         host.post(&format!("{ROUTE}/{id}/replay"), json!({"since": tuesday_morning()})).await;
         let before = receiver.calls().len();
-        host.host.tell_once().await.unwrap();
+        host.host.call_out_round().await.unwrap();
         let again = receiver.calls().split_off(before);
         assert!(again.len() == 4 && again.iter().all(|call| call.body["data"]["text"].is_null()), "{again:?}");
     }
@@ -367,7 +368,7 @@ for_each_database! {
         host.run_after(TimeDelta::minutes(5)).await;
         host.sandbox.always("*", Fault::None);
         host.run_after(TimeDelta::minutes(5)).await;
-        host.host.tell_once().await.unwrap();
+        host.host.call_out_round().await.unwrap();
         let told = receiver.taken();
         let types: Vec<&str> = told.iter().map(|call| call.body["type"].as_str().unwrap()).collect();
         assert_eq!(types, ["sending.stopped", "sending.resumed"]);

@@ -169,7 +169,7 @@ for_each_database! {
             host.sandbox.reply(ANA, None, words).await.unwrap();
             host.run().await;
         }
-        host.host.tell_once().await.unwrap();
+        host.host.call_out_round().await.unwrap();
         let month = "/api/v1/usage?since=2026-11-01&until=2026-12-31";
         let counted = async || {
             let total = host.get(month).await["total"].clone();

@@ -152,7 +152,7 @@ for_each_database! {
         let id = is_ready(&host, None).await;
         say(&host, 1, ANA, "again please").await;
         assert_eq!(requests(&host).await, [("prescription.refill-requested".to_owned(), "7".to_owned(), "ana".to_owned())]);
-        host.host.tell_once().await.unwrap();
+        host.host.call_out_round().await.unwrap();
         let told = receiver.taken();
         assert_eq!(told.len(), 1, "{told:?}");
         let body = &told[0].body;

@@ -147,7 +147,7 @@ for_each_database! {
         host.run().await;
         let french = host.sandbox.texts().iter().filter(|text| text.to.starts_with("+33")).count();
         assert_eq!((french, host.texts_to(BO).len()), (2, 1), "another country has a budget of its own");
-        host.host.tell_once().await.unwrap();
+        host.host.call_out_round().await.unwrap();
         let told = receiver.taken();
         assert_eq!(told.len(), 1, "{told:?}");
         assert_eq!((&told[0].body["type"], &told[0].body["data"]["fuse"]), (&json!("budget.blown"), &json!("all types to FR per day")));
@@ -288,7 +288,7 @@ async fn a_trial_account_counts_twilios_own_words_and_says_what_is_left() {
     assert_eq!(host.get("/api/v1/usage").await["trial"]["texts_left"], json!(0));
     assert!(host.get("/readyz").await["fuses_blown"].to_string().contains("trial"));
     // Warned of at 80 percent, once, however many texts follow.
-    host.host.tell_once().await.unwrap();
+    host.host.call_out_round().await.unwrap();
     let told = receiver.taken();
     assert_eq!((told.len(), &told[0].body["type"]), (1, &json!("budget.warning")), "{told:?}");
     assert_eq!(told[0].body["data"]["what"], "trial credit");

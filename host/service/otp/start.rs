@@ -9,6 +9,7 @@ use crate::domain::kind::TypeName;
 use crate::domain::message::{Cause, Message};
 use crate::domain::otp::{Challenge, Maker, Purpose, next_send};
 use crate::domain::phone::PhoneNumber;
+use crate::domain::recipient::new_unnamed_id;
 use crate::store::{Payload, Tx};
 use chrono::{DateTime, Utc};
 use rand::RngExt as _;
@@ -138,7 +139,7 @@ impl Host {
         let test = asked.origin.test;
         let settings = &self.settings.otp;
         let expires_at = now + settings.life;
-        let unnamed = format!("phone-{}", id.0.simple());
+        let unnamed = new_unnamed_id(id.0);
         let recipient =
             tx.recipient_of_phone(&request.phone, request.named.as_deref(), &unnamed, now).await?;
         Ok(Challenge {

@@ -6,7 +6,7 @@ use crate::domain::id::EndpointId;
 use crate::domain::webhook::{Endpoint, PATIENCE, pause, rest};
 use crate::outbound::{Answer, CallError, WebhookCall};
 use crate::service::{Host, HostError};
-use crate::store::{Settled, WebhookDelivery};
+use crate::store::{Settled, StoreError, WebhookDelivery};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ type Busy = Arc<Mutex<BTreeSet<EndpointId>>>;
 
 impl Host {
     /// Gives out and calls out for as long as it is polled; what is cut off is called out again.
-    pub(in crate::service) async fn tell(&self) {
+    pub(in crate::service) async fn call_out(&self) {
         let busy = Busy::default();
         let mut tasks = JoinSet::new();
         let mut forgotten_at = None;
@@ -64,7 +64,7 @@ impl Host {
     /// # Errors
     ///
     /// The database failed.
-    pub async fn tell_once(&self) -> Result<(), HostError> {
+    pub async fn call_out_round(&self) -> Result<(), HostError> {
         let mut tasks = JoinSet::new();
         self.start_calls(&Busy::default(), &mut tasks, self.now()).await?;
         while tasks.join_next().await.is_some() {}
@@ -120,15 +120,16 @@ impl Host {
                 let (host, endpoint) = (self.clone(), endpoint.clone());
                 calls.spawn(async move { host.call_one(&endpoint, &delivery, until).await });
             }
-            let mut all_well = true;
+            let mut all_well = Ok(true);
+            // To the last one: what is dropped is a call broken off.
             while let Some(called) = calls.join_next().await {
-                match called {
-                    Ok(Ok(well)) => all_well &= well,
-                    Ok(Err(error)) => return Err(error),
-                    Err(_) => all_well = false,
-                }
+                all_well = match (all_well, called) {
+                    (Ok(well), Ok(Ok(also))) => Ok(well && also),
+                    (Ok(_), Err(_)) => Ok(false),
+                    (Ok(_), Ok(Err(error))) | (Err(error), _) => Err(error),
+                };
             }
-            if !all_well {
+            if !all_well? {
                 return Ok(());
             }
         }
@@ -142,7 +143,13 @@ impl Host {
         until: DateTime<Utc>,
     ) -> Result<bool, HostError> {
         let now = self.now();
-        let body = self.whole_body(delivery).await?;
+        let body = match self.whole_body(delivery).await {
+            Ok(body) => body,
+            Err(error) if is_unreadable(&error) => {
+                return self.unreadable(endpoint, delivery, until, &error).await.map(|()| true);
+            }
+            Err(error) => return Err(error),
+        };
         let mut secrets = vec![self.webhook_secret(endpoint.id, endpoint.secret_nonce)];
         if let Some((nonce, _)) = endpoint.previous.filter(|(_, until)| *until > now) {
             secrets.push(self.webhook_secret(endpoint.id, nonce));
@@ -208,6 +215,28 @@ impl Host {
         Ok(tx.commit().await?)
     }
 
+    /// An event whose words do not open, sealed with a lost key: it waits as one that did not come through,
+    /// and the address, which knows nothing of it, hears of all others.
+    async fn unreadable(
+        &self,
+        endpoint: &Endpoint,
+        delivery: &WebhookDelivery,
+        until: DateTime<Utc>,
+        error: &HostError,
+    ) -> Result<(), HostError> {
+        let now = self.now();
+        let pause = pause(delivery.tries, None, &mut *self.chance.lock());
+        let problem = "the words of the reply cannot be opened";
+        let settled =
+            Settled::Failed { due_at: pause.map(|pause| now + pause), status: None, error: problem };
+        let mut tx = self.store.begin().await?;
+        tx.settle_webhook_delivery(endpoint.id, delivery.number, until, settled, now).await?;
+        tx.commit().await?;
+        let error = error as &dyn std::error::Error;
+        tracing::error!(endpoint_id = %endpoint.id, webhook_id = %delivery.id, error, "a webhook cannot be made");
+        Ok(())
+    }
+
     /// The operator reads it in the log and in `/readyz`; whoever else listens is told.
     async fn notice_switched_off(
         &self,
@@ -237,6 +266,15 @@ impl Host {
         body["data"]["text"] = words.into();
         Ok(body.to_string())
     }
+}
+
+/// The row is there and makes no sense: to ask the database again helps nothing.
+fn is_unreadable(error: &HostError) -> bool {
+    use StoreError::{Inconsistent, UnknownMasterKey, Unsealable};
+    matches!(
+        error,
+        HostError::Store(Unsealable | UnknownMasterKey { .. } | Inconsistent { .. }) | HostError::Record(_)
+    )
 }
 
 fn lock(busy: &Busy) -> std::sync::MutexGuard<'_, BTreeSet<EndpointId>> {

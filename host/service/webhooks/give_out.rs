@@ -1,8 +1,8 @@
 //! Giving out: what was written is put into words, numbered, and set on its way to each that listens.
 
 use crate::domain::message::STATUSES;
+use crate::domain::recipient::unnamed_id;
 use crate::service::{Host, HostError};
-use crate::store::seal::hex;
 use crate::store::{NumberedEvent, RawWebhookEvent, Source, Tx};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -35,7 +35,9 @@ impl Host {
             given += told.len();
             let mut tx = self.store.begin().await?;
             tx.number_alone().await?;
-            for (event, words) in &told {
+            // What another host has given out meanwhile keeps its number, and takes no second one.
+            let unnumbered = tx.unnumbered_webhook_events(BATCH).await?;
+            for (event, words) in told.iter().filter(|(event, _)| unnumbered.contains(&event.number)) {
                 self.give_out_one(&mut tx, event, words, now).await?;
             }
             tx.commit().await?;
@@ -61,8 +63,7 @@ impl Host {
         let body = body.to_string();
         let numbered =
             NumberedEvent { number: event.number, id: self.uuid(), subject, sequence, body: &body };
-        tx.give_out(event, &numbered, now).await?;
-        Ok(())
+        Ok(tx.give_out(event, &numbered, now).await?)
     }
 
     async fn told(&self, tx: &mut Tx, event: &RawWebhookEvent) -> Result<Told, HostError> {
@@ -75,12 +76,7 @@ impl Host {
             Source::Consent(id) => {
                 let Some(consent) = tx.told_consent(*id).await? else { return Ok(Told::gone()) };
                 // A stranger's phone goes by the id that they would get, which tells no number.
-                let unknown = || {
-                    format!(
-                        "phone-{}",
-                        consent.phone_hash.as_deref().map_or_else(String::new, |hash| hex(&hash[..8]))
-                    )
-                };
+                let unknown = || unnamed_id(consent.phone_hash.as_deref().unwrap_or_default());
                 Told {
                     subject: ("recipient".to_owned(), consent.recipient.clone().unwrap_or_else(unknown)),
                     data: json!({

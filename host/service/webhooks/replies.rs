@@ -4,7 +4,6 @@ use super::Announcement;
 use crate::domain::id::ReplyId;
 use crate::domain::message::Message;
 use crate::service::Host;
-use crate::store::seal::hex;
 use crate::store::{Reply, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -23,9 +22,7 @@ impl Host {
             Some(id) => tx.message(id).await?,
             None => None,
         };
-        let person = reply
-            .recipient
-            .map_or_else(|| format!("phone-{}", hex(&tx.phone_hash(reply.phone)[..8])), str::to_owned);
+        let person = reply.recipient.map_or_else(|| self.id_of_phone(reply.phone), str::to_owned);
         let about_person = ("recipient", person.as_str());
         let subject = answered.as_ref().and_then(|message| message.subject.as_ref());
         let announcement = Announcement {

@@ -50,7 +50,7 @@ async fn the_published_library_verifies_our_calls() {
     let receiver = Receiver::start().await;
     let (_, secret) = listen(&host, &receiver, json!(["message.planned"])).await;
     host.message(notice(ANA)).await;
-    host.host.tell_once().await.unwrap();
+    host.host.call_out_round().await.unwrap();
     let call = receiver.taken().pop().unwrap();
     let given = |secret: &str, body: &str| {
         json!({"secret": secret, "body": body, "headers": {
