@@ -39,6 +39,9 @@ pub(crate) struct Readiness {
     webhooks_off: Vec<String>,
     /// Budgets that are used up: their texts are held.
     fuses_blown: Vec<String>,
+    /// Of a trial account whose credit is four fifths used up: texts of one segment that it has left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trial_texts_left: Option<i64>,
     /// Accounts that the provider refuses as a whole: since when, why, and when it is tried again. Their texts
     /// wait.
     sending_stopped: Vec<String>,
@@ -102,6 +105,7 @@ pub(crate) async fn readyz(State(api): State<Api>) -> (StatusCode, Json<Readines
         provider: api.providers.live.is_some() || api.providers.test.is_some(),
         webhooks_off: api.webhooks_off().await,
         fuses_blown: api.fuses_blown().await,
+        trial_texts_left: api.trial_texts_left().await,
         sending_stopped: api.sending_stopped(),
         clock_in_doubt: api.doubts_clock(),
     };

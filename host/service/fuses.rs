@@ -20,10 +20,7 @@ pub struct Budget {
     pub trial_credit_micros: Option<i64>,
 }
 
-/// Of a trial account's credit, in percent, when the operator is warned.
-const WARN_AT: i64 = 80;
-
-/// A warning is given once.
+/// A warning is given once for each credit.
 const FOR_EVER: DateTime<Utc> = DateTime::from_timestamp(253_402_300_799, 0).expect("the year 9999");
 
 /// A fuse that a text would blow.
@@ -124,28 +121,43 @@ impl Host {
         now: DateTime<Utc>,
     ) -> Result<Verdict, HostError> {
         let data = json!({"fuse": blown.fuse, "until": blown.until.to_rfc3339(), "segments": blown.segments});
-        self.tell_once_of("budget.blown", &blown.fuse, test, (blown.until, now), data).await?;
+        self.announce_first("budget.blown", &blown.fuse, test, (blown.until, now), data).await?;
         Ok(Verdict::HoldUntil { cause: blown.cause(), until: blown.until })
     }
 
-    /// Fuses that are blown now; none while the database does not answer.
+    /// The fuses of the settings that are blown now, of live texts where this host sends any; none while the
+    /// database does not answer.
     pub async fn fuses_blown(&self) -> Vec<String> {
-        let now = self.now();
-        let blown = async { self.store.look().await?.blown_fuses(now).await };
-        blown.await.unwrap_or_default()
+        let (now, test) = (self.now(), self.providers.live.is_none());
+        let blown = async { self.store.look().await?.blown_fuses(test, now).await };
+        let mut blown = blown.await.unwrap_or_default();
+        let fuses: Vec<String> = self.settings.budget.fuses.iter().map(ToString::to_string).collect();
+        blown.retain(|fuse| fuses.contains(fuse));
+        blown
+    }
+
+    /// The texts that a trial account has left, once its credit is nearly used up.
+    pub async fn trial_texts_left(&self) -> Option<i64> {
+        let trial = self.trial(self.providers.live.is_none()).await.ok()??;
+        trial.is_low(0).then_some(trial.texts_left)
     }
 
     async fn warn_of_trial(&self, test: bool, more_micros: i64, now: DateTime<Utc>) -> Result<(), HostError> {
-        let Some(trial) = self.trial(test).await? else { return Ok(()) };
-        if (trial.spent_micros + more_micros) * 100 < trial.credit_micros * WARN_AT {
+        // The sandbox beside an account costs that account nothing.
+        if self.is_test_beside_live(test) {
             return Ok(());
         }
+        let Some(trial) = self.trial(test).await?.filter(|trial| trial.is_low(more_micros)) else {
+            return Ok(());
+        };
         let data = json!({"what": "trial credit", "texts_left": trial.texts_left});
-        let name = "the trial account's credit";
-        self.tell_once_of("budget.warning", name, test, (FOR_EVER, now), data).await
+        let (whole, part) = (trial.credit_micros / 1_000_000, trial.credit_micros % 1_000_000);
+        let name = format!("the trial account's credit of {whole}.{part:06}");
+        self.announce_first("budget.warning", &name, test, (FOR_EVER, now), data).await
     }
 
-    async fn tell_once_of(
+    /// Tells the operator of a budget the first time; afterwards nothing is written.
+    async fn announce_first(
         &self,
         event_type: &str,
         name: &str,
@@ -153,6 +165,9 @@ impl Host {
         (until, now): (DateTime<Utc>, DateTime<Utc>),
         data: serde_json::Value,
     ) -> Result<(), HostError> {
+        if self.store.look().await?.is_fuse_blown(name, test, until).await? {
+            return Ok(());
+        }
         let mut tx = self.store.begin().await?;
         if !tx.blow_fuse(name, test, until, now).await? {
             return Ok(());

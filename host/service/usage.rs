@@ -29,6 +29,7 @@ pub struct UsageLine {
     pub estimated_micros: i64,
     pub priced: i64,
     pub actual_micros: i64,
+    pub priced_estimate_micros: i64,
 }
 
 /// What of a fuse is used.
@@ -55,6 +56,16 @@ pub struct TrialState {
     pub texts_left: i64,
 }
 
+/// Of a trial account's credit, in percent, when the operator is warned.
+const WARN_AT: i64 = 80;
+
+impl TrialState {
+    /// Whether so much more uses up what the operator is to be warned of.
+    pub(super) fn is_low(&self, more_micros: i64) -> bool {
+        (self.spent_micros + more_micros) * 100 >= self.credit_micros * WARN_AT
+    }
+}
+
 /// All that is known about money.
 #[derive(Clone, Debug)]
 pub struct Usage {
@@ -77,16 +88,12 @@ impl UsageLine {
         self.estimated_micros += row.estimated_micros;
         self.priced += row.priced;
         self.actual_micros += row.actual_micros;
+        self.priced_estimate_micros += row.priced_estimate_micros;
     }
 
     /// The price where it is known, the estimate for the rest.
     fn best_micros(&self) -> i64 {
-        let unpriced = (self.texts - self.priced).max(0);
-        if self.texts <= 0 {
-            self.actual_micros
-        } else {
-            self.actual_micros + self.estimated_micros / self.texts * unpriced
-        }
+        self.actual_micros + (self.estimated_micros - self.priced_estimate_micros).max(0)
     }
 }
 
@@ -163,10 +170,9 @@ impl Host {
         let mut tx = self.store.look().await?;
         let total = tx.usage_total(test).await?;
         let used = UsageLine {
-            texts: total.texts,
             estimated_micros: total.estimated_micros,
-            priced: total.priced,
             actual_micros: total.actual_micros,
+            priced_estimate_micros: total.priced_estimate_micros,
             ..UsageLine::default()
         };
         let spent_micros = used.best_micros();

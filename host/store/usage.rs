@@ -22,6 +22,7 @@ pub struct UsageRow {
     pub estimated_micros: i64,
     pub priced: i64,
     pub actual_micros: i64,
+    pub priced_estimate_micros: i64,
 }
 
 /// All that was ever counted.
@@ -32,18 +33,21 @@ pub struct UsageTotal {
     pub estimated_micros: i64,
     pub priced: i64,
     pub actual_micros: i64,
+    pub priced_estimate_micros: i64,
 }
 
 const BETWEEN: &str = "SELECT quarter, kind, country, locale, CAST(SUM(texts) AS BIGINT) AS texts,
         CAST(SUM(segments) AS BIGINT) AS segments, CAST(SUM(estimated_micros) AS BIGINT) AS estimated_micros,
-        CAST(SUM(priced) AS BIGINT) AS priced, CAST(SUM(actual_micros) AS BIGINT) AS actual_micros
+        CAST(SUM(priced) AS BIGINT) AS priced, CAST(SUM(actual_micros) AS BIGINT) AS actual_micros,
+        CAST(SUM(priced_estimate_micros) AS BIGINT) AS priced_estimate_micros
     FROM usage WHERE test = $1 AND quarter >= $2 AND quarter < $3
     GROUP BY quarter, kind, country, locale ORDER BY quarter, kind, country, locale";
 
 const TOTAL: &str = "SELECT CAST(COALESCE(SUM(texts), 0) AS BIGINT) AS texts,
         CAST(COALESCE(SUM(estimated_micros), 0) AS BIGINT) AS estimated_micros,
         CAST(COALESCE(SUM(priced), 0) AS BIGINT) AS priced,
-        CAST(COALESCE(SUM(actual_micros), 0) AS BIGINT) AS actual_micros
+        CAST(COALESCE(SUM(actual_micros), 0) AS BIGINT) AS actual_micros,
+        CAST(COALESCE(SUM(priced_estimate_micros), 0) AS BIGINT) AS priced_estimate_micros
     FROM usage_totals WHERE test = $1";
 
 const WITHOUT_PRICE: &str = "SELECT id, sid, intent_at FROM attempts
@@ -57,7 +61,9 @@ const ASK_AGAIN: &str = "UPDATE attempts SET price_due_at = $2 WHERE id = $1";
 const BLOW: &str =
     "INSERT INTO blown_fuses (fuse, until, test, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
 
-const BLOWN: &str = "SELECT fuse FROM blown_fuses WHERE until > $1 ORDER BY at, fuse";
+const BLOWN: &str = "SELECT fuse FROM blown_fuses WHERE until > $1 AND test = $2 ORDER BY at, fuse";
+
+const IS_BLOWN: &str = "SELECT COUNT(*) FROM blown_fuses WHERE fuse = $1 AND until = $2 AND test = $3";
 
 // Whoever counts against a fuse counts alone; on SQLite the unit of work is that.
 const LOCK: Sql = Sql { sqlite: "SELECT 1", postgres: "LOCK TABLE blown_fuses IN EXCLUSIVE MODE" };
@@ -178,13 +184,29 @@ impl Tx {
         Ok(added == 1)
     }
 
-    /// Fuses that are blown now.
+    /// Whether it is written down already that a fuse is blown until then.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn blown_fuses(&mut self, now: DateTime<Utc>) -> Result<Vec<String>> {
+    pub async fn is_fuse_blown(&mut self, fuse: &str, test: bool, until: DateTime<Utc>) -> Result<bool> {
+        let until = until.timestamp_millis();
+        let count: i64 = on!(self, |db| sqlx::query_scalar(IS_BLOWN)
+            .bind(fuse)
+            .bind(until)
+            .bind(test)
+            .fetch_one(db)
+            .await)?;
+        Ok(count > 0)
+    }
+
+    /// Fuses of test or live texts that are blown now.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn blown_fuses(&mut self, test: bool, now: DateTime<Utc>) -> Result<Vec<String>> {
         let now = now.timestamp_millis();
-        Ok(on!(self, |db| sqlx::query_scalar(BLOWN).bind(now).fetch_all(db).await)?)
+        Ok(on!(self, |db| sqlx::query_scalar(BLOWN).bind(now).bind(test).fetch_all(db).await)?)
     }
 }

@@ -31,9 +31,11 @@ CREATE TABLE usage (
     texts BIGINT NOT NULL,
     segments BIGINT NOT NULL,
     estimated_micros BIGINT NOT NULL,
-    -- Texts of which the price is known, and their price.
+    -- Texts of which the price is known, their price, and what was estimated for them: the rest is still an
+    -- estimate.
     priced BIGINT NOT NULL,
     actual_micros BIGINT NOT NULL,
+    priced_estimate_micros BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (quarter, kind, country, locale, test, shard)
 );
 
@@ -45,23 +47,27 @@ CREATE TABLE usage_totals (
     estimated_micros BIGINT NOT NULL,
     priced BIGINT NOT NULL,
     actual_micros BIGINT NOT NULL,
+    priced_estimate_micros BIGINT NOT NULL,
     PRIMARY KEY (test, shard)
 );
 
 CREATE FUNCTION sum_usage() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO usage_totals (test, shard, texts, estimated_micros, priced, actual_micros)
-        VALUES (NEW.test, NEW.shard, NEW.texts, NEW.estimated_micros, NEW.priced, NEW.actual_micros)
+        INSERT INTO usage_totals (test, shard, texts, estimated_micros, priced, actual_micros, priced_estimate_micros)
+        VALUES (NEW.test, NEW.shard, NEW.texts, NEW.estimated_micros, NEW.priced, NEW.actual_micros,
+            NEW.priced_estimate_micros)
         ON CONFLICT (test, shard) DO UPDATE SET texts = usage_totals.texts + excluded.texts,
             estimated_micros = usage_totals.estimated_micros + excluded.estimated_micros,
             priced = usage_totals.priced + excluded.priced,
-            actual_micros = usage_totals.actual_micros + excluded.actual_micros;
+            actual_micros = usage_totals.actual_micros + excluded.actual_micros,
+            priced_estimate_micros = usage_totals.priced_estimate_micros + excluded.priced_estimate_micros;
     ELSE
         UPDATE usage_totals SET texts = texts + NEW.texts - OLD.texts,
             estimated_micros = estimated_micros + NEW.estimated_micros - OLD.estimated_micros,
             priced = priced + NEW.priced - OLD.priced,
-            actual_micros = actual_micros + NEW.actual_micros - OLD.actual_micros
+            actual_micros = actual_micros + NEW.actual_micros - OLD.actual_micros,
+            priced_estimate_micros = priced_estimate_micros + NEW.priced_estimate_micros - OLD.priced_estimate_micros
         WHERE test = NEW.test AND shard = NEW.shard;
     END IF;
     RETURN NULL;
@@ -83,13 +89,16 @@ CREATE TABLE blown_fuses (
 -- Adds to the counts of a call's moment, in a row of this connection's own.
 CREATE FUNCTION count_usage(call attempts, more_texts BIGINT, more_priced BIGINT, more_actual BIGINT)
 RETURNS void LANGUAGE sql AS $$
-    INSERT INTO usage (quarter, kind, country, locale, test, shard, texts, segments, estimated_micros, priced, actual_micros)
+    INSERT INTO usage (quarter, kind, country, locale, test, shard, texts, segments, estimated_micros, priced,
+        actual_micros, priced_estimate_micros)
     VALUES (call.intent_at / 900000, call.kind, call.country, call.locale, call.test, pg_backend_pid(), more_texts,
-        more_texts * call.segments, more_texts * call.cost_micros, more_priced, more_actual)
+        more_texts * call.segments, more_texts * call.cost_micros, more_priced, more_actual,
+        more_priced * call.cost_micros)
     ON CONFLICT (quarter, kind, country, locale, test, shard) DO UPDATE SET
         texts = usage.texts + excluded.texts, segments = usage.segments + excluded.segments,
         estimated_micros = usage.estimated_micros + excluded.estimated_micros,
-        priced = usage.priced + excluded.priced, actual_micros = usage.actual_micros + excluded.actual_micros
+        priced = usage.priced + excluded.priced, actual_micros = usage.actual_micros + excluded.actual_micros,
+        priced_estimate_micros = usage.priced_estimate_micros + excluded.priced_estimate_micros
 $$;
 
 -- A call counts from the moment a host commits to it; one that surely was not sent is taken back.

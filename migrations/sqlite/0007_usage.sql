@@ -31,9 +31,11 @@ CREATE TABLE usage (
     texts INTEGER NOT NULL,
     segments INTEGER NOT NULL,
     estimated_micros INTEGER NOT NULL,
-    -- Texts of which the price is known, and their price.
+    -- Texts of which the price is known, their price, and what was estimated for them: the rest is still an
+    -- estimate.
     priced INTEGER NOT NULL,
     actual_micros INTEGER NOT NULL,
+    priced_estimate_micros INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (quarter, kind, country, locale, test, shard)
 ) STRICT;
 
@@ -45,23 +47,26 @@ CREATE TABLE usage_totals (
     estimated_micros INTEGER NOT NULL,
     priced INTEGER NOT NULL,
     actual_micros INTEGER NOT NULL,
+    priced_estimate_micros INTEGER NOT NULL,
     PRIMARY KEY (test, shard)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER usage_is_summed AFTER INSERT ON usage
 BEGIN
-    INSERT INTO usage_totals (test, shard, texts, estimated_micros, priced, actual_micros)
-    VALUES (NEW.test, NEW.shard, NEW.texts, NEW.estimated_micros, NEW.priced, NEW.actual_micros)
+    INSERT INTO usage_totals (test, shard, texts, estimated_micros, priced, actual_micros, priced_estimate_micros)
+    VALUES (NEW.test, NEW.shard, NEW.texts, NEW.estimated_micros, NEW.priced, NEW.actual_micros, NEW.priced_estimate_micros)
     ON CONFLICT (test, shard) DO UPDATE SET texts = texts + excluded.texts,
         estimated_micros = estimated_micros + excluded.estimated_micros, priced = priced + excluded.priced,
-        actual_micros = actual_micros + excluded.actual_micros;
+        actual_micros = actual_micros + excluded.actual_micros,
+        priced_estimate_micros = priced_estimate_micros + excluded.priced_estimate_micros;
 END;
 
 CREATE TRIGGER usage_is_summed_on AFTER UPDATE ON usage
 BEGIN
     UPDATE usage_totals SET texts = texts + NEW.texts - OLD.texts,
         estimated_micros = estimated_micros + NEW.estimated_micros - OLD.estimated_micros,
-        priced = priced + NEW.priced - OLD.priced, actual_micros = actual_micros + NEW.actual_micros - OLD.actual_micros
+        priced = priced + NEW.priced - OLD.priced, actual_micros = actual_micros + NEW.actual_micros - OLD.actual_micros,
+        priced_estimate_micros = priced_estimate_micros + NEW.priced_estimate_micros - OLD.priced_estimate_micros
     WHERE test = NEW.test AND shard = NEW.shard;
 END;
 
@@ -113,8 +118,11 @@ END;
 CREATE TRIGGER prices_are_counted AFTER UPDATE OF price_micros ON attempts
 WHEN NEW.kind IS NOT NULL AND OLD.price_micros IS NULL AND NEW.price_micros IS NOT NULL
 BEGIN
-    INSERT INTO usage (quarter, kind, country, locale, test, shard, texts, segments, estimated_micros, priced, actual_micros)
-    VALUES (NEW.intent_at / 900000, NEW.kind, NEW.country, NEW.locale, NEW.test, 0, 0, 0, 0, 1, NEW.price_micros)
+    INSERT INTO usage (quarter, kind, country, locale, test, shard, texts, segments, estimated_micros, priced,
+        actual_micros, priced_estimate_micros)
+    VALUES (NEW.intent_at / 900000, NEW.kind, NEW.country, NEW.locale, NEW.test, 0, 0, 0, 0, 1, NEW.price_micros,
+        NEW.cost_micros)
     ON CONFLICT (quarter, kind, country, locale, test, shard) DO UPDATE SET priced = priced + 1,
-        actual_micros = actual_micros + excluded.actual_micros;
+        actual_micros = actual_micros + excluded.actual_micros,
+        priced_estimate_micros = priced_estimate_micros + excluded.priced_estimate_micros;
 END;

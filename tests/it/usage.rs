@@ -75,6 +75,14 @@ for_each_database! {
         assert_eq!(host.get("/readyz").await["fuses_blown"], json!(["prescription-ready to all countries per hour"]));
         let left = host.get("/api/v1/usage").await["budget"][0].clone();
         assert_eq!((&left["segments_used"], &left["segments_left"]), (&json!(2), &json!(0)));
+        // Neither one that is no longer set, nor one of live texts where none are sent.
+        let unlimited = another(&host, |config| config.budget.fuses.clear());
+        assert_eq!(unlimited.fuses_blown().await, Vec::<String>::new());
+        let mut tx = host.host.store.begin().await.unwrap();
+        let (now, until) = (host.clock_now(), host.clock_now() + TimeDelta::hours(5));
+        assert!(tx.blow_fuse("prescription-ready to all countries per hour", false, until, now).await.unwrap());
+        tx.commit().await.unwrap();
+        assert_eq!(host.get("/readyz").await["fuses_blown"].as_array().map(Vec::len), Some(1));
         // Another type goes on, and the next hour this one too.
         host.message(code(BO)).await;
         host.run().await;
@@ -224,10 +232,44 @@ for_each_database! {
                 estimated_micros: sum(|row| row.estimated_micros),
                 priced: sum(|row| row.priced),
                 actual_micros: sum(|row| row.actual_micros),
+                priced_estimate_micros: sum(|row| row.priced_estimate_micros),
             };
             assert_eq!(total, counted);
             assert!(total.texts >= 3, "{total:?}");
         }
+    }
+
+    async fn what_is_spent_is_the_price_where_it_is_known_and_the_estimate_where_it_is_not(start: Start) {
+        let mut start = start;
+        start.config.twilio.trial = true;
+        let most = BudgetFuse { per: FusePer::Day, segments: None, cost: Some(10_000_000), ..fuse(None, 0) };
+        start.config.budget.fuses = vec![most];
+        start.config.budget.reserve = 0;
+        let host = start.host().await;
+        // One segment, and then several: the price of the first says nothing of the others.
+        host.message(notice(ANA)).await;
+        host.run().await;
+        let first = total(&host).await["segments"].as_i64().unwrap();
+        host.clock.advance(TimeDelta::seconds(1));
+        let long = json!({"text": "The practice is closed today. ".repeat(9)});
+        host.message(json!({"type": "urgent-alert", "to": {"id": BO, "phone": BO, "language": "en"}, "variables": long})).await;
+        host.run().await;
+        let spent = async || {
+            let usage = host.get("/api/v1/usage").await;
+            let segments = usage["total"]["segments"].as_i64().unwrap();
+            (segments, usage["trial"]["spent"].clone(), usage["budget"][0]["cost_used"].clone())
+        };
+        let (segments, before, _) = spent().await;
+        assert!(segments > 2 * first, "{first} of {segments}");
+        let mut tx = host.host.store.begin().await.unwrap();
+        let calls = tx.attempts_without_price(true, host.clock_now() + TimeDelta::hours(2), 10).await.unwrap();
+        assert_eq!(calls.len(), 2);
+        tx.set_price(calls[0].0, 7_900, None).await.unwrap();
+        tx.commit().await.unwrap();
+        let known = 7_900 + (segments - first) * 7_500;
+        let known = json!(format!("0.{known:06}"));
+        assert_ne!(before, known);
+        assert_eq!(spent().await, (segments, known.clone(), known));
     }
 
     async fn what_is_kept_for_urgent_texts_is_theirs(start: Start) {
@@ -286,12 +328,22 @@ async fn a_trial_account_counts_twilios_own_words_and_says_what_is_left() {
     host.message(notice("+12025550145")).await;
     host.run().await;
     assert_eq!(host.get("/api/v1/usage").await["trial"]["texts_left"], json!(0));
-    assert!(host.get("/readyz").await["fuses_blown"].to_string().contains("trial"));
+    let ready = host.get("/readyz").await;
+    assert_eq!((&ready["fuses_blown"], &ready["trial_texts_left"]), (&json!([]), &json!(0)));
     // Warned of at 80 percent, once, however many texts follow.
     host.host.call_out_round().await.unwrap();
     let told = receiver.taken();
     assert_eq!((told.len(), &told[0].body["type"]), (1, &json!("budget.warning")), "{told:?}");
     assert_eq!(told[0].body["data"]["what"], "trial credit");
+    // An account with more to spend, and one that pays, have nothing to be warned of; the larger credit is warned
+    // of in its turn.
+    let paid = another(&host, |config| config.twilio.trial = false);
+    let larger = another(&host, |config| config.twilio.trial_credit = 30_000);
+    assert_eq!((paid.trial_texts_left().await, larger.trial_texts_left().await), (None, None));
+    host.message(notice("+12025550146")).await;
+    larger.tick().await.unwrap();
+    host.host.call_out_round().await.unwrap();
+    assert_eq!((receiver.taken().len(), larger.trial_texts_left().await), (2, Some(0)));
 }
 
 /// The 38 characters are billed with the text: one of 123 to 160 fits into a segment, and costs two.
