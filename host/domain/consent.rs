@@ -162,6 +162,8 @@ pub struct Standing {
     pub choice: Choice,
     /// How we know.
     pub source: ConsentSource,
+    /// The provider has read it too, and keeps a block of its own.
+    pub held_by_provider: bool,
     /// Since when.
     pub at: DateTime<Utc>,
 }
@@ -191,7 +193,13 @@ impl Consents {
     /// The phone itself has said stop: only the phone can take it back.
     #[must_use]
     pub fn phone_stopped(&self) -> bool {
-        self.opt_outs().any(|standing| standing.binds == Binds::Phone && standing.scope == Scope::All)
+        self.phone_stop().is_some()
+    }
+
+    /// What the phone itself has said against every message.
+    #[must_use]
+    pub fn phone_stop(&self) -> Option<&Standing> {
+        self.opt_outs().find(|standing| standing.binds == Binds::Phone && standing.scope == Scope::All)
     }
 
     /// The person said stop to everything otherwise than from their phone.
@@ -212,7 +220,8 @@ mod tests {
 
     fn standing(binds: Binds, scope: &str, choice: Choice) -> Standing {
         let source = ConsentSource::Form;
-        Standing { binds, scope: scope.parse().unwrap(), choice, source, at: DateTime::UNIX_EPOCH }
+        let (scope, at) = (scope.parse().unwrap(), DateTime::UNIX_EPOCH);
+        Standing { binds, scope, choice, source, held_by_provider: false, at }
     }
 
     #[test]

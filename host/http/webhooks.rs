@@ -105,7 +105,7 @@ pub(super) async fn inbound(
         sid: inbound.sid,
         from,
         text: inbound.body.expose().to_owned(),
-        handled: inbound.opt_out.map(|word| match word {
+        answered: inbound.opt_out.map(|word| match word {
             OptOutType::Stop => Keyword::Stop,
             OptOutType::Start => Keyword::Start,
             OptOutType::Help => Keyword::Help,

@@ -7,6 +7,7 @@ use super::people::PersonError;
 use super::{Host, HostError};
 use crate::domain::consent::{Binds, Choice, ConsentSource, Scope, Standing};
 use crate::domain::id::ConsentId;
+use crate::domain::keyword::provider_restarts;
 use crate::domain::kind::TypeName;
 use crate::domain::message::Message;
 use crate::domain::phone::PhoneNumber;
@@ -104,6 +105,7 @@ impl Host {
             scope: &scope,
             choice: posted.choice,
             source: posted.source,
+            held_by_provider: false,
             wording: posted.wording.as_deref(),
             evidence: posted.evidence.as_deref(),
             by: posted.by.as_deref(),
@@ -300,7 +302,8 @@ impl Host {
     }
 
     /// Writes down what a phone has said, for everybody who uses it. One whose own phone it is takes back by
-    /// START also what they had said otherwise.
+    /// START also what they had said otherwise; a word that is START to the provider alone is about the
+    /// provider's block and nothing else.
     pub(super) async fn hear_phone(
         &self,
         tx: &mut Tx,
@@ -310,6 +313,9 @@ impl Host {
         let new_id = || ConsentId::new(now, &mut *self.chance.lock());
         tx.insert_consent(&NewConsent { id: new_id(), ..*said }).await?;
         let (Choice::OptIn, Some(phone)) = (said.choice, said.phone) else { return Ok(()) };
+        if said.wording.is_some_and(provider_restarts) {
+            return Ok(());
+        }
         if let [person] = tx.recipients_by_phone(phone).await?.as_slice()
             && tx.consents(&person.id, Some(phone)).await?.recipient_stopped()
         {
@@ -337,6 +343,7 @@ pub(super) fn said_by_phone<'a>(
         scope: &Scope::All,
         choice,
         source: ConsentSource::Reply,
+        held_by_provider: false,
         wording: (!wording.is_empty()).then_some(wording),
         evidence: None,
         by: None,

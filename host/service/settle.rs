@@ -259,6 +259,7 @@ impl Host {
                 scope: &Scope::All,
                 choice: Choice::OptOut,
                 source: ConsentSource::Provider,
+                held_by_provider: true,
                 wording: Some("Twilio 21610"),
                 evidence: None,
                 by: None,

@@ -96,6 +96,7 @@ impl Host {
                 scope: &scope,
                 choice,
                 source: ConsentSource::Form,
+                held_by_provider: false,
                 wording: None,
                 evidence: Some(EVIDENCE),
                 by: None,

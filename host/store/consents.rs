@@ -29,6 +29,8 @@ pub struct NewConsent<'a> {
     pub choice: Choice,
     /// How we know.
     pub source: ConsentSource,
+    /// The provider has read it too, and keeps a block of its own.
+    pub held_by_provider: bool,
     /// What was said or agreed to, word for word.
     pub wording: Option<&'a str>,
     /// Where the proof is: a form, a call, a file.
@@ -67,6 +69,7 @@ pub(super) struct StandingRow {
     scope_name: Option<String>,
     choice: String,
     source: String,
+    held_by_provider: bool,
     at: i64,
 }
 
@@ -89,12 +92,12 @@ struct LineRow {
 }
 
 const INSERT: &str = "INSERT INTO consents (id, phone_hash, recipient_id, choice, source, at, binds, scope,
-        scope_name, details_sealed)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        scope_name, details_sealed, held_by_provider)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 
 // Of two words in one millisecond, stop stands.
-const STANDING: &str = "SELECT binds, scope, scope_name, choice, source, at, lines FROM (
-        SELECT binds, scope, scope_name, choice, source, at, COUNT(*) OVER () AS lines, ROW_NUMBER() OVER (
+const STANDING: &str = "SELECT binds, scope, scope_name, choice, source, held_by_provider, at, lines FROM (
+        SELECT binds, scope, scope_name, choice, source, held_by_provider, at, COUNT(*) OVER () AS lines, ROW_NUMBER() OVER (
             PARTITION BY binds, scope, scope_name ORDER BY at DESC, choice DESC, id DESC) AS place
         FROM consents
         WHERE (binds = 'phone' AND phone_hash = $1) OR (binds = 'recipient' AND recipient_id = $2)) AS newest
@@ -116,26 +119,26 @@ macro_rules! counts {
 }
 const COUNTS: Sql = both!(counts);
 
-const LINES: &str = "SELECT c.id, c.binds, c.scope, c.scope_name, c.choice, c.source, c.at, c.recipient_id,
+const LINES: &str = "SELECT c.id, c.binds, c.scope, c.scope_name, c.choice, c.source, c.held_by_provider, c.at, c.recipient_id,
         c.details_sealed, r.key_id, r.wrapped_key
     FROM consents c LEFT JOIN recipients r ON r.id = c.recipient_id
     WHERE (c.recipient_id = $1 OR (c.binds = 'phone' AND c.phone_hash = $2))
         AND (c.at < $3 OR (c.at = $3 AND c.id < $4))
     ORDER BY c.at DESC, c.id DESC LIMIT $5";
 
-const LINE: &str = "SELECT c.id, c.binds, c.scope, c.scope_name, c.choice, c.source, c.at, c.recipient_id,
+const LINE: &str = "SELECT c.id, c.binds, c.scope, c.scope_name, c.choice, c.source, c.held_by_provider, c.at, c.recipient_id,
         c.details_sealed, r.key_id, r.wrapped_key
     FROM consents c LEFT JOIN recipients r ON r.id = c.recipient_id WHERE c.id = $1";
 
 // What a person themselves said last about each thing, whatever others wrote down since.
-const OWN_WORDS: &str = "SELECT binds, scope, scope_name, choice, source, at FROM (
-        SELECT binds, scope, scope_name, choice, source, at, ROW_NUMBER() OVER (
+const OWN_WORDS: &str = "SELECT binds, scope, scope_name, choice, source, held_by_provider, at FROM (
+        SELECT binds, scope, scope_name, choice, source, held_by_provider, at, ROW_NUMBER() OVER (
             PARTITION BY scope, scope_name ORDER BY at DESC, choice DESC, id DESC) AS place
         FROM consents WHERE binds = 'recipient' AND recipient_id = $1 AND source IN ('form', 'reply')) AS newest
     WHERE place = 1 ORDER BY scope, scope_name";
 
 // What was taken back, and not agreed to again by a newer line about the same thing.
-const OPT_OUTS: &str = "SELECT c.id, c.binds, c.scope, c.scope_name, c.choice, c.source, c.at, c.recipient_id,
+const OPT_OUTS: &str = "SELECT c.id, c.binds, c.scope, c.scope_name, c.choice, c.source, c.held_by_provider, c.at, c.recipient_id,
         c.details_sealed, r.key_id, r.wrapped_key
     FROM consents c LEFT JOIN recipients r ON r.id = c.recipient_id
     WHERE c.choice = 'opt_out' AND (c.at < $1 OR (c.at = $1 AND c.id < $2)) AND NOT EXISTS (
@@ -186,6 +189,7 @@ impl Tx {
             .bind(scope)
             .bind(scope_name)
             .bind(sealed)
+            .bind(line.held_by_provider)
             .execute(db)
             .await
             .map(drop))?;
@@ -345,6 +349,7 @@ pub(super) fn standing(row: StandingRow, id: impl std::fmt::Display) -> Result<S
         scope,
         choice: Choice::from_name(&row.choice).ok_or_else(|| wrong("a choice that is none"))?,
         source: ConsentSource::from_name(&row.source).ok_or_else(|| wrong("a source that is none"))?,
+        held_by_provider: row.held_by_provider,
         at: moment(row.at, "consents", &id.to_string())?,
     })
 }

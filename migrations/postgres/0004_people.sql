@@ -10,6 +10,8 @@ ALTER TABLE consents ADD COLUMN scope_name TEXT CHECK ((scope = 'all') = (scope_
 -- JSON: the phone, the wording, the evidence, who wrote it down. Sealed with the key of the recipient, or
 -- with the ledger's own where the phone is nobody's.
 ALTER TABLE consents ADD COLUMN details_sealed BYTEA;
+-- The provider has read it too, and keeps a block of its own: what lifts that block (Twilio: YES) undoes this line.
+ALTER TABLE consents ADD COLUMN held_by_provider BOOLEAN NOT NULL DEFAULT FALSE;
 
 CREATE INDEX consents_of_recipient ON consents (recipient_id, at) WHERE recipient_id IS NOT NULL;
 CREATE INDEX consents_by_age ON consents (at, id);
@@ -27,9 +29,9 @@ EXECUTE FUNCTION refuse_consent_change();
 
 CREATE TRIGGER consents_stay_as_they_are BEFORE UPDATE ON consents FOR EACH ROW
 WHEN (NEW.details_sealed IS NOT NULL OR (NEW.id, NEW.phone_hash, NEW.recipient_id, NEW.choice, NEW.source, NEW.at,
-        NEW.binds, NEW.scope, NEW.scope_name)
+        NEW.binds, NEW.scope, NEW.scope_name, NEW.held_by_provider)
     IS DISTINCT FROM (OLD.id, OLD.phone_hash, OLD.recipient_id, OLD.choice, OLD.source, OLD.at, OLD.binds, OLD.scope,
-        OLD.scope_name))
+        OLD.scope_name, OLD.held_by_provider))
 EXECUTE FUNCTION refuse_consent_change();
 
 -- Pictures and the like that came with the text; they are not fetched.

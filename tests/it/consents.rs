@@ -164,6 +164,7 @@ for_each_database! {
                 scope: &Scope::All,
                 choice: if n % 2 == 0 { Choice::OptOut } else { Choice::OptIn },
                 source: ConsentSource::Form,
+                held_by_provider: false,
                 wording: None,
                 evidence: None,
                 by: None,

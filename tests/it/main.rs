@@ -52,6 +52,7 @@ mod receipts;
 mod recipients;
 mod recover;
 mod replies;
+mod reply_in_doubt;
 mod reply_policies;
 mod senders;
 mod shadows;

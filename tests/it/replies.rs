@@ -108,7 +108,7 @@ pub(crate) fn inbound(sid: &str, from: &str, text: &str) -> Inbound {
         sid: sid.to_owned(),
         from: phone(from),
         text: text.to_owned(),
-        handled: None,
+        answered: None,
         media: 0,
         test: true,
     }
@@ -311,15 +311,6 @@ for_each_database! {
             host.clock.advance(TimeDelta::days(days));
             assert_eq!(kept().await, left, "{days} days later");
         }
-    }
-
-    async fn who_has_a_new_number_is_not_answered_for_from_the_old_one(start: Start) {
-        let host = start.host().await;
-        reminded(&host).await;
-        host.request("PATCH", "/api/v1/recipients/ana", Some(&json!({"phone": "+12025550144"}))).await;
-        type_on(&host, ANA, "C").await;
-        assert_eq!(requests(&host).await, []);
-        assert_eq!(replies(&host).await, [("hand_to_staff".to_owned(), "former-phone".to_owned())]);
     }
 
     async fn a_text_that_is_delivered_twice_counts_once(start: Start) {

@@ -120,6 +120,9 @@ for_each_database! {
         let first = items(&ledger["items"]).last().unwrap();
         assert_eq!((word(first, "source"), word(first, "wording")), ("reply", "leave me alone"));
         assert_eq!((of_type(&host, "reply-stopped").await.len(), host.texts_to(ANA).len()), (1, 2));
+        // Twilio knows nothing of it: its word for START is none here.
+        say(&host, 4, ANA, "YES").await;
+        assert_eq!(host.get("/api/v1/recipients/ana").await["opted_out"], true);
     }
 
     async fn a_reply_that_a_policy_fails_on_is_for_staff_and_the_fault_is_in_the_record(start: Start) {

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tidings::domain::keyword::{Keyword, OptOutAnswers};
 use tidings::domain::message::{Lane, Lease};
-use tidings::service::Inbound;
+use tidings::service::{Inbound, PostedOptOut};
 use tidings::store::{Claim, Modes};
 
 /// Everything that a phone shows but what was typed on it, Twilio's own words included.
@@ -32,6 +32,21 @@ async fn stop_then_yes(host: &TestHost) {
     let ledger = host.get("/api/v1/recipients/ana/consents").await;
     let newest = &items(&ledger["items"])[0];
     assert_eq!((word(newest, "choice"), word(newest, "wording")), ("opt_in", "yes"));
+    assert_eq!(word(&ready(host).await, "status"), "DELIVERED");
+}
+
+/// A stop that only we know of, and then YES to the reminder that came before it.
+async fn yes_after_a_stop_of_ours(host: &TestHost) {
+    reminded(host).await;
+    for text in ["¡ALTO!", "YES"] {
+        type_on(host, ANA, text).await;
+    }
+    assert_eq!(requests(host).await, [asked("confirm", "9", "ana")], "it is a word about the visit");
+    assert_eq!(host.get("/api/v1/recipients/ana").await["opted_out"], true);
+    let ledger = host.get("/api/v1/recipients/ana/consents").await;
+    assert_eq!(items(&ledger["items"]).len(), 1, "{ledger}");
+    assert_eq!(word(&ready(host).await["reason"], "code"), "opted-out");
+    type_on(host, ANA, "START").await;
     assert_eq!(word(&ready(host).await, "status"), "DELIVERED");
 }
 
@@ -195,7 +210,7 @@ for_each_database! {
         assert_eq!(host.get("/api/v1/recipients/ana").await["opted_out"], false);
         // Twilio took it for STOP all the same: then both is true.
         host.clock.advance(TimeDelta::seconds(1));
-        let stopped = Inbound { handled: Some(Keyword::Stop), ..inbound("SMa", ANA, "CANCEL") };
+        let stopped = Inbound { answered: Some(Keyword::Stop), ..inbound("SMa", ANA, "CANCEL") };
         assert!(host.host.accept_reply(&stopped).await.unwrap());
         assert_eq!(requests(&host).await.len(), 2);
         assert_eq!(host.get("/api/v1/recipients/ana").await["opted_out"], true);
@@ -229,6 +244,35 @@ for_each_database! {
         stop_then_yes(&start.host().await).await;
     }
 
+    async fn yes_undoes_no_stop_that_twilio_never_held(start: Start) {
+        yes_after_a_stop_of_ours(&start.host().await).await;
+    }
+
+    async fn yes_undoes_no_stop_that_twilio_never_held_where_it_answers_for_start_either(start: Start) {
+        let mut start = start;
+        start.sandbox.advanced_opt_out = true;
+        yes_after_a_stop_of_ours(&start.host().await).await;
+    }
+
+    async fn yes_undoes_no_stop_of_another_system_and_none_of_a_form(start: Start) {
+        let host = start.host().await;
+        ready(&host).await;
+        let stopped = [PostedOptOut { phone: ANA.to_owned(), region: None, at: None }];
+        assert_eq!(host.host.import_opt_outs(&stopped).await.unwrap(), 1);
+        type_on(&host, ANA, "yes").await;
+        assert_eq!(host.get("/api/v1/recipients/ana").await["opted_out"], true);
+        type_on(&host, ANA, "START").await;
+        // Of the two that stand now, YES is about Twilio's.
+        let form = json!({"choice": "opt_out", "scope": "all", "source": "form"});
+        assert_eq!(host.post("/api/v1/recipients/ana/consents", form).await.0, 201);
+        for (text, reason) in [("STOP", "opted-out"), ("YES", "opted-out"), ("START", "ok")] {
+            type_on(&host, ANA, text).await;
+            let story = ready(&host).await;
+            let code = story["reason"]["code"].as_str().unwrap_or("ok");
+            assert_eq!(code == "opted-out", reason == "opted-out", "{text}: {story}");
+        }
+    }
+
     async fn where_twilio_filters_nothing_yes_is_a_word_about_a_visit_alone(start: Start) {
         let mut start = start;
         start.config.twilio.opt_out_answers = OptOutAnswers::Tidings;
@@ -245,7 +289,7 @@ for_each_database! {
         start.config.twilio.cancel_is_opt_out = false;
         let host = start.host().await;
         two_visits(&host, "ana", "2026-12-03T15:30:00-05:00").await;
-        let stopped = Inbound { handled: Some(Keyword::Stop), ..inbound("SMa", ANA, "CANCEL") };
+        let stopped = Inbound { answered: Some(Keyword::Stop), ..inbound("SMa", ANA, "CANCEL") };
         assert!(host.host.accept_reply(&stopped).await.unwrap());
         assert_eq!(replies(&host).await, [("hand_to_staff".to_owned(), "several-visits".to_owned())]);
         assert_eq!(host.get("/api/v1/recipients/ana").await["opted_out"], true);

@@ -14,34 +14,41 @@ use crate::render::Catalogue;
 pub(super) struct Read {
     word: Keyword,
     /// The provider has answered already, and says so.
-    handled: bool,
+    answered: bool,
     /// The provider's own filter takes it for a keyword, too.
-    provider: bool,
+    provider_reads: bool,
     /// The locale whose word it is.
     language: Option<String>,
 }
 
 impl Host {
     pub(super) fn read_keyword(&self, inbound: &Inbound, conversation: &Conversation) -> Option<Read> {
-        if let Some(word) = inbound.handled {
-            return Some(Read { word, handled: true, provider: true, language: None });
+        if let Some(word) = inbound.answered
+            && !(word == Keyword::Start && stays_stopped(&inbound.text, conversation))
+        {
+            return Some(Read { word, answered: true, provider_reads: true, language: None });
         }
         if self.cancels_visits(&inbound.text) {
             return None;
         }
         if let Some(word) = keyword(&inbound.text) {
-            let provider = provider_reads(&inbound.text);
-            return Some(Read { word, handled: false, provider, language: None });
+            let provider_reads = provider_reads(&inbound.text);
+            return Some(Read { word, answered: false, provider_reads, language: None });
         }
         if self.is_restarted(&inbound.text, conversation) {
-            return Some(Read { word: Keyword::Start, handled: false, provider: true, language: None });
+            return Some(Read {
+                word: Keyword::Start,
+                answered: false,
+                provider_reads: true,
+                language: None,
+            });
         }
         let catalogue = self.renderer.snapshot();
         let own = self.own_words(&catalogue, conversation);
         let read = |language: &str, word| Read {
             word,
-            handled: false,
-            provider: false,
+            answered: false,
+            provider_reads: false,
             language: Some(language.to_owned()),
         };
         for (language, words) in &own {
@@ -55,19 +62,19 @@ impl Host {
         catalogue.all_keywords().find_map(|(tag, words)| Some(read(tag, words.keyword(&inbound.text)?)))
     }
 
-    /// The provider's filter has lifted its block of the phone, and has told it so: what we know must follow,
-    /// or the phone would wait for texts that never come.
+    /// The provider's filter has lifted its block of the phone, and has told it so: what we know of that block
+    /// must follow, or the phone would wait for texts that never come.
     fn is_restarted(&self, text: &str, conversation: &Conversation) -> bool {
         self.settings.opt_out_answers == OptOutAnswers::Twilio
             && provider_restarts(text)
-            && conversation.consents.phone_stopped()
+            && conversation.consents.phone_stop().is_some_and(|stop| stop.held_by_provider)
     }
 
     /// A keyword of the provider's that is also said about a visit: YES, where it counts as START, and CANCEL,
     /// where the clinic took it out of the words that stop all texts.
     pub(super) fn is_wish_too(&self, read: &Read, text: &str, conversation: &Conversation) -> bool {
         match read.word {
-            Keyword::Stop => read.handled && self.cancels_visits(text),
+            Keyword::Stop => read.answered && self.cancels_visits(text),
             // A phone that had stopped wants its texts back; only an open question is answered as well.
             Keyword::Start => {
                 let may_answer = conversation.is_asked()
@@ -81,6 +88,7 @@ impl Host {
     /// What is said by such a keyword, and about the visit.
     pub(super) fn with_wish(read: &Read, visit: Meaning, conversation: &Conversation) -> Meaning {
         let stopped = conversation.consents.phone_stopped();
+        let visit = Meaning { held_by_provider: read.word == Keyword::Stop, ..visit };
         match read.word {
             // Nothing is sent to a phone that has stopped, no question back either.
             Keyword::Stop if !visit.ask_which.is_empty() => {
@@ -137,16 +145,24 @@ impl Host {
         let stopped = conversation.consents.phone_stopped();
         let (choice, answer, is_ours) = match read.word {
             // Confirmed once: a phone that has said stop before is not told so again.
-            Keyword::Stop => (Some(Choice::OptOut), STOPPED, (ours || !read.provider) && !stopped),
-            Keyword::Start => (Some(Choice::OptIn), "reply-started", ours || !read.provider),
+            Keyword::Stop => (Some(Choice::OptOut), STOPPED, (ours || !read.provider_reads) && !stopped),
+            Keyword::Start => (Some(Choice::OptIn), "reply-started", ours || !read.provider_reads),
             // The provider refuses what goes to a phone that it blocks.
             Keyword::Help => (None, "reply-help", ours || !stopped),
         };
+        let is_held = read.answered || (read.provider_reads && !ours);
         Meaning {
             choice,
-            answer: (is_ours && !read.handled).then(|| TypeName::from(answer)),
+            held_by_provider: is_held && choice == Some(Choice::OptOut),
+            answer: (is_ours && !read.answered).then(|| TypeName::from(answer)),
             language: read.language.clone(),
             ..Meaning::plain(read.word.name(), "keyword")
         }
     }
+}
+
+/// What the phone has said against every text is none of the provider's: a word that only lifts the provider's
+/// block says nothing about it.
+fn stays_stopped(text: &str, conversation: &Conversation) -> bool {
+    provider_restarts(text) && conversation.consents.phone_stop().is_some_and(|stop| !stop.held_by_provider)
 }

@@ -20,7 +20,7 @@ use crate::domain::kind::TypeName;
 use crate::domain::message::Message;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::recipient::Recipient;
-use crate::store::{NewRequest, OpenQuestion, Reply};
+use crate::store::{NewConsent, NewRequest, OpenQuestion, Reply};
 use answers::Answering;
 use chrono::{DateTime, Utc};
 use visits::{NUMBERS_REST, Visit};
@@ -38,7 +38,7 @@ pub struct Inbound {
     /// What was written.
     pub text: String,
     /// What the provider took it for, and has answered already (Twilio: Advanced Opt-Out).
-    pub handled: Option<Keyword>,
+    pub answered: Option<Keyword>,
     /// Pictures and the like that came with it; they are not fetched.
     pub media: u32,
     /// It came through the sandbox.
@@ -49,8 +49,10 @@ pub struct Inbound {
 struct Conversation {
     /// On a phone that several people share, the one who was written to last.
     person: Option<Recipient>,
-    /// The newest text about a subject.
+    /// The newest text about a subject, if it went to one who still has the phone.
     newest: Option<Message>,
+    /// It went to one who has another phone now: what comes back may answer for nobody.
+    is_former: bool,
     /// Visits to come that the phone was asked about, the one asked about last first.
     visits: Vec<Visit>,
     /// We asked which visit was meant.
@@ -72,12 +74,23 @@ struct Meaning {
     /// The language of the answer, where the word itself tells it.
     language: Option<String>,
     choice: Option<Choice>,
+    /// It was said to the provider as well, which keeps a block of its own.
+    held_by_provider: bool,
     /// What is asked of the clinic's system, about the message that is answered.
     request: Option<String>,
     /// The visits to choose from, in order.
     ask_which: Vec<Message>,
     /// It is a number that came back to the question which visit was meant.
-    by_number: bool,
+    number: Option<Number>,
+}
+
+/// A number that came back to the question which visit was meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Number {
+    /// It chose: the question is answered.
+    Chose,
+    /// There is no such number, a slip of the finger: the question stays open.
+    Slipped,
 }
 
 impl Meaning {
@@ -90,9 +103,10 @@ impl Meaning {
             answer: None,
             language: None,
             choice: None,
+            held_by_provider: false,
             request: None,
             ask_which: Vec::new(),
-            by_number: false,
+            number: None,
         }
     }
 
@@ -120,14 +134,33 @@ impl Host {
     ///
     /// The database failed; the provider should deliver it again.
     pub async fn accept_reply(&self, inbound: &Inbound) -> Result<bool, HostError> {
+        loop {
+            // What another reply has chosen meanwhile is not open any more: the text is judged anew, here and
+            // now, because Twilio need not deliver again what was answered by an error.
+            if let Some(is_new) = self.judge_reply(inbound).await? {
+                return Ok(is_new);
+            }
+        }
+    }
+
+    /// Judges a text by what is known at this moment, and keeps what follows from it; `None` when that has
+    /// changed under its hands.
+    async fn judge_reply(&self, inbound: &Inbound) -> Result<Option<bool>, HostError> {
         let now = self.now();
         let mut tx = self.store.read().await?;
         if tx.reply_known(&inbound.sid).await? {
-            return Ok(false);
+            return Ok(Some(false));
         }
         let newest = tx.newest_to_phone(&inbound.from, inbound.test).await?;
-        let person = match &newest {
+        let written_to = match &newest {
             Some(message) => tx.recipient(&message.recipient).await?,
+            None => None,
+        };
+        let written_to = written_to.filter(|person| person.phone.as_ref() == Some(&inbound.from));
+        // The number has another holder since, or none that is known.
+        let is_former = newest.is_some() && written_to.is_none();
+        let person = match written_to {
+            Some(person) => Some(person),
             None => tx.recipients_by_phone(&inbound.from).await?.into_iter().next(),
         };
         let conversation = Conversation {
@@ -136,7 +169,8 @@ impl Host {
             chose_lately: tx.number_came(&inbound.from, inbound.test, now - NUMBERS_REST).await?,
             consents: tx.consents("", Some(&inbound.from)).await?,
             person,
-            newest,
+            newest: newest.filter(|_| !is_former),
+            is_former,
         };
         drop(tx);
         let meaning = self.meaning(inbound, &conversation, now).await?;
@@ -151,7 +185,7 @@ impl Host {
     ) -> Result<Meaning, HostError> {
         if let Some(keyword) = self.read_keyword(inbound, conversation) {
             if self.is_wish_too(&keyword, &inbound.text, conversation) {
-                let visit = Box::pin(self.by_policy(&inbound.text, &inbound.from, conversation, now)).await?;
+                let visit = Box::pin(self.by_policy(&inbound.text, conversation, now)).await?;
                 return Ok(Self::with_wish(&keyword, visit, conversation));
             }
             return Ok(self.by_keyword(&keyword, conversation));
@@ -162,7 +196,7 @@ impl Host {
         if let Some(meaning) = Box::pin(self.by_number(inbound, conversation, now)).await? {
             return Ok(meaning);
         }
-        Box::pin(self.by_policy(&inbound.text, &inbound.from, conversation, now)).await
+        Box::pin(self.by_policy(&inbound.text, conversation, now)).await
     }
 
     async fn commit_reply(
@@ -171,7 +205,7 @@ impl Host {
         conversation: &Conversation,
         meaning: Meaning,
         now: DateTime<Utc>,
-    ) -> Result<bool, HostError> {
+    ) -> Result<Option<bool>, HostError> {
         let mut tx = self.store.begin().await?;
         let id = ReplyId::new(now, &mut *self.chance.lock());
         let answering = self.answer_to(&mut tx, inbound, conversation, &meaning, id, now).await?;
@@ -199,22 +233,23 @@ impl Host {
         if !tx.insert_reply(&reply).await? {
             // Answered for as the first one is: once it is on the disk.
             tx.commit().await?;
-            return Ok(false);
+            return Ok(Some(false));
         }
         self.announce_reply(&mut tx, &reply, inbound.test, now).await?;
         if let Some(question) = &conversation.question
-            && !tx.close_question(question.id, now, meaning.by_number).await?
-            && meaning.by_number
+            && meaning.number != Some(Number::Slipped)
         {
-            // Another reply has chosen meanwhile: the text is judged anew when it is delivered again.
-            return Err(HostError::Store(crate::store::StoreError::LeaseLost {
-                id: MessageId(question.id.0),
-            }));
+            let has_chosen = meaning.number == Some(Number::Chose);
+            if !tx.close_question(question.id, now, has_chosen).await? && has_chosen {
+                // Another reply has chosen meanwhile.
+                return Ok(None);
+            }
         }
         let choice = meaning.choice.filter(|_| !self.is_test_beside_live(inbound.test));
         if let Some(choice) = choice {
             let wording: String = inbound.text.trim().chars().take(200).collect();
             let said = said_by_phone(&inbound.from, recipient, choice, &wording, now);
+            let said = NewConsent { held_by_provider: meaning.held_by_provider, ..said };
             self.hear_phone(&mut tx, &said, now).await?;
         }
         if let (Some(record), Some((message, recipient))) = (&meaning.record, &meaning.answered) {
@@ -242,6 +277,6 @@ impl Host {
         if let Some((message, _)) = &meaning.answered {
             self.ask_shadows_after(*message, meaning.record.as_ref(), now).await;
         }
-        Ok(true)
+        Ok(Some(true))
     }
 }

@@ -8,7 +8,6 @@ use super::{Conversation, Meaning, STOPPED};
 use crate::domain::consent::Choice;
 use crate::domain::kind::TypeName;
 use crate::domain::message::Message;
-use crate::domain::phone::PhoneNumber;
 use crate::domain::policy::{Fact, FactValue, ReplyAction, ReplyQuestion};
 use crate::domain::recipient::Recipient;
 use chrono::{DateTime, Utc};
@@ -20,13 +19,15 @@ impl Host {
     pub(super) async fn by_policy(
         &self,
         text: &str,
-        phone: &PhoneNumber,
         conversation: &Conversation,
         now: DateTime<Utc>,
     ) -> Result<Meaning, HostError> {
-        let Some(person) = &conversation.person else { return Ok(Meaning::staff("unknown-phone")) };
-        if person.phone.as_ref() != Some(phone) {
+        if conversation.is_former {
             return Ok(Meaning::staff("former-phone"));
+        }
+        let Some(person) = &conversation.person else { return Ok(Meaning::staff("unknown-phone")) };
+        if self.was_changed(conversation) {
+            return Ok(Meaning::staff("visit-changed"));
         }
         // An open question comes before the newest text; a text that asks for nothing is only talked about.
         let (message, person) = match conversation.meant("").first() {
@@ -54,6 +55,18 @@ impl Host {
                 Err(code) => Meaning { request: None, code: code.to_owned(), word: "hand_to_staff", ..first },
             }),
         }
+    }
+
+    /// What the phone was asked last holds no more, and nothing newer has been sent about a visit: what comes
+    /// back may be about the visit as it was.
+    fn was_changed(&self, conversation: &Conversation) -> bool {
+        let Some(newest) = conversation.newest.as_ref().filter(|message| message.superseded) else {
+            return false;
+        };
+        let Some(visit) = conversation.visits.first() else { return true };
+        let at = |message: &Message| (message.sent_at.unwrap_or(message.updated_at), message.id);
+        let asks = self.kind(&newest.kind).is_some_and(|kind| !kind.asks.is_empty());
+        asks && at(&visit.message) < at(newest)
     }
 
     /// Asks the policy of a message what a text says about it.

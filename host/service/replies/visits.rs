@@ -2,8 +2,9 @@
 //! several are, nobody guesses: the phone is asked which one, by number.
 
 use super::super::{Host, HostError};
-use super::{Conversation, Inbound, Meaning};
+use super::{Conversation, Inbound, Meaning, Number};
 use crate::domain::event::Subject;
+use crate::domain::id::MessageId;
 use crate::domain::keyword::bare;
 use crate::domain::message::Message;
 use crate::domain::phone::PhoneNumber;
@@ -85,21 +86,21 @@ impl Host {
         let Some(question) = conversation.question.as_ref().filter(is_open) else {
             return Ok(conversation.chose_lately.then(|| Meaning::staff("no-open-question")));
         };
-        let meaning = self.chosen(number, question, conversation, now).await?;
-        Ok(Some(Meaning { by_number: true, ..meaning }))
+        let Some(chosen) = number.checked_sub(1).and_then(|place| question.options.get(place)) else {
+            return Ok(Some(Meaning { number: Some(Number::Slipped), ..Meaning::staff("no-such-number") }));
+        };
+        let meaning = self.chosen(*chosen, question, conversation, now).await?;
+        Ok(Some(Meaning { number: Some(Number::Chose), ..meaning }))
     }
 
     async fn chosen(
         &self,
-        number: usize,
+        chosen: MessageId,
         question: &OpenQuestion,
         conversation: &Conversation,
         now: DateTime<Utc>,
     ) -> Result<Meaning, HostError> {
-        let Some(chosen) = number.checked_sub(1).and_then(|place| question.options.get(place)) else {
-            return Ok(Meaning::staff("no-such-number"));
-        };
-        let Some(visit) = conversation.visits.iter().find(|visit| visit.message.id == *chosen) else {
+        let Some(visit) = conversation.visits.iter().find(|visit| visit.message.id == chosen) else {
             // The visit has moved, passed or got a newer text meanwhile.
             return Ok(Meaning::staff("visit-changed"));
         };
