@@ -135,7 +135,7 @@ impl Serve {
         let unusable = |error| CliError::Home(HomeError::Config(crate::config::ConfigError::Twilio(error)));
         if self.sandbox {
             let base = home.config.server.public_url.clone().unwrap_or_default();
-            let inbound_url = Some(format!("{}{}", base.trim_end_matches('/'), callback::INBOUND_PATH));
+            let inbound_url = Some(callback::inbound_url(&base));
             let senders = numbers(&home.config, None);
             let settings = SandboxSettings { senders, inbound_url, ..SandboxSettings::default() };
             let sandbox = start_sandbox(settings, home).await?;
@@ -158,7 +158,7 @@ impl Serve {
         let test_url = own_address(address);
         let beside = SandboxSettings {
             senders: numbers(&home.config, number.clone()),
-            inbound_url: Some(format!("{test_url}{}", callback::INBOUND_PATH)),
+            inbound_url: Some(callback::inbound_url(&test_url)),
             keep: TEST_TEXTS,
             ..SandboxSettings::default()
         };

@@ -24,6 +24,13 @@ pub const INBOUND_PATH: &str = "/webhooks/twilio/inbound";
 
 const RETRY_ALL: &str = "#rc=5&rp=all";
 
+/// Where Twilio is to post inbound texts: at a public address, and again when something went wrong. By default it
+/// tries once more where it could not connect, and never where we answered an error.
+#[must_use]
+pub fn inbound_url(public_base: &str) -> String {
+    format!("{}{INBOUND_PATH}{RETRY_ALL}", public_base.trim_end_matches('/'))
+}
+
 /// Writes and reads callback addresses by a key of this home.
 #[derive(Clone)]
 pub struct Callbacks {

@@ -184,7 +184,7 @@ impl Start {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         self.config.server.public_url = Some(base.clone());
-        self.sandbox.inbound_url = Some(format!("{base}/webhooks/twilio/inbound"));
+        self.sandbox.inbound_url = Some(tidings::twilio::callback::inbound_url(&base));
         let senders = self.config.senders.iter().filter_map(|sender| sender.from.clone());
         self.sandbox.senders.extend(senders);
         let sandbox =

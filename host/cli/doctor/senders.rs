@@ -7,8 +7,8 @@ use crate::twilio::{LookUpError, Sender, TwilioClient, callback};
 
 pub(super) async fn look_at_senders(config: &Config, client: &TwilioClient, found: &mut Findings) {
     let settings = &config.twilio;
-    let base = config.server.public_url.as_deref().unwrap_or_default().trim_end_matches('/');
-    let ours = format!("{base}{}", callback::INBOUND_PATH);
+    let base = config.server.public_url.as_deref().unwrap_or_default();
+    let ours = callback::inbound_url(base);
     let own = settings.sender();
     if own.is_none() {
         found.wrong("twilio number", "none: set TWILIO_PHONE_NUMBER or TWILIO_MESSAGING_SERVICE_SID");
@@ -50,6 +50,14 @@ fn say(
 ) {
     match inbound {
         Ok(Some(url)) if url == ours => found.ok(what, format!("{name}: its texts come to us")),
+        // Whoever set other words behind the `#` has chosen them.
+        Ok(Some(url)) if Some(url.as_str()) == ours.split('#').next() => {
+            let text = "its texts come to us, and are lost where we once answer an error: let them post to";
+            found.add(what, Health::Warning, format!("{name}: {text} {ours}"));
+        }
+        Ok(Some(url)) if url.split('#').next() == ours.split('#').next() => {
+            found.ok(what, format!("{name}: its texts come to us"));
+        }
         Ok(Some(url)) if url.is_empty() && what == "twilio service" => {
             let text = "leaves incoming texts to its numbers: look at each in Twilio's console";
             found.add(what, Health::Warning, format!("{name}: {text}"));
