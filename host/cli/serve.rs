@@ -22,6 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 #[derive(Args)]
 pub(super) struct Serve {
@@ -120,10 +121,10 @@ impl Serve {
             let policies = host.policies.clone();
             async move { policies.follow().await }
         });
-        until_stopped(&host, listener, router, door).await;
+        let over = until_stopped(&host, listener, router, door).await;
         words.abort();
         rules.abort();
-        host.end().await.map_err(|error| CliError::failed("the host did not end cleanly", error))?;
+        host.end(over).await.map_err(|error| CliError::failed("the host did not end cleanly", error))?;
         sandbox.shut_down().await;
         host.store.clone().close().await;
         traces.end().await;
@@ -271,8 +272,8 @@ fn own_address(address: SocketAddr) -> String {
 }
 
 /// Serves and works until a signal comes; then no more claims, calls that are out are waited for, and
-/// last the door is closed.
-async fn until_stopped(host: &Host, listener: TcpListener, router: axum::Router, door: Door) {
+/// last the door is closed. Answers until when requests may still be waited for.
+async fn until_stopped(host: &Host, listener: TcpListener, router: axum::Router, door: Door) -> Instant {
     let (stop, stopped) = watch::channel(false);
     let (close, closed) = watch::channel(false);
     let wait = |mut stopped: watch::Receiver<bool>| async move {
@@ -296,9 +297,11 @@ async fn until_stopped(host: &Host, listener: TcpListener, router: axum::Router,
     let _ = tokio::join!(dispatching, keeping);
     // Only now: callbacks of the last calls came in while the calls were waited for.
     close.send_replace(true);
-    if tokio::time::timeout(LAST_REQUESTS, served).await.is_err() {
+    let over = Instant::now() + LAST_REQUESTS;
+    if tokio::time::timeout_at(over, served).await.is_err() {
         tracing::warn!("requests were still open at the end of the shutdown");
     }
+    over
 }
 
 async fn signal() {
@@ -313,8 +316,8 @@ async fn signal() {
     }
 }
 
-/// How long requests that are being answered are waited for at the end.
-const LAST_REQUESTS: std::time::Duration = std::time::Duration::from_secs(5);
+/// How long requests that are being answered are waited for at the end: with the calls that are out, 20 s in all.
+const LAST_REQUESTS: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// Zones of which it is always daytime in one: the first text should not wait for the morning.
 const ZONES: [Tz; 5] = [

@@ -45,16 +45,25 @@ pub(super) async fn record(State(api): State<Api>, request: Request, next: Next)
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return answer_and_record(api, request, next).await;
     }
+    let Some(underway) = api.begin_change().await else { return ending() };
     let (waiting, gone) = tokio::sync::oneshot::channel::<()>();
     let request = request.map(|body| Body::new(Unheard::new(body, gone)));
-    let done = tokio::spawn(answer_and_record(api, request, next).in_current_span()).await;
+    let seen_through = async move {
+        let response = answer_and_record(api, request, next).await;
+        drop(underway);
+        response
+    };
+    let done = tokio::spawn(seen_through.in_current_span()).await;
     drop(waiting);
     done.unwrap_or_else(|ended| match ended.try_into_panic() {
         // Answered further out, as every panic is.
         Ok(panic) => std::panic::resume_unwind(panic),
-        Err(_) => Problem::plain(StatusCode::INTERNAL_SERVER_ERROR, "host-failed", "the host is ending")
-            .into_response(),
+        Err(_) => ending(),
     })
+}
+
+fn ending() -> Response {
+    Problem::plain(StatusCode::INTERNAL_SERVER_ERROR, "host-failed", "the host is ending").into_response()
 }
 
 async fn answer_and_record(api: Api, mut request: Request, next: Next) -> Response {

@@ -11,6 +11,7 @@ mod account;
 mod allowance;
 mod audit;
 mod catalogue;
+mod changes;
 mod checks;
 mod claim;
 mod consents;
@@ -69,6 +70,7 @@ mod words;
 
 pub use allowance::Allowance;
 pub use audit::Auditor;
+pub use changes::Underway;
 pub use checks::{FieldError, PostedPerson};
 pub use consents::{ConsentPage, PostedConsent, PostedOptOut};
 pub use dispatch::Ticked;
@@ -192,6 +194,8 @@ pub struct Inner {
     /// Receipts that come at the same time are taken in together.
     receiving: Together<Receipt, Option<Received>>,
     auditor: Auditor,
+    /// Requests that change something.
+    changes: changes::Changes,
     /// Accounts that are refused as a whole.
     stops: account::Stops,
     /// Whether the clock can be believed.
@@ -201,6 +205,8 @@ pub struct Inner {
     serving: AtomicBool,
     /// Whether it was told to take no more.
     has_stopped: AtomicBool,
+    /// Who asks whether it can work.
+    asking: readiness::Asking,
     /// When this host last looked for what is due.
     looked: readiness::Looked,
     /// How busy the senders are.
@@ -265,6 +271,7 @@ impl Host {
         let tokens = settings.sign_in.clone().map(Tokens::new);
         Self(Arc::new(Inner {
             auditor,
+            changes: changes::Changes::default(),
             tokens,
             store,
             policies,
@@ -293,6 +300,7 @@ impl Host {
             peers: peers::Peers::default(),
             serving: AtomicBool::new(false),
             has_stopped: AtomicBool::new(false),
+            asking: readiness::Asking::default(),
             looked: readiness::Looked::default(),
             turns: senders::Turns::default(),
             codes_cleared: std::sync::Mutex::new(None),

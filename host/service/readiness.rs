@@ -1,10 +1,13 @@
-//! Whether the host can do its work at this moment: the schema, the writer, the lanes.
+//! Whether the host can do its work at this moment: the schema, the writer, the lanes. Everybody may ask, so all who
+//! ask at the same time share one look.
 
 use super::Host;
 use crate::domain::message::Lane;
 use crate::store::{Result, Schema};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 /// A writer that takes longer than this for an empty unit of work is not at work.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -23,6 +26,19 @@ pub struct Readiness {
     pub claiming: Claiming,
     /// Each lane, in the order of urgency.
     pub lanes: Vec<LaneReadiness>,
+    /// Webhook endpoints that are switched off: the id and why.
+    pub webhooks_off: Vec<String>,
+    /// Budgets that are used up.
+    pub fuses_blown: Vec<String>,
+    /// The texts that a trial account has left, once its credit is nearly used up.
+    pub trial_texts_left: Option<i64>,
+}
+
+/// Who asks: one looks, and those who come meanwhile wait for what it finds.
+#[derive(Default)]
+pub(super) struct Asking {
+    looks: AtomicU64,
+    last: Mutex<Option<Arc<Readiness>>>,
 }
 
 /// Whether a host takes what is due.
@@ -55,7 +71,22 @@ pub struct LaneReadiness {
 
 impl Host {
     /// Looks whether the host can do its work. Never fails: what fails is the finding.
-    pub async fn readiness(&self) -> Readiness {
+    pub async fn readiness(&self) -> Arc<Readiness> {
+        let looks = self.asking.looks.load(Ordering::Acquire);
+        let mut last = self.asking.last.lock().await;
+        // Somebody has looked while this one waited.
+        if let Some(found) = &*last
+            && self.asking.looks.load(Ordering::Acquire) != looks
+        {
+            return found.clone();
+        }
+        let found = Arc::new(self.look_whether_ready().await);
+        *last = Some(found.clone());
+        self.asking.looks.fetch_add(1, Ordering::Release);
+        found
+    }
+
+    async fn look_whether_ready(&self) -> Readiness {
         let now = self.now();
         let due = match self.modes() {
             Some(modes) => async { self.store.look().await?.next_due(modes).await }.await.unwrap_or_default(),
@@ -73,6 +104,9 @@ impl Host {
             writes,
             claiming: self.claiming(),
             lanes: lanes.into(),
+            webhooks_off: self.webhooks_off().await,
+            fuses_blown: self.fuses_blown().await,
+            trial_texts_left: self.trial_texts_left().await,
         }
     }
 

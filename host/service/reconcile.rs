@@ -115,12 +115,14 @@ impl Host {
         Ok(())
     }
 
-    /// This process ends, and holds nothing any more.
+    /// This process ends, and holds nothing any more. What was asked of it and is underway is waited for `until`
+    /// that moment.
     ///
     /// # Errors
     ///
     /// The database failed.
-    pub async fn end(&self) -> Result<(), HostError> {
+    pub async fn end(&self, until: tokio::time::Instant) -> Result<(), HostError> {
+        self.see_changes_through(until).await;
         self.write_key_uses().await?;
         self.auditor().flush().await;
         let mut tx = self.store.begin().await?;

@@ -2,13 +2,14 @@
 
 use crate::for_each_database;
 use crate::support::program::{Running, new_home, run};
-use crate::support::{ANA, TestHost};
+use crate::support::{ANA, Start, TestHost};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
 use tidings::store::AuditEntry;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 async fn lines(host: &TestHost) -> Vec<(String, i64)> {
     host.host.auditor().flush().await;
@@ -61,6 +62,42 @@ for_each_database! {
         assert_eq!(lines(&host).await, [("before".to_owned(), 0), line]);
         assert!(host.host.store.read().await.unwrap().is_erased("ana").await.unwrap());
     }
+}
+
+#[tokio::test]
+async fn a_host_that_ends_sees_through_what_was_asked_of_it() {
+    let host = Start::sqlite().host().await;
+    let address = host.base.strip_prefix("http://").unwrap();
+    let body = json!({"role": "patient", "phone": ANA}).to_string();
+    let (half, rest) = body.split_at(10);
+    let head = format!(
+        "PUT /api/v1/recipients/ana HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{half}",
+        host.key,
+        body.len()
+    );
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    while host.host.changes_underway() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let ending = tokio::spawn({
+        let host = host.host.clone();
+        async move { host.end(Instant::now() + Duration::from_mins(1)).await }
+    });
+    for _ in 0..20 {
+        lines(&host).await;
+    }
+    assert!(!ending.is_finished(), "it waits for the rest of the request");
+    stream.write_all(rest.as_bytes()).await.unwrap();
+    ending.await.unwrap().unwrap();
+    let written = host.host.store.read().await.unwrap().audit_after(0, 100).await.unwrap();
+    let written: Vec<(String, i64)> =
+        written.into_iter().map(|line| (line.entry.action, line.entry.outcome)).collect();
+    assert_eq!(written, [("PUT /api/v1/recipients/{id}".to_owned(), 200)]);
+    // Whoever comes now is not begun with.
+    assert_eq!(host.request("DELETE", "/api/v1/recipients/ana", None).await.0, 500);
+    assert!(!host.host.store.read().await.unwrap().is_erased("ana").await.unwrap());
 }
 
 /// What commands have done, by the audit's own account.

@@ -218,7 +218,7 @@ for_each_database! {
         assert_eq!(last_used().await, Some(first), "once a minute is enough");
         host.clock.advance(TimeDelta::seconds(1));
         host.get("/api/v1/messages").await;
-        host.host.end().await.unwrap();
+        host.host.end(tokio::time::Instant::now()).await.unwrap();
         assert_eq!(last_used().await, Some(first + TimeDelta::seconds(60)));
     }
 

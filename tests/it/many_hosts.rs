@@ -243,7 +243,7 @@ for_each_database! {
             host.sandbox.until(|texts| texts.len() >= least).await;
             drop(stop);
             running.await.unwrap();
-            machine.end().await.unwrap();
+            machine.end(tokio::time::Instant::now()).await.unwrap();
         }
         host.run().await;
         let states = host.states().await;

@@ -5,6 +5,7 @@ use crate::for_each_database;
 use crate::support::{ANA, Start};
 use chrono::TimeDelta;
 use serde_json::json;
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
 for_each_database! {
@@ -45,6 +46,27 @@ for_each_database! {
         let (status, told) = host.request("GET", "/readyz", None).await;
         assert_eq!((status, &told["claiming"]), (503, &json!("was told to stop")), "{told}");
     }
+}
+
+#[tokio::test]
+async fn all_who_ask_at_the_same_time_share_one_look() {
+    let host = Start::sqlite().host().await;
+    let before = host.host.store.asked();
+    let first = host.host.readiness().await;
+    let price = host.host.store.asked() - before;
+    let asking: Vec<_> = (0..50)
+        .map(|_| {
+            let host = host.host.clone();
+            tokio::spawn(async move { host.readiness().await })
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for answer in asking {
+        answers.push(answer.await.unwrap());
+    }
+    assert!(answers.iter().all(|answer| Arc::ptr_eq(answer, &answers[0])), "one look");
+    assert!(!Arc::ptr_eq(&answers[0], &first), "and a new one");
+    assert_eq!(host.host.store.asked() - before, 2 * price);
 }
 
 #[tokio::test]

@@ -135,7 +135,7 @@ impl Host {
     }
 
     /// Addresses that are switched off, and why; none while the database does not answer.
-    pub async fn webhooks_off(&self) -> Vec<String> {
+    pub(in crate::service) async fn webhooks_off(&self) -> Vec<String> {
         let off = async {
             let mut tx = self.store.read().await?;
             let endpoints = tx.webhook_endpoints().await?;
