@@ -7,6 +7,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use std::ffi::OsString;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 impl Store {
     /// Writes a copy of the whole database into a new file, complete or not at all.
@@ -45,7 +46,8 @@ impl Store {
 
 impl SqliteLock {
     /// Puts a backup in the place of the database that this lock is for, and answers where that one is now;
-    /// `None` where there was none. `name` is given to it. Whatever breaks this off leaves one of the two whole.
+    /// `None` where there was none. `name` is given to it. Whatever breaks this off leaves one of the two whole in
+    /// its place.
     ///
     /// # Errors
     ///
@@ -66,15 +68,21 @@ impl SqliteLock {
             Err(ended) => std::panic::resume_unwind(ended.into_panic()),
         }
         if let Err(problem) = look_through(&fresh).await {
-            for end in ["", "-wal", "-shm"] {
-                let _ = std::fs::remove_file(beside(&fresh, end));
-            }
+            remove_with_log(&fresh);
             return Err(refuse(backup, &problem));
         }
         let aside = beside(database, name);
         let had_one = database.exists();
         if had_one {
-            // The log belongs to the file, and goes with it. A second name first: nothing is without one.
+            // What was committed last may stand in its log alone, which must not lie beside another file. One that
+            // is too damaged for that keeps its log beside it.
+            if let Err(problem) = fold(database).await
+                && is_busy(&problem)
+            {
+                remove_with_log(&fresh);
+                return Err(refuse(backup, "another command has the database open"));
+            }
+            // A second name first: nothing is without one.
             std::fs::hard_link(database, &aside).map_err(failed)?;
             if beside(database, "-wal").exists() {
                 std::fs::hard_link(beside(database, "-wal"), beside(&aside, "-wal")).map_err(failed)?;
@@ -101,6 +109,33 @@ fn refuse(backup: &Path, problem: &str) -> StoreError {
     StoreError::Restore { path: backup.to_owned(), problem: problem.to_owned() }
 }
 
+fn remove_with_log(file: &Path) {
+    for end in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(beside(file, end));
+    }
+}
+
+/// Takes the log beside a database into its file, which is all of it then.
+async fn fold(file: &Path) -> std::result::Result<(), sqlx::Error> {
+    let options = SqliteConnectOptions::new().filename(file).create_if_missing(false).busy_timeout(PATIENCE);
+    let mut connection: SqliteConnection = options.connect().await?;
+    let folded = connection.execute(EMPTY_LOG).await.map(drop);
+    let closed = connection.close().await;
+    folded.and(closed)
+}
+
+/// Another command that looks at the database is over sooner.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Fails where another process has the database open.
+const EMPTY_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE";
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    const BUSY: i64 = 5;
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<i64>().ok());
+    code.is_some_and(|code| code & 0xff == BUSY)
+}
+
 /// Nobody else may ever read it.
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     let _ = std::fs::remove_file(to);
@@ -120,12 +155,8 @@ async fn look_through(file: &Path) -> std::result::Result<(), String> {
         sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut connection).await.map_err(no_database)?;
     let steps: std::result::Result<i64, _> =
         sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations").fetch_one(&mut connection).await;
-    let folded = if is_alone {
-        Ok(())
-    } else {
-        let emptied = "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE";
-        connection.execute(emptied).await.map(drop).map_err(no_database)
-    };
+    let folded =
+        if is_alone { Ok(()) } else { connection.execute(EMPTY_LOG).await.map(drop).map_err(no_database) };
     let _ = connection.close().await;
     folded?;
     if found != "ok" {

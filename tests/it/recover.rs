@@ -3,8 +3,10 @@
 use crate::delivery::{BO, after_seconds, another, notice, state};
 use crate::for_each_database;
 use crate::support::ANA;
+use crate::support::program::{Running, new_home, run};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use std::fs;
 
 const CAM: &str = "+12025550145";
 
@@ -80,4 +82,38 @@ for_each_database! {
         assert_eq!((&story["state"], &story["reason"]["code"]), (&json!("held"), &json!("recovered")));
         assert_eq!(host.sandbox.calls(), 0);
     }
+}
+
+#[tokio::test]
+async fn a_copy_of_the_file_and_its_log_is_put_back_whole_and_only_where_nobody_looks() {
+    let home = new_home();
+    let running = Running::start(home.path(), None);
+    let person = json!({"role": "patient", "phone": ANA});
+    let request = running.client.put(format!("{}/api/v1/recipients/ana", running.base));
+    assert!(request.bearer_auth(&running.key).json(&person).send().await.unwrap().status().is_success());
+    running.kill();
+    let database = home.path().join(".tidings/tidings.db");
+    let copy = home.path().join("copy.db");
+    let log = |file: &std::path::Path| file.with_extension("db-wal");
+    assert!(fs::metadata(log(&database)).unwrap().len() > 0, "what was written last is in the log alone");
+    fs::copy(&database, &copy).unwrap();
+    fs::copy(log(&database), log(&copy)).unwrap();
+
+    let reader = sqlx::SqlitePool::connect(database.to_str().unwrap()).await.unwrap();
+    let mut looking = reader.begin().await.unwrap();
+    sqlx::query("SELECT id FROM recipients").fetch_all(&mut *looking).await.unwrap();
+    let restore = ["recover", "--from", copy.to_str().unwrap()];
+    let (status, _, errors) = run(home.path(), &restore);
+    assert!(status == Some(1) && errors.contains("another command has the database open"), "{errors}");
+    looking.rollback().await.unwrap();
+    reader.close().await;
+
+    for file in [database.clone(), log(&database)] {
+        let _ = fs::remove_file(file);
+    }
+    let (status, _, errors) = run(home.path(), &restore);
+    assert_eq!(status, Some(0), "{errors}");
+    let running = Running::start(home.path(), None);
+    assert_eq!(running.get("/api/v1/recipients/ana").await["id"], "ana");
+    assert_eq!(running.stop(), Some(0));
 }
