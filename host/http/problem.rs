@@ -182,7 +182,7 @@ impl From<PersonError> for Problem {
     fn from(error: PersonError) -> Self {
         match error {
             PersonError::Fields(errors) => Self::fields(errors.into_iter().map(Into::into).collect()),
-            PersonError::Unknown => Self::not_found(error.to_string()),
+            PersonError::Unknown | PersonError::Erased => Self::not_found(error.to_string()),
             PersonError::Stopped => Self::plain(StatusCode::CONFLICT, "stopped-by-phone", error.to_string()),
             PersonError::OptedOut => {
                 Self::plain(StatusCode::CONFLICT, "opted-out-by-person", error.to_string())

@@ -29,6 +29,24 @@ pub async fn erase(
     asked_by: &str,
     now: DateTime<Utc>,
 ) -> Result<Erasure, PersonError> {
+    // A host at work may move one of their texts at the same moment.
+    for _ in 1..TRIES {
+        match try_to_erase(store, chance, id, version, asked_by, now).await {
+            Err(PersonError::Host(HostError::Store(StoreError::LeaseLost { .. }))) => {}
+            other => return other,
+        }
+    }
+    try_to_erase(store, chance, id, version, asked_by, now).await
+}
+
+async fn try_to_erase(
+    store: &Store,
+    chance: &Chance,
+    id: &str,
+    version: Option<i64>,
+    asked_by: &str,
+    now: DateTime<Utc>,
+) -> Result<Erasure, PersonError> {
     let mut tx = store.begin().await?;
     let known = tx.recipient(id).await?.ok_or(PersonError::Unknown)?;
     if version.is_some_and(|version| version != known.version) {
@@ -73,7 +91,8 @@ pub async fn erase(
     Ok(erasure)
 }
 
-/// Erases again whom a backup brought back, by the command `asked_by`; says how many there were.
+/// Erases again whom a backup brought back, by the command `asked_by`; says how many there were. Of whoever it did not
+/// bring back it keeps the name, so that they are not taken in when what was posted since is posted again.
 ///
 /// # Errors
 ///
@@ -89,8 +108,8 @@ pub async fn erase_again(
     if missing.is_empty() {
         return Ok(0);
     }
-    for certified in store.read().await?.erased_recipients().await? {
-        missing.remove(&keys.erased_name(&certified));
+    for known in store.read().await?.erased_names().await? {
+        missing.remove(&known);
     }
     let (mut count, mut after) = (0, String::new());
     while !missing.is_empty() {
@@ -99,16 +118,7 @@ pub async fn erase_again(
         after.clone_from(last);
         for person in page {
             if missing.remove(&keys.erased_name(&person)) {
-                let mut erased = erase(store, chance, &person, None, asked_by, now).await;
-                // A host at work may move one of their texts at the same moment.
-                for _ in 0..TRIES {
-                    let Err(PersonError::Host(HostError::Store(StoreError::LeaseLost { .. }))) = erased
-                    else {
-                        break;
-                    };
-                    erased = erase(store, chance, &person, None, asked_by, now).await;
-                }
-                match erased {
+                match erase(store, chance, &person, None, asked_by, now).await {
                     Ok(_) => count += 1,
                     // Another host was faster.
                     Err(PersonError::Unknown) => {}
@@ -116,6 +126,13 @@ pub async fn erase_again(
                 }
             }
         }
+    }
+    if !missing.is_empty() {
+        let mut tx = store.begin().await?;
+        for name in missing {
+            tx.keep_erased_name(&name).await?;
+        }
+        tx.commit().await?;
     }
     Ok(count)
 }

@@ -80,7 +80,7 @@ pub(super) fn vanished(table: &'static str) -> IntakeError {
 }
 
 /// Why a person cannot be named.
-pub(super) const ERASED: &str = "was erased and cannot be written to";
+pub(super) const ERASED: &str = "is of somebody who was erased, and is not taken again";
 
 /// How often a person is written anew because another request was faster.
 const UPSERT_TRIES: u32 = 5;
@@ -359,6 +359,10 @@ pub(super) async fn upsert(
                 person.apply(update);
                 if tx.insert_recipient(&person).await? {
                     return Ok(Some(person));
+                }
+                // Another request was faster, or it is somebody who was erased before a backup was put back.
+                if tx.is_erased(id).await? {
+                    return Ok(None);
                 }
             }
         }

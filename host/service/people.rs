@@ -44,6 +44,11 @@ pub enum PersonError {
     /// Nobody is known by this id.
     #[error("nobody is known by this id")]
     Unknown,
+    /// Somebody who was erased had this id.
+    #[error(
+        "somebody who was erased had this id, and it is not taken again: a person who comes back gets a new one"
+    )]
+    Erased,
     /// The phone has said stop, and nobody else may speak for it.
     #[error("the phone has said stop; only START, sent from the phone, brings its texts back")]
     Stopped,
@@ -102,7 +107,10 @@ impl Host {
         let update = self.read_person("", &person, &mut wrong).map(|(_, update)| update);
         let mut tx = self.store.begin().await?;
         let known = tx.recipient(id).await?;
-        if tx.is_erased(id).await? || (must_exist && known.is_none()) {
+        if tx.is_erased(id).await? {
+            return Err(if must_exist { PersonError::Unknown } else { PersonError::Erased });
+        }
+        if must_exist && known.is_none() {
             return Err(PersonError::Unknown);
         }
         if version.is_some_and(|version| known.as_ref().is_none_or(|person| person.version != version)) {

@@ -83,13 +83,12 @@ impl Host {
         let draft = self.read_draft(posted, now)?;
         let kind = draft.kind.clone();
         let mut tx = self.store.read().await?;
-        let mut recipient = match tx.recipient(&draft.person).await? {
-            Some(_) if tx.is_erased(&draft.person).await? => {
-                return Err(IntakeError::Fields(vec![FieldError::new("/to/id", ERASED)]));
-            }
-            Some(known) => known,
-            None => Recipient::new(draft.person.clone(), draft.update.role.unwrap_or(Role::Patient), now),
-        };
+        let known = tx.recipient(&draft.person).await?;
+        if tx.is_erased(&draft.person).await? {
+            return Err(IntakeError::Fields(vec![FieldError::new("/to/id", ERASED)]));
+        }
+        let role = draft.update.role.unwrap_or(Role::Patient);
+        let mut recipient = known.unwrap_or_else(|| Recipient::new(draft.person.clone(), role, now));
         recipient.apply(&draft.update);
         let consents = tx.consents(&recipient.id, recipient.phone.as_ref()).await?;
         let (message, payload) = self.message_of(draft, &recipient, caller.test, now)?;

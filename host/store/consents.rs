@@ -149,6 +149,13 @@ const OPT_OUTS: &str = "SELECT c.id, c.binds, c.scope, c.scope_name, c.choice, c
             AND (n.at > c.at OR (n.at = c.at AND (n.choice > c.choice OR (n.choice = c.choice AND n.id > c.id)))))
     ORDER BY c.at DESC, c.id DESC LIMIT $3";
 
+// What a phone has said stays the phone's, and what is written of a person the person's: no line tells any more that
+// the two belonged together. STOP holds for the phone whoever uses it.
+const PART: [&str; 2] = [
+    "UPDATE consents SET recipient_id = NULL, details_sealed = NULL WHERE binds = 'phone' AND recipient_id = $1",
+    "UPDATE consents SET phone_hash = NULL, details_sealed = NULL WHERE binds = 'recipient' AND recipient_id = $1",
+];
+
 const FORGET_NUMBER: &str = "UPDATE consents SET details_sealed = NULL
     WHERE recipient_id IS NULL AND phone_hash = (SELECT phone_hash FROM recipients WHERE id = $1)";
 
@@ -296,10 +303,12 @@ impl Tx {
         rows.into_iter().map(|row| self.line(row)).collect()
     }
 
-    /// Forgets the number in lines about a person's phone from before it was anybody's; that it has
-    /// said stop stays known.
-    pub(super) async fn forget_number(&mut self, recipient: &str) -> Result<()> {
-        on!(self, |db| sqlx::query(FORGET_NUMBER).bind(recipient).execute(db).await.map(drop))?;
+    /// Parts a person from their phone in every line, and forgets the number in lines from before it was
+    /// anybody's; that it has said stop stays known.
+    pub(super) async fn part_from_phone(&mut self, recipient: &str) -> Result<()> {
+        for text in [FORGET_NUMBER, PART[0], PART[1]] {
+            on!(self, |db| sqlx::query(text).bind(recipient).execute(db).await.map(drop))?;
+        }
         Ok(())
     }
 

@@ -9,6 +9,9 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+/// Hexadecimal digits of a keyed hash.
+const NAME: usize = 64;
+
 /// The file in the folder of the keys.
 pub(super) const FILE: &str = "erased";
 
@@ -32,7 +35,8 @@ impl Keyring {
     pub fn erased(&self) -> Result<HashSet<String>, KeyringError> {
         let Some(path) = self.erased_file() else { return Ok(HashSet::new()) };
         match std::fs::read_to_string(&path) {
-            Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
+            // A line that a power cut broke off is nobody's: its erasure was not committed.
+            Ok(text) => Ok(text.lines().filter(|line| line.len() == NAME).map(str::to_owned).collect()),
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(HashSet::new()),
             Err(source) => Err(KeyringError::File { path, source }),
         }

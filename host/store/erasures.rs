@@ -46,6 +46,10 @@ const FORGET: [&str; 5] = [
     "UPDATE challenges SET named = NULL WHERE named = $1",
 ];
 
+const KEEP_NAME: &str = "INSERT INTO erased_names (name) VALUES ($1) ON CONFLICT DO NOTHING";
+
+const COUNT_NAME: &str = "SELECT COUNT(*) FROM erased_names WHERE name = $1";
+
 const LIVING: &str =
     "SELECT id FROM recipients WHERE wrapped_key IS NOT NULL AND id > $1 ORDER BY id LIMIT $2";
 
@@ -86,15 +90,31 @@ impl Tx {
         Ok(())
     }
 
-    /// Everybody who has a certificate.
+    /// Everybody of whom this database knows that they were erased, by the name that
+    /// [`Keyring::erased_name`](super::seal::Keyring::erased_name) gives.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn erased_recipients(&mut self) -> Result<Vec<String>> {
-        Ok(on!(self, |db| sqlx::query_scalar("SELECT DISTINCT recipient_id FROM erasures")
-            .fetch_all(db)
-            .await)?)
+    pub async fn erased_names(&mut self) -> Result<Vec<String>> {
+        Ok(on!(self, |db| sqlx::query_scalar("SELECT name FROM erased_names").fetch_all(db).await)?)
+    }
+
+    /// Keeps the name of somebody who was erased: nobody is taken in under it again.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn keep_erased_name(&mut self, name: &str) -> Result<()> {
+        on!(self, |db| sqlx::query(KEEP_NAME).bind(name).execute(db).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Whether somebody of this id was erased, of whom this database may know nothing else.
+    pub(super) async fn is_erased_name(&mut self, recipient: &str) -> Result<bool> {
+        let name = self.keys.erased_name(recipient);
+        let count: i64 = on!(self, |db| sqlx::query_scalar(COUNT_NAME).bind(name).fetch_one(db).await)?;
+        Ok(count > 0)
     }
 
     /// People who still have their key, in the order of their ids.
@@ -106,12 +126,14 @@ impl Tx {
         Ok(on!(self, |db| sqlx::query_scalar(LIVING).bind(after).bind(i64::from(limit)).fetch_all(db).await)?)
     }
 
-    /// Keeps the certificate.
+    /// Keeps the certificate, and the name under which nobody is taken in again.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
     pub async fn insert_erasure(&mut self, erasure: &Erasure) -> Result<()> {
+        let name = self.keys.erased_name(&erasure.recipient);
+        self.keep_erased_name(&name).await?;
         on!(self, |db| sqlx::query(CERTIFY)
             .bind(erasure.id.0)
             .bind(&erasure.recipient)

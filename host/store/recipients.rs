@@ -73,7 +73,8 @@ macro_rules! insert {
             value!($db, text, 6), ", ", value!($db, text, 7), ", ", value!($db, text, 8), ", ",
             value!($db, text, 9), ", ", value!($db, bytes, 10), ", ", value!($db, number, 11), ", ",
             value!($db, number, 12), ", ", value!($db, number, 13), " FROM ", rows!($db),
-            " WHERE true ON CONFLICT (id) DO NOTHING"
+            " WHERE NOT EXISTS (SELECT 1 FROM erased_names WHERE name = ", value!($db, text, 14),
+            ") ON CONFLICT (id) DO NOTHING"
         )
     };
 }
@@ -152,7 +153,7 @@ impl Tx {
         rows.into_iter().map(|row| self.recipient_from(row)).collect()
     }
 
-    /// Adds a person, with a new key of their own; `false` when the id is taken.
+    /// Adds a person, with a new key of their own; `false` when the id is taken, or is of somebody who was erased.
     ///
     /// # Errors
     ///
@@ -190,7 +191,8 @@ impl Tx {
                 rows::bytes(&wrapped.bytes),
                 recipient.version,
                 recipient.created_at.timestamp_millis(),
-                recipient.updated_at.timestamp_millis()
+                recipient.updated_at.timestamp_millis(),
+                self.keys.erased_name(&recipient.id)
             ]));
             keys.push((recipient.id.clone(), Some(key)));
         }
@@ -230,7 +232,7 @@ impl Tx {
         Ok(changed == 1)
     }
 
-    /// Whether a person was here and was erased.
+    /// Whether a person was erased, here or while another backup stood here.
     ///
     /// # Errors
     ///
@@ -241,7 +243,10 @@ impl Tx {
         }
         let row: Option<(String, Option<Vec<u8>>)> =
             on!(self, |db| sqlx::query_as(KEY).bind(id).fetch_optional(db).await)?;
-        Ok(row.is_some_and(|(_, wrapped)| wrapped.is_none()))
+        match row {
+            Some((_, wrapped)) => Ok(wrapped.is_none()),
+            None => self.is_erased_name(id).await,
+        }
     }
 
     /// Destroys a person's key, and with it what was sealed for them; counts stay. `false` when
@@ -252,7 +257,7 @@ impl Tx {
     /// Fails when the database does.
     pub async fn erase_recipient(&mut self, id: &str, now: chrono::DateTime<chrono::Utc>) -> Result<bool> {
         self.met.remove(id);
-        self.forget_number(id).await?;
+        self.part_from_phone(id).await?;
         self.forget_stranger(id).await?;
         let changed = on!(self, |db| sqlx::query(ERASE)
             .bind(id)

@@ -16,7 +16,8 @@ ALTER TABLE consents ADD COLUMN held_by_provider BOOLEAN NOT NULL DEFAULT FALSE;
 CREATE INDEX consents_of_recipient ON consents (recipient_id, at) WHERE recipient_id IS NOT NULL;
 CREATE INDEX consents_by_age ON consents (at, id);
 
--- Append-only is the database's word. Only what is sealed in a line may be taken out, when a person is erased.
+-- Append-only is the database's word. When a person is erased, what is sealed in a line may be taken out, and with it
+-- the other side of the line: the person from what a phone has said, the phone from what is written of a person.
 CREATE FUNCTION refuse_consent_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'lines of the consent ledger are never removed or changed';
@@ -28,10 +29,12 @@ CREATE TRIGGER consents_stay_whole BEFORE TRUNCATE ON consents FOR EACH STATEMEN
 EXECUTE FUNCTION refuse_consent_change();
 
 CREATE TRIGGER consents_stay_as_they_are BEFORE UPDATE ON consents FOR EACH ROW
-WHEN (NEW.details_sealed IS NOT NULL OR (NEW.id, NEW.phone_hash, NEW.recipient_id, NEW.choice, NEW.source, NEW.at,
-        NEW.binds, NEW.scope, NEW.scope_name, NEW.held_by_provider)
-    IS DISTINCT FROM (OLD.id, OLD.phone_hash, OLD.recipient_id, OLD.choice, OLD.source, OLD.at, OLD.binds, OLD.scope,
-        OLD.scope_name, OLD.held_by_provider))
+WHEN (NEW.details_sealed IS NOT NULL
+    OR (NEW.id, NEW.choice, NEW.source, NEW.at, NEW.binds, NEW.scope, NEW.scope_name, NEW.held_by_provider)
+        IS DISTINCT FROM (OLD.id, OLD.choice, OLD.source, OLD.at, OLD.binds, OLD.scope, OLD.scope_name,
+            OLD.held_by_provider)
+    OR (NEW.phone_hash IS DISTINCT FROM OLD.phone_hash AND NOT (NEW.phone_hash IS NULL AND OLD.binds = 'recipient'))
+    OR (NEW.recipient_id IS DISTINCT FROM OLD.recipient_id AND NOT (NEW.recipient_id IS NULL AND OLD.binds = 'phone')))
 EXECUTE FUNCTION refuse_consent_change();
 
 -- Pictures and the like that came with the text; they are not fetched.

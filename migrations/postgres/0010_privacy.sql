@@ -31,6 +31,12 @@ CREATE TABLE erasures (
 
 CREATE INDEX erasures_of_recipient ON erasures (recipient_id);
 
+-- Everybody who was ever erased, by a keyed hash of their id, in hexadecimal digits; also who was erased while another
+-- backup stood here, and is not known by id. Nobody is taken in under such an id again.
+CREATE TABLE erased_names (
+    name TEXT PRIMARY KEY CHECK (length(name) = 64)
+);
+
 -- Who did what: append-only. Every line is signed with the one before it, under a key that is not in
 -- the database: a line that is changed, moved or taken out is noticed.
 CREATE TABLE audit (

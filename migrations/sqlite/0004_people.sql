@@ -16,17 +16,20 @@ ALTER TABLE consents ADD COLUMN held_by_provider INTEGER NOT NULL DEFAULT 0 CHEC
 CREATE INDEX consents_of_recipient ON consents (recipient_id, at) WHERE recipient_id IS NOT NULL;
 CREATE INDEX consents_by_age ON consents (at, id);
 
--- Append-only is the database's word. Only what is sealed in a line may be taken out, when a person is erased.
+-- Append-only is the database's word. When a person is erased, what is sealed in a line may be taken out, and with it
+-- the other side of the line: the person from what a phone has said, the phone from what is written of a person.
 CREATE TRIGGER consents_stay BEFORE DELETE ON consents
 BEGIN
     SELECT RAISE(ABORT, 'lines of the consent ledger are never removed');
 END;
 
 CREATE TRIGGER consents_stay_as_they_are BEFORE UPDATE ON consents
-WHEN NEW.details_sealed IS NOT NULL OR (NEW.id, NEW.phone_hash, NEW.recipient_id, NEW.choice, NEW.source, NEW.at,
-        NEW.binds, NEW.scope, NEW.scope_name, NEW.held_by_provider)
-    IS NOT (OLD.id, OLD.phone_hash, OLD.recipient_id, OLD.choice, OLD.source, OLD.at, OLD.binds, OLD.scope, OLD.scope_name,
-        OLD.held_by_provider)
+WHEN NEW.details_sealed IS NOT NULL
+    OR (NEW.id, NEW.choice, NEW.source, NEW.at, NEW.binds, NEW.scope, NEW.scope_name, NEW.held_by_provider)
+        IS NOT (OLD.id, OLD.choice, OLD.source, OLD.at, OLD.binds, OLD.scope, OLD.scope_name,
+            OLD.held_by_provider)
+    OR (NEW.phone_hash IS NOT OLD.phone_hash AND NOT (NEW.phone_hash IS NULL AND OLD.binds = 'recipient'))
+    OR (NEW.recipient_id IS NOT OLD.recipient_id AND NOT (NEW.recipient_id IS NULL AND OLD.binds = 'phone'))
 BEGIN
     SELECT RAISE(ABORT, 'lines of the consent ledger are never changed');
 END;

@@ -205,6 +205,9 @@ for_each_database! {
             "UPDATE consents SET recipient_id = NULL",
             "UPDATE consents SET details_sealed = details_sealed",
             "UPDATE consents SET binds = 'phone', details_sealed = NULL",
+            "UPDATE consents SET recipient_id = NULL, details_sealed = NULL",
+            "UPDATE consents SET recipient_id = 'bo', details_sealed = NULL",
+            "UPDATE consents SET phone_hash = details_sealed, details_sealed = NULL",
         ] {
             let refused = host.try_sql(statement).await.unwrap_err().to_string();
             assert!(refused.contains("of the consent ledger are never"), "{statement}: {refused}");

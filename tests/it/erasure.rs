@@ -22,7 +22,8 @@ for_each_database! {
             host.sandbox.reply(ANA, None, words).await.unwrap();
             host.run().await;
         }
-        host.post("/api/v1/recipients/ana/consents", json!({"choice": "opt_out", "source": "staff", "binds": "recipient"})).await;
+        let (status, line) = host.post("/api/v1/recipients/ana/consents", json!({"choice": "opt_out", "source": "staff"})).await;
+        assert!(status < 300, "{line}");
         host.sql("CREATE TABLE known AS SELECT phone_hash FROM recipients WHERE id = 'ana'").await;
         let tables = ["recipients", "messages", "replies", "challenges", "consents"];
         let of_phone = "phone_hash IN (SELECT phone_hash FROM known)";
@@ -34,6 +35,11 @@ for_each_database! {
             assert_eq!(host.number(&format!("SELECT COUNT(*) FROM {table} WHERE {of_phone}")).await, 0, "{table}");
         }
         assert_eq!(host.number("SELECT COUNT(*) FROM challenges WHERE ended IS NULL OR named IS NOT NULL").await, 0);
+        // The ledger keeps what was said, by the phone and of the person, and not that the two belonged together.
+        for (left, count) in [("binds = 'phone' AND recipient_id IS NULL", 1), ("binds = 'recipient' AND phone_hash IS NULL", 1),
+            ("recipient_id IS NOT NULL AND phone_hash IS NOT NULL", 0), ("details_sealed IS NOT NULL", 0)] {
+            assert_eq!(host.number(&format!("SELECT COUNT(*) FROM consents WHERE {left}")).await, count, "{left}");
+        }
         // The phone has said stop, whoever uses it now.
         let id = host.message(json!({"type": "follow-up", "to": {"id": "bo", "phone": ANA}})).await;
         host.run().await;
@@ -43,7 +49,7 @@ for_each_database! {
     async fn whom_a_backup_brings_back_is_erased_again(start: Start) {
         let folder = start.folder.path().join("keys");
         let keys = Keyring::open(&folder, None, &Chance::seeded(1)).unwrap();
-        let store = start.store_with(keys).await;
+        let store = start.store_with(keys.clone()).await;
         let now = tidings::clock::Clock::now(&*start.clock);
         let chance = Chance::seeded(2);
         for name in ["ana", "bo", "cy"] {
@@ -62,6 +68,7 @@ for_each_database! {
         // As the backup has it: Bo is there, and no certificate.
         for statement in [
             "DELETE FROM erasures",
+            "DELETE FROM erased_names",
             "UPDATE recipients SET wrapped_key = (SELECT wrapped_key FROM kept WHERE id = 'bo'),
                 name_sealed = (SELECT name_sealed FROM kept WHERE id = 'bo') WHERE id = 'bo'",
         ] {
@@ -74,9 +81,40 @@ for_each_database! {
         for name in ["ana", "cy"] {
             assert!(!tx.is_erased(name).await.unwrap(), "{name}");
         }
-        assert_eq!(tx.erased_recipients().await.unwrap(), ["bo"]);
+        assert_eq!(tx.erased_names().await.unwrap(), [keys.erased_name("bo")]);
         drop(tx);
         assert_eq!(service::erase_again(&store, &chance, "recover", now).await.unwrap(), 0);
+    }
+
+    async fn whom_a_backup_never_knew_is_not_taken_in_when_they_are_posted_again(start: Start) {
+        let mut start = start;
+        start.state = Some(start.folder.path().to_owned());
+        let host = start.host().await;
+        let person = json!({"role": "patient", "phone": ANA});
+        assert_eq!(host.request("PUT", "/api/v1/recipients/ana", Some(&person)).await.0, 200);
+        assert_eq!(host.request("DELETE", "/api/v1/recipients/ana", None).await.0, 200);
+        for table in ["DELETE FROM erasures", "DELETE FROM erased_names", "DELETE FROM recipients"] {
+            host.sql(table).await;
+        }
+        let (store, chance, now) = (&host.host.store, Chance::seeded(2), host.host.now());
+        let asked = async || {
+            let before = store.asked();
+            assert_eq!(service::erase_again(store, &chance, "recover", now).await.unwrap(), 0);
+            store.asked() - before
+        };
+        let first = asked().await;
+        assert!(asked().await < first, "people are looked through once");
+
+        // What was posted since the backup is posted again.
+        let (status, problem) = host.request("PUT", "/api/v1/recipients/ana", Some(&person)).await;
+        assert!(status == 404 && problem["detail"].as_str().unwrap().contains("erased"), "{problem}");
+        let text = |id: &str| json!({"type": "follow-up", "to": {"id": id, "phone": ANA}});
+        for route in ["/api/v1/messages", "/api/v1/preview"] {
+            assert_eq!(host.post(route, text("ana")).await.0, 422, "{route}");
+        }
+        assert_eq!(host.post("/api/v1/events", booked(1, "2026-12-03T19:30:00Z")).await.0, 422);
+        assert_eq!(host.number("SELECT COUNT(*) FROM recipients").await, 0);
+        host.message(text("ana-2")).await;
     }
 }
 
@@ -166,7 +204,16 @@ async fn a_backup_is_put_back_by_one_command_and_knows_who_was_erased_since() {
     assert_eq!(done, Some(0), "{errors}");
     assert!(said.contains("1 people were erased after") && said.contains("0 texts are looked up"), "{said}");
     assert!(errors.contains("tidings.db.replaced-"), "{errors}");
-    assert!(!found(home.path(), "tidings.db.replaced-").is_empty());
+    // What was committed last is in it, and not in a log that somebody forgets to keep.
+    let aside = found(home.path(), "tidings.db.replaced-");
+    assert_eq!(aside.len(), 1, "{aside:?}");
+    let aside = sqlx::SqlitePool::connect(home.path().join(".tidings").join(&aside[0]).to_str().unwrap())
+        .await
+        .unwrap();
+    let ids: Vec<String> =
+        sqlx::query_scalar("SELECT id FROM recipients ORDER BY id").fetch_all(&aside).await.unwrap();
+    assert_eq!(ids, ["ana", "bo", "cy"]);
+    aside.close().await;
     let running = Running::start(home.path(), None);
     assert_eq!(
         (status(&running, "ana").await, status(&running, "bo").await, status(&running, "cy").await),

@@ -244,9 +244,9 @@ for_each_database! {
         host.request("DELETE", PATH, None).await;
         let body = json!({"type": "prescription-ready", "to": {"id": "ana", "phone": ANA}});
         let (status, problem) = host.post("/api/v1/messages", body).await;
-        assert_eq!((status, wrong(&problem)), (422, vec![("/to/id", "was erased and cannot be written to")]));
+        assert_eq!((status, wrong(&problem)), (422, vec![("/to/id", "is of somebody who was erased, and is not taken again")]));
         let (status, problem) = host.post("/api/v1/events", booked(2, VISIT)).await;
-        assert_eq!((status, wrong(&problem)), (422, vec![("/people/0/id", "was erased and cannot be written to")]));
+        assert_eq!((status, wrong(&problem)), (422, vec![("/people/0/id", "is of somebody who was erased, and is not taken again")]));
     }
 
     async fn an_erased_person_does_not_keep_others_from_their_texts(start: Start) {
