@@ -8,7 +8,8 @@ use crate::domain::failure::ProviderError;
 use crate::domain::message::{Cause, MAX_ATTEMPTS, Message};
 use crate::domain::policy::{FailureQuestion, RetryDecision};
 use crate::store::{StoreError, Tx};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use rand::{Rng, RngExt as _};
 
 /// What follows a failure.
 #[derive(Clone, Debug)]
@@ -72,7 +73,10 @@ impl Host {
         let (outcome, why, verdict) = match &answered.answer {
             RetryDecision::Retry { until, why } => match moment(*until).filter(|at| *at < message.expires_at)
             {
-                Some(at) => ("retry", why, AfterFailure::Retry { at: at.max(now), why: why.into() }),
+                Some(at) => {
+                    let at = spread(at.max(now), now, message.expires_at, &mut *self.chance.lock());
+                    ("retry", why, AfterFailure::Retry { at, why: why.into() })
+                }
                 None => ("retry", why, AfterFailure::End { cause }),
             },
             RetryDecision::GiveUp { why } => ("give_up", why, AfterFailure::End { cause }),
@@ -108,6 +112,18 @@ impl Host {
     }
 }
 
+/// A little later than a policy says, so that texts which failed together do not come back together: at most a tenth
+/// of the wait, and at most a minute; never when the text has expired.
+fn spread<R: Rng + ?Sized>(
+    at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    rng: &mut R,
+) -> DateTime<Utc> {
+    let most = ((at - now) / 10).min(TimeDelta::minutes(1)).min(expires_at - at - TimeDelta::milliseconds(1));
+    at + TimeDelta::milliseconds(rng.random_range(0..=most.num_milliseconds().max(0)))
+}
+
 /// A provider's error as the reason of a message's end.
 pub(super) fn cause_of(error: &ProviderError) -> Cause {
     let text = match error.code {
@@ -115,4 +131,36 @@ pub(super) fn cause_of(error: &ProviderError) -> Cause {
         None => error.text.clone(),
     };
     Cause::new(error.class.name(), text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Chance;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn a_retry_is_never_sooner_than_the_policy_says_and_never_past_the_expiry(
+            wait in 0i64..200_000, left in 1i64..200_000, seed: u64,
+        ) {
+            let retry = spread(at(wait), at(0), at(wait + left), &mut *Chance::seeded(seed).lock());
+            prop_assert!(retry >= at(wait) && retry < at(wait + left));
+            prop_assert!(retry - at(wait) <= TimeDelta::minutes(1).min(TimeDelta::seconds(wait) / 10));
+        }
+    }
+
+    #[test]
+    fn texts_that_failed_together_do_not_come_back_together() {
+        let chance = Chance::seeded(7);
+        let retries: BTreeSet<DateTime<Utc>> =
+            (0..100).map(|_| spread(at(1800), at(0), at(7200), &mut *chance.lock())).collect();
+        assert!(retries.len() > 90, "{}", retries.len());
+        assert!(*retries.last().unwrap() - *retries.first().unwrap() > TimeDelta::seconds(45));
+    }
 }

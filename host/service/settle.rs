@@ -298,3 +298,16 @@ pub(super) fn patience(asked: Duration) -> Duration {
 fn with_error(message: &Message, error: &ProviderError) -> Message {
     Message { error_code: error.code.map(i64::from), error_text: Some(error.text.clone()), ..message.clone() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_provider_asks_for_is_kept_between_a_second_and_a_quarter_of_an_hour() {
+        let asked = [(0, 1), (1, 1), (90, 90), (900, 900), (901, 900), (86_400, 900)];
+        for (asked, waits) in asked {
+            assert_eq!(patience(Duration::from_secs(asked)), Duration::from_secs(waits), "{asked}");
+        }
+    }
+}

@@ -218,6 +218,17 @@ for_each_database! {
         assert!(states.iter().all(|(.., state)| state == "delivered"), "{states:?}");
     }
 
+    async fn a_provider_that_asks_for_a_day_is_asked_again_within_a_quarter_of_an_hour(start: Start) {
+        let host = start.host().await;
+        host.sandbox.script(ANA, [Fault::TooManyRequests(Some(86_400))]);
+        let id = host.message(notice(ANA)).await;
+        host.run().await;
+        after_seconds(&host, 899).await;
+        assert_eq!((state(&host, &id).await.as_str(), host.sandbox.calls()), ("planned", 1));
+        after_seconds(&host, 1).await;
+        assert_eq!((state(&host, &id).await.as_str(), host.sandbox.calls()), ("delivered", 2));
+    }
+
     async fn a_host_that_is_started_anew_tries_a_refused_account_at_once(start: Start) {
         let host = start.host().await;
         host.sandbox.script(ANA, [Fault::Refuse(20003)]);

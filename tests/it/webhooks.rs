@@ -199,7 +199,7 @@ for_each_database! {
             host.sandbox.always(&to, Fault::Undelivered(30003));
             let id = host.message(notice(&to)).await;
             host.run().await;
-            after_seconds(&host, 30 * 60).await;
+            after_seconds(&host, 31 * 60).await;
             let mut calls = JoinSet::new();
             for (attempt, text) in host.sandbox.texts_to(&to).into_iter().enumerate() {
                 let (path, form) = (callback_path(&host, &id, attempt).await, told(&text.sid, "delivered"));
@@ -233,7 +233,7 @@ for_each_database! {
         for form in [&undelivered, &undelivered, &told(&sid, "sent"), &undelivered] {
             assert_eq!(signed(&host, &path, form).await, 204);
         }
-        after_seconds(&host, 30 * 60).await;
+        after_seconds(&host, 31 * 60).await;
         assert_eq!((state(&host, &id).await.as_str(), taken(&host, ANA)), ("delivered", (2, 2)));
         assert_eq!(signed(&host, &path, &undelivered).await, 204);
         assert_eq!(state(&host, &id).await, "delivered");
@@ -272,7 +272,7 @@ for_each_database! {
         host.sandbox.always(ANA, Fault::Undelivered(30003));
         let id = host.message(notice(ANA)).await;
         host.run().await;
-        after_seconds(&host, 30 * 60).await;
+        after_seconds(&host, 31 * 60).await;
         assert_eq!((state(&host, &id).await.as_str(), host.sandbox.calls()), ("planned", 2));
         let path = callback_path(&host, &id, 0).await;
         assert_eq!(signed(&host, &path, &told(&host.sandbox.texts()[0].sid, "delivered")).await, 204);
