@@ -44,7 +44,10 @@ impl Init {
 fn unit(folder: &Path) -> Result<String, CliError> {
     let failed = |error| CliError::failed("the folder has no absolute path", error);
     let folder = std::path::absolute(folder).map_err(failed)?;
-    Ok(UNIT.replace("/var/lib/tidings", &folder.to_string_lossy()))
+    let unit = UNIT.replace("/var/lib/tidings", &folder.to_string_lossy());
+    // Where a service may not even look, it cannot have its home.
+    let is_hidden = ["/home", "/root", "/run/user"].iter().any(|hidden| folder.starts_with(hidden));
+    Ok(if is_hidden { unit.replace("ProtectHome=true", "ProtectHome=read-only") } else { unit })
 }
 
 fn write_all(to: &Path, part: &Dir) -> Result<usize, CliError> {
@@ -100,6 +103,22 @@ mod tests {
             }
         }
         assert!(lacking.is_empty(), "not in tidings.toml: {lacking:?}");
+    }
+
+    #[test]
+    fn a_unit_lets_the_host_write_to_its_home_and_nowhere_else() {
+        for (home, protected) in [("/srv/clinic", "true"), ("/home/ana/clinic", "read-only")] {
+            let unit = unit(Path::new(home)).unwrap();
+            let lines: Vec<&str> = unit.lines().collect();
+            for line in [
+                format!("ExecStart=/usr/local/bin/tidings serve --home {home}"),
+                format!("ReadWritePaths={home}"),
+                format!("ProtectHome={protected}"),
+                "ProtectSystem=strict".to_owned(),
+            ] {
+                assert!(lines.contains(&line.as_str()), "{line} is not in\n{unit}");
+            }
+        }
     }
 
     #[test]
