@@ -19,7 +19,11 @@ use std::sync::Arc;
 The first puts a backup of SQLite in place, while no host runs; what stood there is set aside. The second is for a
 PostgreSQL that was restored. Both go before a host is started. Whatever the backup holds as unsent and due is looked
 up at Twilio by number, words and time when the host starts: what was sent since then is taken as sent, and only what
-Twilio surely does not have goes out. Whoever was erased since the backup is erased again.")]
+Twilio surely does not have goes out. Whoever was erased since the backup is erased again.
+
+What was posted since the backup is lost here, and is to be posted again within a day: of each new text of that day
+the host asks Twilio whether it sent these very words to that phone since the backup, and then takes it as sent. What
+is posted again later is sent again.")]
 pub(super) struct Recover {
     /// Put this backup in the place of the SQLite database.
     #[arg(long, value_name = "FILE", required_unless_present = "since")]
@@ -76,6 +80,9 @@ impl Recover {
         println!(
             "{} texts are looked up at Twilio when the host starts, before any of them goes out",
             recovered.looked_up
+        );
+        println!(
+            "What was posted after {since} is to be posted again within 24 hours: what Twilio has of it is not sent again"
         );
         if recovered.held > 0 {
             println!(

@@ -29,6 +29,20 @@ pub fn is_code(text: &str) -> bool {
     text.len() == CODE_LENGTH && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
+/// A text as it is but for the codes of the short links in it, which stand behind `base`.
+#[must_use]
+pub fn without_codes(text: &str, base: &str) -> String {
+    let stem = format!("{}/l/", base.trim_end_matches('/'));
+    let mut pieces = text.split(stem.as_str());
+    let mut words = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        words.push_str(&stem);
+        let code = piece.get(..CODE_LENGTH).filter(|code| is_code(code));
+        words.push_str(&piece[code.map_or(0, str::len)..]);
+    }
+    words
+}
+
 /// Where links may lead: `pay.clinic.example`, or `*.clinic.example` for every name below it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hosts(pub Vec<String>);
@@ -128,6 +142,22 @@ mod tests {
             assert!(refused(address).is_some_and(|why| why.contains("name")), "{address}");
         }
         assert_eq!(refused("https://pay.clinic.example/i/anatomy-2025"), None);
+    }
+
+    #[test]
+    fn a_text_without_its_codes_is_the_same_whichever_message_it_belongs_to() {
+        let base = "https://sms.clinic.example/";
+        let text =
+            |codes: [&str; 2]| format!("Pay {0}l/{1}, or see {0}l/{2}. /l/short", base, codes[0], codes[1]);
+        let codes = [1u128, 2, 3, 4].map(|seed| code((seed << 90).to_be_bytes()));
+        let (one, other) = (text([&codes[0], &codes[1]]), text([&codes[2], &codes[3]]));
+        assert_ne!(one, other);
+        assert_eq!(without_codes(&one, base), without_codes(&other, base));
+        assert_eq!(
+            without_codes(&one, base),
+            "Pay https://sms.clinic.example/l/, or see https://sms.clinic.example/l/. /l/short"
+        );
+        assert_eq!(without_codes("Ünï/l/ü", ""), "Ünï/l/ü");
     }
 
     #[test]

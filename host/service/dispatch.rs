@@ -162,7 +162,9 @@ impl Host {
         let (verdict, record) = self.judge(&message, &facts, now).await?;
         let beside = self.beside_decision(&message, record.as_ref());
         match verdict {
-            Verdict::Send { why } => self.send(message, facts, (why, record), arriving, now).await?,
+            Verdict::Send { why } => {
+                Box::pin(self.send(message, facts, (why, record), arriving, now)).await?;
+            }
             verdict => self.conclude(message, verdict, record, now).await?,
         }
         self.ask_shadows(beside, now).await;
@@ -239,6 +241,7 @@ impl Host {
             why,
             at: now,
         };
+        let Some(intent) = Box::pin(self.unless_sent_before(intent)).await? else { return Ok(()) };
         let sending = match self.intend(intent).await? {
             Intended::Committed(sending) => sending,
             Intended::PutBack | Intended::Held => return Ok(()),

@@ -123,7 +123,7 @@ impl Host {
         let mut moves = Vec::with_capacity(intents.len());
         for (intent, after) in intents.iter().zip(&mut sending) {
             if let Some(after) = after {
-                self.keep_intent(&mut tx, intent).await?;
+                self.keep_intent(&mut tx, intent, intent.at).await?;
                 moves.push(Move { before: &intent.before, after, change: self.change(intent) });
             }
         }
@@ -161,7 +161,7 @@ impl Host {
             return Ok(Intended::PutBack);
         }
         self.keep_turns(&mut tx, &taking).await?;
-        self.keep_intent(&mut tx, intent).await?;
+        self.keep_intent(&mut tx, intent, intent.at).await?;
         let mut sending = intent.sending.clone();
         tx.move_message(message, &mut sending, &self.change(intent)).await?;
         self.crash_at(Point::IntentUncommitted).await;
@@ -174,7 +174,7 @@ impl Host {
     /// was not seen.
     pub(super) async fn doubt_intent(&self, intent: &Intent, now: DateTime<Utc>) -> Result<(), HostError> {
         let mut tx = self.store.begin().await?;
-        self.keep_intent(&mut tx, intent).await?;
+        self.keep_intent(&mut tx, intent, now).await?;
         let mut after = intent.sending.clone();
         let change = Change { at: now, ..self.change(intent) };
         tx.move_message(&intent.before, &mut after, &change).await?;
@@ -196,7 +196,12 @@ impl Host {
         Ok(tx.commit().await?)
     }
 
-    async fn keep_intent(&self, tx: &mut Tx, intent: &Intent) -> Result<(), HostError> {
+    async fn keep_intent(
+        &self,
+        tx: &mut Tx,
+        intent: &Intent,
+        decided_at: DateTime<Utc>,
+    ) -> Result<(), HostError> {
         let message = &intent.before;
         tx.insert_attempt(&NewAttempt {
             id: intent.id,
@@ -210,7 +215,8 @@ impl Host {
             tx.insert_link(link).await?;
         }
         if let Some(record) = &intent.record {
-            self.keep_decision(tx, About::Message(message.id), &message.recipient, record, intent.at).await?;
+            self.keep_decision(tx, About::Message(message.id), &message.recipient, record, decided_at)
+                .await?;
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ enum Found {
 }
 
 /// Where the provider's clock and ours may differ.
-const CLOCKS: TimeDelta = TimeDelta::seconds(60);
+pub(super) const CLOCKS: TimeDelta = TimeDelta::seconds(60);
 
 /// How long after its use is over a text that nobody can tell of is still looked for.
 const GIVE_UP: TimeDelta = TimeDelta::hours(6);

@@ -53,6 +53,7 @@ mod replies;
 mod retention;
 mod scopes;
 mod senders;
+mod sent_before;
 mod settings;
 mod settle;
 mod shadow;
@@ -198,6 +199,8 @@ pub struct Inner {
     changes: changes::Changes,
     /// Accounts that are refused as a whole.
     stops: account::Stops,
+    /// Backups that were put back of late.
+    recoveries: sent_before::Recoveries,
     /// Whether the clock can be believed.
     steady: steady::Steady,
     peers: peers::Peers,
@@ -296,6 +299,7 @@ impl Host {
             intending: Together::default(),
             receiving: Together::default(),
             stops: account::Stops::default(),
+            recoveries: sent_before::Recoveries::default(),
             steady: steady::Steady::default(),
             peers: peers::Peers::default(),
             serving: AtomicBool::new(false),

@@ -82,6 +82,7 @@ impl Host {
         let dead = seen.silent(&self.settings.patience);
         tx.forget_hosts(&dead).await?;
         let (paces, stops) = (tx.paces().await?, tx.account_stops().await?);
+        self.recoveries.learn(tx.recoveries(Self::recovered_after(now)).await?);
         tx.commit().await?;
         self.turns.learn(paces, now);
         self.stops.learn(stops);
@@ -109,6 +110,7 @@ impl Host {
         // Whoever starts a host may have mended what was wrong with the account.
         tx.probe_now(now).await?;
         let (paces, stops) = (tx.paces().await?, tx.account_stops().await?);
+        self.recoveries.learn(tx.recoveries(Self::recovered_after(now)).await?);
         tx.commit().await?;
         self.turns.learn(paces, now);
         self.stops.learn(stops);

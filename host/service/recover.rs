@@ -1,13 +1,14 @@
 //! Recovering: after a backup was put back, the texts that were sent since then are not in it. Whatever it
 //! holds as unsent and due may have been sent: it is looked up at the provider like a call whose outcome was
-//! not seen, and only what is surely absent goes out.
+//! not seen, and only what is surely absent goes out. What was posted since is looked for when it is posted again
+//! (`sent_before`).
 
 use super::intend::Intent;
 use super::{Host, HostError};
 use crate::domain::id::AttemptId;
 use crate::domain::message::{Cause, Lease, Message, State};
 use crate::domain::secret::Secret;
-use crate::store::StoreError;
+use crate::store::{Recovery, StoreError};
 use chrono::{DateTime, Utc};
 
 /// So many in one page.
@@ -37,6 +38,9 @@ impl Host {
         mut seen: impl FnMut(u64),
     ) -> Result<Recovered, HostError> {
         let now = self.now();
+        let mut tx = self.store.begin().await?;
+        tx.keep_recovery(&Recovery { at: now, test, since: since.min(now) }).await?;
+        tx.commit().await?;
         let (mut recovered, mut after) = (Recovered::default(), None);
         loop {
             let mut tx = self.store.read().await?;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::fs;
 
 const CAM: &str = "+12025550145";
+const DEE: &str = "+12025550146";
 
 /// As the backup has it: planned, and none of what came after.
 const FORGET: [&str; 4] = [
@@ -18,6 +19,15 @@ const FORGET: [&str; 4] = [
         delivered_at = NULL, check_at = NULL, lease_host = NULL, lease_until = NULL, changes = 1,
         error_code = NULL, error_text = NULL, text_sealed = NULL, phone_sealed = NULL, phone_hash = NULL",
     "DELETE FROM attempts",
+];
+
+/// As a backup has it that was made before any of it was posted.
+const KNOW_NOTHING: [&str; 5] = [
+    "DELETE FROM provider_events",
+    "DELETE FROM journal",
+    "DELETE FROM decisions",
+    "DELETE FROM attempts",
+    "DELETE FROM messages",
 ];
 
 for_each_database! {
@@ -69,6 +79,63 @@ for_each_database! {
         assert_eq!((state(&host, &waiting).await.as_str(), state(&host, &future).await.as_str()), ("delivered", "planned"));
         assert_eq!((host.texts_to(ANA).len(), host.texts_to(BO).len(), host.texts_to(CAM).len()), (2, 1, 1));
         assert_eq!(host.sandbox.calls(), calls + 1);
+    }
+
+    async fn what_was_posted_after_the_backup_and_is_posted_again_is_not_sent_again(start: Start) {
+        let host = start.host().await;
+        let since = host.clock_now();
+        let mut sids = Vec::new();
+        for to in [ANA, BO, CAM] {
+            let id = host.message(notice(to)).await;
+            host.run().await;
+            sids.push(host.story(&id).await["sid"].clone());
+        }
+        for statement in KNOW_NOTHING {
+            host.sql(statement).await;
+        }
+        host.clock.advance(TimeDelta::minutes(10));
+        let recovered = another(&host, |_| ()).recover(since, true, |_| ()).await.unwrap();
+        assert_eq!((recovered.looked_up, recovered.held), (0, 0));
+        let calls = host.sandbox.calls();
+        // The provider's list is behind for moments.
+        let early = host.message(notice(DEE)).await;
+        for seconds in [0, 30] {
+            after_seconds(&host, seconds).await;
+            assert_eq!((state(&host, &early).await.as_str(), host.sandbox.calls()), ("planned", calls));
+        }
+        after_seconds(&host, 30).await;
+        assert_eq!((state(&host, &early).await.as_str(), host.sandbox.calls()), ("delivered", calls + 1));
+        host.clock.advance(TimeDelta::hours(22));
+        host.host.sweep().await.unwrap();
+        let calls = host.sandbox.calls();
+
+        // Where the provider cannot be asked, nothing goes out.
+        let again = host.message(notice(ANA)).await;
+        let astray = another(&host, |config| "http://127.0.0.1:9".clone_into(&mut config.twilio.base_url));
+        astray.begin().await.unwrap();
+        astray.tick().await.unwrap();
+        let due = host.story(&again).await["due_at"].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+        assert_eq!(due - host.clock_now(), TimeDelta::seconds(30));
+        after_seconds(&host, 30).await;
+        let other = host.message(notice(BO)).await;
+        host.run().await;
+        for (id, sid) in [(&again, &sids[0]), (&other, &sids[1])] {
+            let story = host.story(id).await;
+            assert_eq!((&story["state"], &story["sid"]), (&json!("delivered"), sid), "{story}");
+            assert!(story.to_string().contains("a backup was put back, and Twilio had sent these very words"), "{story}");
+        }
+        assert_eq!(host.sandbox.calls(), calls, "none was sent again");
+
+        // A second one of the same words is a second one, and other words are other words.
+        host.message(notice(ANA)).await;
+        host.message(json!({"type": "follow-up", "to": {"id": ANA}})).await;
+        host.run().await;
+        assert_eq!((host.texts_to(ANA).len(), host.texts_to(BO).len()), (3, 1));
+        // Whoever posts the next day means a new one.
+        host.run_after(TimeDelta::hours(4)).await;
+        host.message(notice(CAM)).await;
+        host.run().await;
+        assert_eq!(host.texts_to(CAM).len(), 2);
     }
 
     async fn what_cannot_be_looked_up_after_a_backup_waits_for_a_person(start: Start) {
