@@ -5,7 +5,7 @@ use super::{Host, HostError};
 use crate::crash::Point;
 use crate::domain::message::{Lane, Lease};
 use crate::measure::SPANS;
-use crate::store::{Claim, Modes};
+use crate::store::{Claim, Modes, yielding};
 use chrono::{DateTime, Utc};
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
@@ -89,7 +89,9 @@ impl Host {
             let (host, arriving) = (self.clone(), self.arrives(message.lane));
             tasks.spawn(async move {
                 let span = tracing::info_span!(target: SPANS, "message", message_id = %message.id, kind = %message.kind);
-                Box::pin(host.process(message, arriving)).instrument(span).await;
+                let yields = matches!(message.lane, Lane::Normal | Lane::Bulk);
+                let work = Box::pin(host.process(message, arriving)).instrument(span);
+                if yields { yielding(work).await } else { work.await }
                 drop(permit);
                 host.wake.notify_one();
             });

@@ -54,14 +54,14 @@ impl Drop for Bell {
 impl Store {
     /// Tells other hosts that something is due. On SQLite there is none.
     pub fn ring(&self) {
-        if let Pool::Postgres(_, bell) = &self.pool {
+        if let Pool::Postgres { bell, .. } = &self.pool {
             bell.asked.notify_one();
         }
     }
 
     /// Calls `rung` when another host rings, and whenever a ring may have been missed. Does not end.
     pub async fn listen(&self, rung: impl Fn()) {
-        let Pool::Postgres(pool, _) = &self.pool else { return std::future::pending().await };
+        let Pool::Postgres { pool, .. } = &self.pool else { return std::future::pending().await };
         // A connection of its own, which no query waits for.
         let own = PgPoolOptions::new()
             .max_connections(1)

@@ -55,6 +55,7 @@ mod webhook_deliveries;
 mod webhook_endpoints;
 mod webhook_events;
 mod writer;
+mod yielding;
 
 pub use attempts::{Attempt, AttemptOutcome, NewAttempt, OpenAttempt};
 pub use audit::{AuditEntry, AuditLine};
@@ -90,6 +91,7 @@ pub use shared_keys::KeysFit;
 pub use usage::{QUARTER, UsageRow, UsageTotal};
 pub use webhook_deliveries::{Settled, WebhookDelivery, WebhookFigures};
 pub use webhook_events::{NewWebhookEvent, NumberedEvent, RawWebhookEvent, Source, ToldConsent};
+pub use yielding::yielding;
 
 use crate::measure::{self, Moved};
 use bell::Bell;
@@ -102,12 +104,14 @@ use sqlx::{Postgres, Sqlite, SqliteConnection, Transaction};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::OwnedSemaphorePermit;
 use writer::{WriteUnit, Writer};
+use yielding::Places;
 
 #[derive(Clone)]
 enum Pool {
     Sqlite { writer: Arc<Writer>, readers: SqlitePool },
-    Postgres(PgPool, Arc<Bell>),
+    Postgres { pool: PgPool, bell: Arc<Bell>, places: Places },
 }
 
 /// The database and the keys to what is sealed in it.
@@ -130,6 +134,8 @@ pub struct Tx {
     staged: staged::Staged,
     /// Counted once the unit is on the disk.
     moved: Vec<Moved>,
+    /// Given back when the unit of work ends.
+    _place: Option<OwnedSemaphorePermit>,
     /// The keys of the people whom this unit of work has met; `None` for one who was erased.
     met: HashMap<String, Option<seal::SealKey>>,
 }
@@ -202,11 +208,12 @@ impl Store {
     ///
     /// The database does not answer.
     pub async fn begin(&self) -> Result<Tx> {
+        let place = self.place().await;
         let inner = match &self.pool {
             Pool::Sqlite { writer, .. } => Inner::Sqlite(Unit::Write(writer.begin().await?)),
-            Pool::Postgres(pool, _) => Inner::Postgres(pool.begin().await?),
+            Pool::Postgres { pool, .. } => Inner::Postgres(pool.begin().await?),
         };
-        Ok(Tx::new(inner, self))
+        Ok(Tx::new(inner, place, self))
     }
 
     /// Starts a unit of work that only reads.
@@ -215,11 +222,12 @@ impl Store {
     ///
     /// The database does not answer.
     pub async fn read(&self) -> Result<Tx> {
+        let place = self.place().await;
         let inner = match &self.pool {
             Pool::Sqlite { readers, .. } => Inner::Sqlite(Unit::Read(readers.begin().await?)),
-            Pool::Postgres(pool, _) => Inner::Postgres(pool.begin().await?),
+            Pool::Postgres { pool, .. } => Inner::Postgres(pool.begin().await?),
         };
-        Ok(Tx::new(inner, self))
+        Ok(Tx::new(inner, place, self))
     }
 
     /// Looks without a transaction: each question is answered by itself, at less cost.
@@ -228,11 +236,20 @@ impl Store {
     ///
     /// The database does not answer.
     pub async fn look(&self) -> Result<Tx> {
+        let place = self.place().await;
         let inner = match &self.pool {
             Pool::Sqlite { readers, .. } => Inner::Sqlite(Unit::Look(readers.acquire().await?)),
-            Pool::Postgres(pool, _) => Inner::PostgresLook(pool.acquire().await?),
+            Pool::Postgres { pool, .. } => Inner::PostgresLook(pool.acquire().await?),
         };
-        Ok(Tx::new(inner, self))
+        Ok(Tx::new(inner, place, self))
+    }
+
+    /// On SQLite units that write take turns as they come, and readers are many.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        match &self.pool {
+            Pool::Sqlite { .. } => None,
+            Pool::Postgres { places, .. } => places.take().await,
+        }
     }
 
     /// Waits until everything that any unit of work has written so far is on the disk. For an answer
@@ -245,7 +262,7 @@ impl Store {
         match &self.pool {
             Pool::Sqlite { writer, .. } => writer.settle().await,
             // There a collision waits for the other's end.
-            Pool::Postgres(..) => Ok(()),
+            Pool::Postgres { .. } => Ok(()),
         }
     }
 
@@ -267,7 +284,7 @@ impl Store {
     pub const fn engine(&self) -> &'static str {
         match self.pool {
             Pool::Sqlite { .. } => "sqlite",
-            Pool::Postgres(..) => "postgres",
+            Pool::Postgres { .. } => "postgres",
         }
     }
 
@@ -278,17 +295,18 @@ impl Store {
                 readers.close().await;
                 writer.close().await;
             }
-            Pool::Postgres(pool, _) => pool.close().await,
+            Pool::Postgres { pool, .. } => pool.close().await,
         }
         drop(self.lock);
     }
 }
 
 impl Tx {
-    fn new(inner: Inner, store: &Store) -> Self {
+    fn new(inner: Inner, place: Option<OwnedSemaphorePermit>, store: &Store) -> Self {
         store.asked.fetch_add(1, Ordering::Relaxed);
         Self {
             inner,
+            _place: place,
             keys: store.keys.clone(),
             asked: store.asked.clone(),
             staged: staged::Staged::default(),

@@ -4,6 +4,7 @@ use super::bell::Bell;
 use super::error::{Result, StoreError};
 use super::seal::Keyring;
 use super::writer::Writer;
+use super::yielding::Places;
 use super::{Pool, Sql, Store, on};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -12,6 +13,9 @@ use std::path::Path;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// To PostgreSQL, for each host.
+pub(super) const CONNECTIONS: u32 = 16;
 
 const HAS_SCHEMA: Sql = Sql {
     sqlite: "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'",
@@ -118,7 +122,7 @@ impl Store {
     pub async fn open_postgres(url: &str, keys: Keyring) -> Result<Self> {
         let options = sqlx::postgres::PgConnectOptions::from_str(url)?.options(BOUNDS);
         let pool = PgPoolOptions::new()
-            .max_connections(16)
+            .max_connections(CONNECTIONS)
             .acquire_timeout(Duration::from_secs(10))
             // A connection that was in use a moment ago is alive.
             .test_before_acquire(false)
@@ -133,7 +137,12 @@ impl Store {
             .connect_with(options)
             .await?;
         let bell = Arc::new(Bell::start(pool.clone()));
-        Ok(Self { pool: Pool::Postgres(pool, bell), keys, asked: Arc::default(), lock: None })
+        Ok(Self {
+            pool: Pool::Postgres { pool, bell, places: Places::new() },
+            keys,
+            asked: Arc::default(),
+            lock: None,
+        })
     }
 
     /// Brings the schema up to date.
@@ -146,7 +155,7 @@ impl Store {
             Pool::Sqlite { writer, .. } => {
                 writer.migrate(&sqlx::migrate!("migrations/sqlite")).await?;
             }
-            Pool::Postgres(pool, _) => {
+            Pool::Postgres { pool, .. } => {
                 // Takes as long as it takes, and is not given back with that.
                 let mut connection = pool.acquire().await?.detach();
                 connection.execute("SET statement_timeout = 0; SET lock_timeout = 0").await?;
@@ -165,7 +174,7 @@ impl Store {
     pub async fn schema(&self) -> Result<Schema> {
         let known = match &self.pool {
             Pool::Sqlite { .. } => sqlx::migrate!("migrations/sqlite"),
-            Pool::Postgres(..) => sqlx::migrate!("migrations/postgres"),
+            Pool::Postgres { .. } => sqlx::migrate!("migrations/postgres"),
         };
         let mut tx = self.look().await?;
         let sql = HAS_SCHEMA.on(&tx);
