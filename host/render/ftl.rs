@@ -84,7 +84,7 @@ fn too_deep(text: &str) -> Option<usize> {
             open.clear();
         }
         // What a line without them opens, it has closed at its end.
-        if !line.contains(['{', '}', '(', ')']) {
+        if !line.bytes().any(|byte| matches!(byte, b'{' | b'}' | b'(' | b')')) {
             start += line.len();
             continue;
         }

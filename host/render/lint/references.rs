@@ -8,22 +8,22 @@ use fluent_syntax::ast::{Expression, InlineExpression, Pattern, PatternElement};
 use std::collections::{BTreeMap, HashMap};
 
 /// A message, or a term with its dash.
-type Name = (bool, String);
+type Name<'a> = (bool, &'a str);
 
 /// Where one entry names another.
 struct Link<'a> {
     file: &'a FtlFile,
     at: &'a str,
-    to: Name,
+    to: Name<'a>,
 }
 
 /// Names that stand for nothing, circles of names, and attributes, which no text has.
 pub(super) fn check(files: &[FtlFile], calls: &Calls) -> Vec<Fault> {
-    let mut links: BTreeMap<Name, Vec<Link<'_>>> = BTreeMap::new();
+    let mut links: BTreeMap<Name<'_>, Vec<Link<'_>>> = BTreeMap::new();
     let mut faults = Vec::new();
     for file in files {
         for message in messages(file) {
-            let found = links.entry((false, message.id.name.to_owned())).or_default();
+            let found = links.entry((false, message.id.name)).or_default();
             message.value.iter().for_each(|value| pattern(file, value, found));
             for attribute in &message.attributes {
                 let text = "a text message has no attributes; make it a message of its own";
@@ -31,7 +31,7 @@ pub(super) fn check(files: &[FtlFile], calls: &Calls) -> Vec<Fault> {
             }
         }
         for term in terms(file) {
-            let found = links.entry((true, term.id.name.to_owned())).or_default();
+            let found = links.entry((true, term.id.name)).or_default();
             pattern(file, &term.value, found);
         }
     }
@@ -39,7 +39,7 @@ pub(super) fn check(files: &[FtlFile], calls: &Calls) -> Vec<Fault> {
         for link in found {
             if !links.contains_key(&link.to) {
                 faults.push(link.file.fault(link.at, unknown(from, link, calls)).by("unknown-name"));
-            } else if leads_back(&links, &link.to, from) {
+            } else if leads_back(&links, link.to, *from) {
                 let text = format!("`{}` leads back to itself", link.at);
                 faults.push(link.file.fault(link.at, text).by("circle"));
             }
@@ -48,28 +48,28 @@ pub(super) fn check(files: &[FtlFile], calls: &Calls) -> Vec<Fault> {
     faults
 }
 
-fn unknown(from: &Name, link: &Link<'_>, calls: &Calls) -> String {
+fn unknown(from: &Name<'_>, link: &Link<'_>, calls: &Calls) -> String {
     let (is_term, name) = &link.to;
     if *is_term {
         return format!("there is no term `-{name}` in this language");
     }
-    let given = calls.get(base(&from.1)).into_iter().flatten();
-    if given.into_iter().any(|given| given.contains_key(name)) {
+    let given = calls.get(base(from.1)).into_iter().flatten();
+    if given.into_iter().any(|given| given.contains_key(*name)) {
         return format!("a variable is written {{ ${name} }}, with its `$`");
     }
     format!("there is no message `{name}` in this language; a variable is written {{ ${name} }}")
 }
 
-fn leads_back(links: &BTreeMap<Name, Vec<Link<'_>>>, from: &Name, to: &Name) -> bool {
-    let mut seen = vec![from.clone()];
+fn leads_back(links: &BTreeMap<Name<'_>, Vec<Link<'_>>>, from: Name<'_>, to: Name<'_>) -> bool {
+    let mut seen = vec![from];
     let mut at = 0;
-    while let Some(name) = seen.get(at).cloned() {
-        if name == *to {
+    while let Some(name) = seen.get(at).copied() {
+        if name == to {
             return true;
         }
         for link in links.get(&name).into_iter().flatten() {
             if !seen.contains(&link.to) {
-                seen.push(link.to.clone());
+                seen.push(link.to);
             }
         }
         at += 1;
@@ -100,10 +100,10 @@ fn expression<'a>(file: &'a FtlFile, expression: &'a Expression<&'a str>, found:
 fn inline<'a>(file: &'a FtlFile, inline: &'a InlineExpression<&'a str>, found: &mut Vec<Link<'a>>) {
     match inline {
         InlineExpression::MessageReference { id, .. } => {
-            found.push(Link { file, at: id.name, to: (false, id.name.to_owned()) });
+            found.push(Link { file, at: id.name, to: (false, id.name) });
         }
         InlineExpression::TermReference { id, .. } => {
-            found.push(Link { file, at: id.name, to: (true, id.name.to_owned()) });
+            found.push(Link { file, at: id.name, to: (true, id.name) });
         }
         InlineExpression::Placeable { expression: inner } => expression(file, inner, found),
         InlineExpression::StringLiteral { .. }

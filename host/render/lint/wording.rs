@@ -22,7 +22,8 @@ pub(super) fn check(file: &FtlFile, reference: Option<&Reference>) -> Vec<Fault>
             faults.extend(found.map(|(at, rule, problem)| file.fault(at, problem).by(rule)));
             // The answers about texts themselves, and every text's last sentence, name such words.
             let may_name = key.starts_with("optout") || key.starts_with("reply-");
-            for word in latin_words(text).filter(|word| is_keyword(word) && !may_name) {
+            let words = latin_words(text).filter(|_| !may_name && shouts(text));
+            for word in words.filter(|word| is_keyword(word)) {
                 let text = format!("who answers {word} stops or starts all texts; choose another word");
                 faults.push(file.fault(word, text).by("opt-out-word"));
             }
@@ -50,6 +51,11 @@ pub(super) fn commands<'a>(pattern: &'a Pattern<&'a str>) -> Vec<&'a str> {
         .flat_map(latin_words)
         .filter(|word| is_keyword(word) || is_letter(word))
         .collect()
+}
+
+/// Whether two capitals stand side by side, as in every keyword: most texts need no closer look.
+fn shouts(text: &str) -> bool {
+    text.as_bytes().windows(2).any(|two| two.iter().all(u8::is_ascii_uppercase))
 }
 
 fn is_keyword(word: &str) -> bool {
@@ -89,7 +95,17 @@ const fn is_conversion(c: char) -> bool {
     matches!(c, 's' | 'd' | 'i' | 'f' | '@' | '{' | '(')
 }
 
+/// Whether there is a sign of addresses, such as a dot with something behind it: most texts have none, and are read
+/// no closer.
+fn is_suspect(text: &str) -> bool {
+    let is_dotted = |two: &[u8]| two[0] == b'.' && !two[1].is_ascii_whitespace();
+    text.bytes().any(|byte| matches!(byte, b':' | b'%' | b'@')) || text.as_bytes().windows(2).any(is_dotted)
+}
+
 fn address(text: &str) -> Found<'_> {
+    if !is_suspect(text) {
+        return None;
+    }
     let is_mail = |word: &str| word.split_once('@').is_some_and(|(_, host)| host.contains('.'));
     let word = text.split_whitespace().find(|word| is_mail(word) || clean::holds_address(word))?;
     Some((word, "address", "addresses come from the template, never from a translation".to_owned()))
