@@ -207,6 +207,7 @@ fn who(
             key: None,
             test: api.providers.live.is_none(),
             unlimited: false,
+            by_policy: false,
             address: client.map(|Extension(Client(address))| address),
             once: None,
         }),

@@ -7,7 +7,7 @@ use super::record::{About, Recorded};
 use super::replan::passed;
 use super::{Host, HostError};
 use crate::domain::event::Event;
-use crate::domain::message::Message;
+use crate::domain::message::{Lane, Message};
 use crate::store::{EventState, Payload, StoreError};
 use chrono::{DateTime, Utc};
 use std::collections::HashSet;
@@ -73,6 +73,8 @@ impl Host {
         }
         for want in wanted {
             match self.planned_message(event, want, now) {
+                // Codes are counted one by one, and may be refused.
+                Ok((message, _)) if message.lane == Lane::Otp => return Ok(None),
                 Ok(planned) => messages.push(planned),
                 Err(cause) => outcome.passed_over.push(passed(want, cause)),
             }

@@ -8,7 +8,7 @@ use super::{Host, HostError};
 use crate::domain::event::Event;
 use crate::domain::id::MessageId;
 use crate::domain::kind::TypeName;
-use crate::domain::message::{Cause, Message, State};
+use crate::domain::message::{Cause, Lane, Message, State};
 use crate::domain::policy::{Fact, FactValue, Reason, UnixMs};
 use crate::domain::recipient::Recipient;
 use crate::store::{Change, Payload, Tx};
@@ -161,6 +161,13 @@ impl Host {
                 outcome.passed_over.push(passed(&want, cause));
             }
             None => {
+                if new.lane == Lane::Otp
+                    && let Some(phone) = &want.recipient.phone
+                    && let Some(refused) = self.brake_planned(tx, phone, event.test, now).await?
+                {
+                    outcome.passed_over.push(passed(&want, refused));
+                    return Ok(());
+                }
                 if !tx.insert_message(&new, &payload).await? {
                     let twice = Cause::new("already-done", "it was planned twice at once");
                     outcome.passed_over.push(passed(&want, twice));

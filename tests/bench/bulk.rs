@@ -7,12 +7,14 @@ use crate::stand_in::{CODES, StandIn, micros};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 const TEXTS: u32 = 100_000;
 const A_REQUEST: u32 = 500;
 const CODE_EVERY: Duration = Duration::from_millis(100);
+/// A code that takes longer is late, in milliseconds.
+const LATE: f64 = 100.0;
 /// So many stories are read again at the end.
 const SAMPLE: usize = 1_000;
 
@@ -42,7 +44,7 @@ pub(crate) async fn run(database: Option<String>) {
         let url = format!("{}/api/v1/otp", host.address);
         let answer = client.post(url).bearer_auth(&key).json(&code).send().await.expect("it answers");
         assert_eq!(answer.status(), StatusCode::ACCEPTED);
-        asked.insert(to, at);
+        asked.insert(to, (at, micros()));
         tokio::time::sleep(CODE_EVERY).await;
         assert!(asked.len() < 10_000, "the run never ends");
     }
@@ -53,11 +55,21 @@ pub(crate) async fn run(database: Option<String>) {
         host.resident_mb()
     );
     let came = stand_in.codes(&client).await;
-    let waits: Vec<f64> = asked
-        .iter()
-        .filter_map(|(to, at)| Some(f64::from(u32::try_from(came.get(to)?.saturating_sub(*at)).ok()?) / 1e3))
-        .collect();
-    print_spans("code posted -> provider, under the bulk run", waits);
+    // A text may leave before the answer to its request has arrived.
+    let since = |to: &String, at: u64| {
+        Some((at, f64::from(u32::try_from(came.get(to)?.saturating_sub(at)).ok()?) / 1e3))
+    };
+    let posted: Vec<(u64, f64)> = asked.iter().filter_map(|(to, (posted, _))| since(to, *posted)).collect();
+    let accepted = asked.iter().filter_map(|(to, (_, accepted))| Some(since(to, *accepted)?.1));
+    print_spans(
+        "code posted -> provider, under the bulk run",
+        posted.iter().map(|(_, wait)| *wait).collect(),
+    );
+    print_spans("code accepted -> provider, the same", accepted.collect());
+    let late: Vec<u64> =
+        posted.iter().filter(|(_, wait)| *wait > LATE).map(|(at, _)| at / 1_000_000).collect();
+    let moments: BTreeSet<&u64> = late.iter().collect();
+    println!("{:<44} {:>8} of them, in {} seconds of the run", "over 100 ms", late.len(), moments.len());
     let codes = ids(&host, &key, &client, "otp").await;
     print_spans("code accepted -> delivered, the same", told(&host, &key, &client, codes).await);
     let bulk = ids(&host, &key, &client, "prescription-ready").await;

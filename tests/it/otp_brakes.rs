@@ -3,7 +3,8 @@
 
 use crate::delivery::another;
 use crate::for_each_database;
-use crate::support::{ANA, TestHost};
+use crate::guest::{Decides, Guest, Plans};
+use crate::support::{ANA, TestHost, home};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -41,9 +42,8 @@ pub(crate) fn origin(address: &str, key: u128) -> Origin {
     Origin {
         key: Some(KeyId(uuid::Uuid::from_u128(key))),
         test: true,
-        unlimited: false,
         address: Some(address),
-        once: None,
+        ..Origin::default()
     }
 }
 
@@ -229,6 +229,41 @@ for_each_database! {
         assert_eq!(kept, [row("otp.limits.phone", "LOGIN", 1), row("otp.limits.phone", "", 2), row("otp.countries", "", 1)]);
         host.run().await;
         assert_eq!(host.texts_to(ANA).len(), 3);
+    }
+
+    /// A clinic's own rule plans a code for an event: the same numbers, the same price.
+    async fn a_code_that_a_policy_plans_is_held_by_the_same_counters(start: Start) {
+        let mut start = start;
+        start.config.otp.limits.phone = rates("2/1h");
+        let folder = home();
+        let plugins = folder.path().join("plugins");
+        for file in ["otp.wasm", "otp.toml"] {
+            std::fs::remove_file(plugins.join(file)).unwrap();
+        }
+        start.home = folder.path().to_owned();
+        let guest = Guest { message_type: "otp", events: &["clinic.door"], plans: Plans::One, ..Guest::new(Decides::Send) };
+        std::fs::write(plugins.join("door.wasm"), guest.component()).unwrap();
+        let kind = folder.path().join("templates/otp.toml");
+        let text = std::fs::read_to_string(&kind).unwrap();
+        std::fs::write(kind, text.replace("[variables.code]", "[variables.code]\nfrom = \"data.code\"")).unwrap();
+        let host = start.host().await;
+        let door = |nth: u32, phone: &str| json!({"type": "clinic.door", "subject": {"type": "door", "id": nth.to_string(), "version": 1},
+            "people": [{"id": phone, "role": "patient", "phone": phone}], "data": {"code": "482913"}});
+        let refused = |story: &Value| story["passed_over"][0]["reason"]["code"].clone();
+        for nth in 0..2 {
+            let (status, story) = host.post("/api/v1/events", door(nth, ANA)).await;
+            assert_eq!((status, &refused(&story)), (202, &Value::Null), "{story}");
+        }
+        let (_, story) = host.post("/api/v1/events", door(2, ANA)).await;
+        assert_eq!(refused(&story), "code-refused", "{story}");
+        let (_, story) = host.post("/api/v1/events", door(3, "+33612345678")).await;
+        assert_eq!(refused(&story), "code-refused", "{story}");
+        assert_eq!(post(&host, json!({"phone": ANA, "purpose": "LOGIN"})).await.0, 429, "the same counter");
+        let kept: Vec<_> = refusals(&host).await.into_iter().map(|row| (row.refusal.reason, row.refusal.purpose)).collect();
+        let row = |reason: &str, purpose: &str| (reason.to_owned(), purpose.to_owned());
+        assert_eq!(kept, [row("otp.limits.phone", "LOGIN"), row("otp.limits.phone", ""), row("otp.countries", "")]);
+        host.run().await;
+        assert_eq!(host.texts_to(ANA).len(), 2);
     }
 
     async fn a_counter_that_does_not_answer_lets_no_posted_code_through(start: Start) {

@@ -66,7 +66,9 @@ impl Host {
         let country = country(phone);
         let e164 = phone.e164();
         let prefix = e164.get(..e164.len().saturating_sub(PREFIX)).unwrap_or(e164);
-        let key = origin.key.map_or_else(|| "public".to_owned(), |key| key.to_string());
+        // What the public asks for must not use up what policies may plan.
+        let keyless = if origin.by_policy { "policies" } else { "public" };
+        let key = origin.key.map_or_else(|| keyless.to_owned(), |key| key.to_string());
         let by_country = brakes.countries.get(country).unwrap_or(&brakes.country);
         let of = |subject: &str| Some(self.counter(origin.test, subject));
         let brake = |name, subject, rates| Brake { name, subject, rates };

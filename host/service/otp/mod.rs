@@ -15,8 +15,8 @@
 //!            resend ──────────────'
 //! ```
 //!
-//! A code that a caller makes itself and posts as a text of a type for codes has no challenge, and the same limits
-//! (`posted`).
+//! A code that a caller makes itself and posts as a text of a type for codes, or that a policy plans, has no challenge,
+//! and the same limits (`posted`).
 //!
 //! With `otp.backend = "verify"` the same holds, but that Twilio makes, sends and checks the code (`verify`).
 
@@ -61,6 +61,8 @@ const TRIES: u32 = 5;
 pub struct Origin {
     /// The caller's key; `None` where none is needed.
     pub key: Option<KeyId>,
+    /// Nobody asked: a policy planned the text.
+    pub by_policy: bool,
     /// Whether it reaches the sandbox only.
     pub test: bool,
     /// Numbers for tests are not counted for this caller.
@@ -76,7 +78,7 @@ impl Origin {
     #[must_use]
     pub fn of(caller: &Caller, address: Option<IpAddr>) -> Self {
         let unlimited = caller.test && caller.may("otp:unlimited");
-        Self { key: Some(caller.key), test: caller.test, unlimited, address, once: None }
+        Self { key: Some(caller.key), test: caller.test, unlimited, address, ..Self::default() }
     }
 }
 
