@@ -11,6 +11,9 @@ use wasmtime::{Config, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAl
 /// How often a running policy is looked at.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
+/// What is kept of an instance's memory: the four pages of a policy that was built with the SDK.
+const KEPT: usize = 256 << 10;
+
 /// An engine whose clock ticks as long as anybody holds it.
 pub(super) fn engine(limits: &Limits) -> wasmtime::Result<Engine> {
     let engine = Engine::new(&config(limits))?;
@@ -78,8 +81,12 @@ fn code(limits: &Limits) -> Config {
 }
 
 /// Address space for as many instances as there are calls, and a few for policies being loaded.
-/// Nothing of it is memory until it is used, and it is given back after: what compilers put lowest in a memory
-/// is the far end of the stack, so that keeping the lowest pages would keep those that nobody touched.
+/// Nothing of it is memory until it is used. The lowest pages of an instance's memory are set back to what they
+/// were and kept for the next one of the same policy, because to give pages back and to fault them in anew
+/// costs more than the call, and cores wait for each other over it: the address space is the whole
+/// process's. A memory made by `tidings plugin build` is that small as a whole; of a larger one the rest is
+/// given back. `pagemap_scan` would find the written pages wherever they are, but wasmtime 48 overlooks what was
+/// swapped out or moved meanwhile (its pull request 14357), and an instance that is not fresh is not to be had.
 fn pool(limits: &Limits, slot: usize) -> PoolingAllocationConfig {
     let instances = limits.concurrent_calls + 4;
     let mut pool = PoolingAllocationConfig::new();
@@ -94,7 +101,7 @@ fn pool(limits: &Limits, slot: usize) -> PoolingAllocationConfig {
         .max_memories_per_component(8)
         .table_elements(50_000)
         .max_memory_size(slot)
-        .linear_memory_keep_resident(0)
+        .linear_memory_keep_resident(KEPT)
         // Small enough to be wiped: quicker than asking the system for a new page.
         .table_keep_resident(16 << 10)
         .max_unused_warm_slots(limits.concurrent_calls.min(16));

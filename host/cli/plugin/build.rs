@@ -10,6 +10,10 @@ use std::process::Command;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
+/// 128 KiB for what a policy has on its stack. The host sets the memory of an instance back after every
+/// question, and Rust's own stack of 1 MiB would be most of it.
+const STACK: &str = "-Clink-arg=-zstack-size=131072";
+
 /// The SDK is a folder below `plugins/` too, and no policy.
 const SDK: &str = "sdk";
 
@@ -136,10 +140,9 @@ fn compile(home: &Path, package: &str, toolchain: &BTreeMap<String, String>) -> 
     let sysroot = rustc(toolchain, &["--print", "sysroot"])?;
     let mut places = vec![(root, "tidings"), (PathBuf::from(sysroot), "rust")];
     places.extend(registries().into_iter().map(|folder| (folder, "registry")));
-    let flags: Vec<String> = places
-        .iter()
-        .map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()))
-        .collect();
+    let remapped =
+        places.iter().map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()));
+    let flags: Vec<String> = remapped.chain([STACK.to_owned()]).collect();
     let status = Command::new("cargo")
         .args(["rustc", "--profile", "plugin", "--target", TARGET, "--crate-type", "cdylib", "-p", package])
         // On a terminal cargo shows its own progress.

@@ -38,6 +38,22 @@ async fn a_policy_answers_and_says_at_what_price() {
 }
 
 #[tokio::test]
+async fn no_call_finds_what_another_left_in_memory() {
+    // Some are at the same time, so that memories are taken up again in whatever order.
+    let folder = Folder::new();
+    folder.put("sample.wasm", Guest::new(Decides::SendUnmarked).component());
+    let (policies, reports) = folder.load(&toml::from_str("wall = '2s'").unwrap()).await.unwrap();
+    let (loaded, question) = (only(&reports), due("sample", "2026-11-24T14:00:00-05:00"));
+    for _ in 0..20 {
+        let ask = || policies.decide(&loaded, &question);
+        let (one, two, three) = tokio::join!(ask(), ask(), ask());
+        for answered in [one, two, three] {
+            assert!(matches!(answered.unwrap().answer, Decision::Send { .. }));
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_endless_loop_runs_out_of_fuel() {
     let (code, text) = fault(Decides::Loop).await;
     assert_eq!(code, "out-of-fuel");

@@ -38,6 +38,8 @@ mod clock;
 mod component;
 mod describe;
 mod facts;
+#[cfg(target_arch = "wasm32")]
+mod heap;
 pub mod log;
 mod open_hours;
 mod plan;

@@ -171,6 +171,10 @@ fn is_opt_out(text: &str) -> bool {
 /// Upper case, one space between words, no punctuation around it: ` "Yes!" ` is `YES`.
 fn bare(text: &str) -> String {
     let trimmed = text.trim_matches(|c: char| !c.is_alphanumeric());
+    // Nearly all words are one, and all of a policy's own are looked at before every question.
+    if !trimmed.contains(char::is_whitespace) {
+        return trimmed.to_uppercase();
+    }
     trimmed.split_whitespace().collect::<Vec<_>>().join(" ").to_uppercase()
 }
 

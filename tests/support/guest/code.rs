@@ -108,6 +108,20 @@ impl Guest {
                     .concat(),
                 )
             }
+            Decides::SendUnmarked => {
+                let at = wasm_encoder::MemArg { offset: 0, align: 0, memory_index: 0 };
+                let mark = |place| {
+                    let look = [I::I32Const(place), I::I64Load(at), I::I64Eqz, I::I32Eqz];
+                    let fail = [I::If(block), I::Unreachable, I::End];
+                    [&look[..], &fail, &[I::I32Const(place), I::I64Const(-1), I::I64Store(at)]].concat()
+                };
+                // Below the data, where a host may keep pages, across the edge of that, and far behind it.
+                let marks = [16, 0x3_0000, 0x3_fffc, 0x4_0010, 0x9_fff0, 0x11_0000].map(mark).concat();
+                body(
+                    &[&[I::I32Const(10), I::MemoryGrow(0), I::Drop][..], &marks, &[I::I32Const(decided)]]
+                        .concat(),
+                )
+            }
             Decides::DivideByZero => body(&[I::I32Const(1), I::I32Const(0), I::I32DivS]),
             // The text lies where there was nothing before.
             Decides::Text(length) => {
