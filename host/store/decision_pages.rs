@@ -22,7 +22,7 @@ struct PageRow {
     #[sqlx(flatten)]
     decision: DecisionRow,
     segments: Option<i64>,
-    later: i64,
+    is_last: bool,
 }
 
 const ONE: &str = concat!("SELECT ", columns!(), " FROM decisions WHERE id = $1");
@@ -31,8 +31,11 @@ const PAGE: &str = concat!(
     "SELECT ",
     columns!(),
     ", (SELECT segments FROM messages WHERE messages.id = decisions.message_id) AS segments,
-    (SELECT COUNT(*) FROM decisions AS other WHERE other.message_id = decisions.message_id
-        AND other.question = 'decide' AND other.question = decisions.question AND other.id > decisions.id) AS later
+    NOT (decisions.question = 'decide' AND EXISTS (
+        -- From the place of this one in the index of its message on: the next entry mostly settles it.
+        SELECT 1 FROM decisions AS later WHERE later.message_id = decisions.message_id
+        AND later.id > decisions.id AND later.question = 'decide'
+    )) AS is_last
     FROM decisions WHERE id > $1 ORDER BY id LIMIT $2"
 );
 
@@ -88,7 +91,7 @@ impl Tx {
             self.met.insert(recipient, key);
         }
         let (decisions, counted): (Vec<_>, Vec<_>) =
-            rows.into_iter().map(|row| (row.decision, (row.segments, row.later == 0))).unzip();
+            rows.into_iter().map(|row| (row.decision, (row.segments, row.is_last))).unzip();
         let records = self.open_decisions(decisions).await?;
         Ok(records
             .into_iter()

@@ -217,7 +217,7 @@ CREATE TABLE decisions (
     CHECK (message_id IS NOT NULL OR event_id IS NOT NULL)
 ) STRICT;
 
-CREATE INDEX decisions_of_message ON decisions (message_id, at) WHERE message_id IS NOT NULL;
+CREATE INDEX decisions_of_message ON decisions (message_id, id) WHERE message_id IS NOT NULL;
 CREATE INDEX decisions_of_event ON decisions (event_id) WHERE event_id IS NOT NULL;
 
 -- Calls to the provider. The row is committed before the call is made.

@@ -12,7 +12,7 @@ use crate::domain::id::DecisionId;
 use crate::domain::policy::{Decision, Description, Plan, PlanQuestion, ReplyAction, RetryDecision};
 use crate::domain::question::{Answer, Question};
 use crate::policy::{Loaded, Policies};
-use crate::store::PastDecision;
+use crate::store::{self, PastDecision, Store};
 use chrono::TimeDelta;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -46,8 +46,8 @@ fn days(text: &str) -> Result<TimeDelta, String> {
     days.ok_or_else(|| "expected a number of days, such as 30d".to_owned())
 }
 
-/// Decisions that are read and tried at a time.
-const PAGE: u32 = 4000;
+/// Decisions that are read and tried at a time: two such pages are all that a backtest has in memory.
+const PAGE: u32 = 1000;
 
 /// What all workers share.
 struct Trial {
@@ -106,35 +106,44 @@ impl Backtest {
         let store = home.store().await?;
         store.migrate().await.map_err(HomeError::from)?;
         audit::note(&store, "plugin backtest", &self.policy).await?;
-        let mut after = DecisionId::before(now() - self.since);
-        let mut tx = store.read().await.map_err(failed)?;
-        let bar = progress(tx.count_decisions(after).await.map_err(failed)?);
+        let begin = DecisionId::before(now() - self.since);
+        let count = store.read().await.map_err(failed)?.count_decisions(begin).await.map_err(failed)?;
+        let bar = progress(count);
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let jobs = self.jobs.unwrap_or(cores).max(1);
         let mut report = Report::default();
-        loop {
-            let page = tx.decisions_after(after, PAGE).await.map_err(failed)?;
-            let Some(last) = page.last() else { break };
-            after = last.record.id;
+        let mut page = page_after(&store, begin).await.map_err(failed)?;
+        while let Some(last) = page.last().map(|past| past.record.id) {
             let read = page.len();
             let mut work = tokio::task::JoinSet::new();
             let share = read.div_ceil(jobs);
-            let mut page = page.into_iter();
-            while page.len() > 0 {
-                let (trial, part) = (trial.clone(), page.by_ref().take(share).collect::<Vec<_>>());
+            let mut rest = page.into_iter();
+            while rest.len() > 0 {
+                let (trial, part) = (trial.clone(), rest.by_ref().take(share).collect::<Vec<_>>());
                 work.spawn(async move { trial.all(part).await });
             }
-            while let Some(tried) = work.join_next().await {
-                let tried = tried.map_err(|error| CliError::failed("a worker stopped", error))?;
-                for one in tried {
-                    report.add(one);
+            let counted = async {
+                while let Some(tried) = work.join_next().await {
+                    for one in tried.map_err(|error| CliError::failed("a worker stopped", error))? {
+                        report.add(one);
+                    }
                 }
-            }
+                Ok::<_, CliError>(())
+            };
+            // The next are read while these are tried.
+            let (next, counted) = tokio::join!(page_after(&store, last), counted);
+            counted?;
+            page = next.map_err(failed)?;
             bar.inc(read as u64);
         }
         bar.finish_and_clear();
         Ok(report)
     }
+}
+
+/// Read in a unit of its own: one that lasted would keep the database from tidying up behind a running host.
+async fn page_after(store: &Store, after: DecisionId) -> store::Result<Vec<PastDecision>> {
+    store.read().await?.decisions_after(after, PAGE).await
 }
 
 /// On standard error, and only where somebody looks.
