@@ -98,7 +98,7 @@ pub(crate) async fn readyz(State(api): State<Api>) -> (StatusCode, Json<Readines
                 format!("{} {} {hash}", p.description.name, p.description.version)
             })
             .collect(),
-        refused: api.policies.statuses().iter().filter_map(policies::not_at_work).collect(),
+        refused: api.policies.statuses().iter().flat_map(policies::not_at_work).collect(),
         locales: catalogue.locales().map(str::to_owned).collect(),
         kept: catalogue.kept().map(str::to_owned).collect(),
         faults: api.renderer.faults().iter().map(ToString::to_string).collect(),

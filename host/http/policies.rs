@@ -4,7 +4,7 @@ use super::Api;
 use super::auth::Key;
 use super::problem::Problem;
 use crate::domain::kind::TypeName;
-use crate::policy::{Loaded, PolicyStatus, Refused};
+use crate::policy::{Loaded, PolicyStatus, Refused, Removed};
 use crate::store::Difference;
 use axum::Json;
 use axum::extract::State;
@@ -39,8 +39,8 @@ pub(super) struct PolicyFile {
     /// Why what lies in the folder is not at work.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<RefusedView>,
-    /// Of one that is removed, or only a shadow now: the message types that it decided for and nobody decides
-    /// for now; they follow `on_policy_failure`.
+    /// Of one that is removed, only a shadow now, or replaced by a version that does not describe them: the
+    /// message types that it decided for and nobody decides for now; they follow `on_policy_failure`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     undecided: Vec<String>,
     /// Questions that it was asked as a shadow since it was loaded.
@@ -155,14 +155,16 @@ impl From<Difference> for DifferenceView {
     }
 }
 
-/// A line about a file that is not at work as it lies there.
-pub(super) fn not_at_work(status: &PolicyStatus) -> Option<String> {
+/// Lines about a file that is not at work as it lies there, or leaves message types that it had.
+pub(super) fn not_at_work(status: &PolicyStatus) -> Vec<String> {
     if let Some(Refused { code, text }) = &status.refused {
-        return Some(format!("{} ({code}): {text}", status.file));
+        return vec![format!("{} ({code}): {text}", status.file)];
     }
-    let removed = status.removed.as_ref()?;
-    let types = names(&removed.message_types).join(" ");
-    Some(format!("{} (removed): {}; {types}", status.file, removed.why()))
+    let line = |removed: &Removed| {
+        let types = names(&removed.message_types).join(" ");
+        format!("{} (removed): {}; {types}", status.file, removed.why())
+    };
+    status.removed.iter().map(line).collect()
 }
 
 impl From<PolicyStatus> for PolicyFile {
@@ -172,7 +174,7 @@ impl From<PolicyStatus> for PolicyFile {
             state: status.state,
             at_work: status.at_work.as_deref().map(AtWork::from),
             refused: status.refused.map(|Refused { code, text }| RefusedView { code, text }),
-            undecided: status.removed.map(|removed| names(&removed.message_types)).unwrap_or_default(),
+            undecided: status.removed.iter().flat_map(|removed| names(&removed.message_types)).collect(),
             shadowed: status.shadowed,
             faults: status.faults,
             last_fault: status.last_fault,

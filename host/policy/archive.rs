@@ -5,6 +5,7 @@
 
 use super::cache::{make_private, write_whole};
 use super::load::{Identity, Loaded};
+use super::removed::Removed;
 use crate::domain::kind::TypeName;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -45,9 +46,9 @@ pub(super) struct Version {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) at_work: Option<Version>,
-    /// What decided last, where nothing of this file decides and nobody said that this is meant.
+    /// What decided before for types that nothing of this file decides for, where nobody said that this is meant.
     #[serde(default)]
-    pub(super) removed: Option<Version>,
+    pub(super) removed: Vec<Removed>,
     pub(super) before: Option<Version>,
     /// What failed too often to be tried again.
     #[serde(default)]
@@ -133,8 +134,8 @@ impl Archive {
     }
 
     /// Marks what was at work until now as used: from here on its time runs.
-    pub(super) fn renew(&self, version: &Version) {
-        for name in [format!("{}.wasm", version.hash), format!("{}.json", version.settings_hash)] {
+    pub(super) fn renew(&self, hash: &str, settings_hash: &str) {
+        for name in [format!("{hash}.wasm"), format!("{settings_hash}.json")] {
             if let Ok(file) = fs::File::options().append(true).open(self.folder.join(&name)) {
                 warn(file.set_modified(now()), &name);
             }
@@ -144,10 +145,9 @@ impl Archive {
     /// Removes what has not been at work for longer than decisions are kept. What the records name stays.
     pub(super) fn prune(&self) {
         for record in self.stems().iter().map(|stem| self.record(stem)) {
-            [record.at_work, record.removed, record.before]
-                .iter()
-                .flatten()
-                .for_each(|version| self.renew(version));
+            let used = |version: &Version| self.renew(&version.hash, &version.settings_hash);
+            [record.at_work, record.before].iter().flatten().for_each(used);
+            record.removed.iter().for_each(|removed| self.renew(&removed.hash, &removed.settings_hash));
         }
         let Ok(entries) = fs::read_dir(&self.folder) else { return };
         for entry in entries.flatten() {

@@ -13,9 +13,10 @@ use super::plugin_file::{Mode, PluginFile};
 use super::run::{Runtime, Session};
 use super::wasi::Basis;
 use super::{admission, answer, canary, imports::one_line};
+use crate::domain::kind::TypeName;
 use crate::domain::policy::{Answerer, Description};
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -82,6 +83,8 @@ pub struct Loaded {
     pub limits: Limits,
     /// What it is used for.
     pub mode: Mode,
+    /// Message types that it decided for once, and that nobody shall miss.
+    pub(super) drops: Vec<TypeName>,
     /// Its `.toml`, as the clinic wrote it.
     pub(super) toml: String,
     pub(super) health: Arc<Health>,
@@ -96,6 +99,11 @@ impl Loaded {
     pub(super) fn identity(&self) -> Identity {
         let config = format!("{} {:?}", self.settings_hash, self.limits);
         Identity(self.hash.clone(), cache::hash(config.as_bytes()))
+    }
+
+    /// The message types it decides for.
+    pub(super) fn message_types(&self) -> BTreeSet<&TypeName> {
+        self.description.message_types.iter().collect()
     }
 
     /// Who answers, where nothing was answered.
@@ -191,6 +199,7 @@ pub(super) async fn open(
         load_time: started.elapsed(),
         limits,
         mode: file.mode,
+        drops: file.drops.clone(),
         toml: file.source.clone(),
         health: Arc::default(),
         settings: file.settings_text.clone(),

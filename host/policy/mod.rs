@@ -41,6 +41,7 @@ mod plugin_file;
 mod quantity;
 mod registry;
 mod reload;
+mod removed;
 mod run;
 mod shelf;
 mod sources;
@@ -58,7 +59,8 @@ pub use limits::{Limits, LimitsError};
 pub use load::{LoadReport, Loaded, Refusal};
 pub use plugin_file::Mode;
 pub use quantity::{Bytes, Span};
-pub use shelf::{Refused, Removed};
+pub use removed::{Removal, Removed};
+pub use shelf::Refused;
 pub use start::Checked;
 pub use status::PolicyStatus;
 

@@ -3,6 +3,7 @@
 use super::limits::Overrides;
 use super::load::Refusal;
 use super::{cache, imports::one_line};
+use crate::domain::kind::TypeName;
 use jsonschema::PatternOptions;
 use jsonschema::error::ValidationErrorKind;
 use serde::Deserialize;
@@ -58,6 +59,8 @@ impl TryFrom<String> for Mode {
 #[serde(default, deny_unknown_fields)]
 struct Written {
     mode: Mode,
+    /// Message types that versions before decided for, and that are meant to have no policy now.
+    drops: Vec<TypeName>,
     limits: Option<Spanned<Overrides>>,
     settings: toml::Table,
 }
@@ -66,6 +69,7 @@ struct Written {
 #[derive(Debug)]
 pub(super) struct PluginFile {
     pub(super) mode: Mode,
+    pub(super) drops: Vec<TypeName>,
     pub(super) overrides: Overrides,
     settings: Json,
     /// The settings as the policy gets them: JSON with sorted keys, so that equal settings are
@@ -105,6 +109,7 @@ impl PluginFile {
         let limits_at = written.limits.as_ref().map_or(0..0, Spanned::span);
         Ok(Self {
             mode: written.mode,
+            drops: written.drops,
             overrides: written.limits.map(Spanned::into_inner).unwrap_or_default(),
             settings_hash: cache::hash(settings_text.as_bytes()),
             settings,
@@ -122,6 +127,7 @@ impl PluginFile {
         })?;
         Ok(Self {
             mode: Mode::Live,
+            drops: Vec::new(),
             overrides: Overrides::default(),
             settings_hash: cache::hash(settings_text.as_bytes()),
             settings,
@@ -266,7 +272,7 @@ mod tests {
     fn an_unknown_key_is_refused_where_it_stands() {
         let refusal = parse("mode = \"live\"\ncolour = 1\n").unwrap_err();
         let expected = "plugins/otp.toml:2:1\n  |\n2 | colour = 1\n  | ^^^^^^\n\
-            unknown field `colour`, expected one of `mode`, `limits`, `settings`";
+            unknown field `colour`, expected one of `mode`, `drops`, `limits`, `settings`";
         assert_eq!(refusal, expected);
     }
 

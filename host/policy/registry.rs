@@ -3,7 +3,7 @@
 use super::PolicyLoadError;
 use super::load::Loaded;
 use super::plugin_file::Mode;
-use super::shelf::Removed;
+use super::removed::Removed;
 use crate::domain::kind::TypeName;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub(super) struct Registry {
     pub(super) by_event: BTreeMap<String, Vec<Arc<Loaded>>>,
     /// Those that are asked beside them.
     pub(super) shadows: Vec<Arc<Loaded>>,
-    /// Those that decided until their file was removed, or made a shadow.
+    /// Those that decided, and do not any more.
     pub(super) removed: Vec<Removed>,
 }
 
@@ -48,5 +48,15 @@ impl Registry {
         }
         let shadows = others.into_iter().filter(|loaded| loaded.mode == Mode::Shadow).collect();
         Ok(Self { all, by_type, by_event, shadows, removed })
+    }
+
+    /// Of those that decided: what nobody decides for now.
+    pub(super) fn undecided(&self, removed: &[Removed]) -> Vec<Removed> {
+        let mut undecided = removed.to_vec();
+        for removed in &mut undecided {
+            removed.message_types.retain(|name| !self.by_type.contains_key(name));
+        }
+        undecided.retain(|removed| !removed.message_types.is_empty());
+        undecided
     }
 }

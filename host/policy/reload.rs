@@ -4,7 +4,7 @@
 use super::archive::Version;
 use super::load::{self, LoadReport, Loaded, Refusal};
 use super::plugin_file::{Mode, PluginFile};
-use super::shelf::{Found, Shelf, Stamp};
+use super::shelf::{Found, Looked, Shelf, Stamp};
 use super::{Cache, Policies, PolicyLoadError, canary};
 use crate::watch::Watch;
 use std::collections::{BTreeMap, BTreeSet};
@@ -187,16 +187,18 @@ impl Policies {
                     tracing::error!(error = &error as &dyn std::error::Error, "a policy was not looked at");
                 }
             }
-            // What the shelf says and what is asked change together: nobody steps in between.
-            let mut all = folder.shelf();
-            let is_ready = |stem: &str, found: &Found| looks.is_empty() || all.stands_alone(stem, found);
-            let (mut ready, rest): (Vec<_>, Vec<_>) =
-                known.into_iter().partition(|(stem, _, found)| is_ready(stem, found));
-            known = rest;
-            if !ready.is_empty() {
-                ready.sort_by(|(one, ..), (other, ..)| one.cmp(other));
-                self.registry.store(Arc::new(all.take(ready, folder.cache.archive())));
-            }
+            self.put_to_work(folder, &mut known, looks.is_empty());
+        }
+    }
+
+    /// Of what is known, all that can be at work by now, in one step. `are_all`: nothing else of the round is
+    /// looked at.
+    pub(super) fn put_to_work(&self, folder: &Folder, known: &mut Vec<Looked>, are_all: bool) {
+        // What the shelf says and what is asked change together: nobody steps in between.
+        let mut all = folder.shelf();
+        let ready = all.ready(known, are_all);
+        if !ready.is_empty() {
+            self.registry.store(Arc::new(all.take(ready, folder.cache.archive())));
         }
     }
 

@@ -5,8 +5,8 @@ use super::archive::{Archive, Record, Version};
 use super::load::{Identity, LoadReport, Loaded, Refusal};
 use super::plugin_file::Mode;
 use super::registry::Registry;
+use super::removed::{Removal, Removed};
 use crate::domain::kind::TypeName;
-use crate::domain::policy::{Answerer, Blame, PolicyFault};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -21,64 +21,6 @@ pub(super) struct Stamp {
     pub(super) toml: FileStamp,
 }
 
-/// A policy that decided until its file was removed, or made a shadow: its types are not taken for types
-/// without rules.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Removed {
-    /// Its name.
-    pub name: String,
-    /// Its own version.
-    pub version: String,
-    /// SHA-256 of the `.wasm` that was at work, in hex.
-    pub hash: String,
-    /// SHA-256 of its settings, in hex.
-    pub settings_hash: String,
-    /// Its file is there, and says `mode = "shadow"`.
-    pub is_shadow: bool,
-    /// The message types it decided for.
-    pub message_types: Vec<TypeName>,
-    /// The events it planned.
-    pub events: Vec<String>,
-}
-
-impl Removed {
-    /// Why it does not decide.
-    #[must_use]
-    pub const fn why(&self) -> &'static str {
-        if self.is_shadow {
-            "it is only asked as a shadow, and no other policy decides in its place"
-        } else {
-            "its file is gone from the folder"
-        }
-    }
-
-    /// Why it does not answer.
-    #[must_use]
-    pub fn fault(&self, question: &'static str) -> PolicyFault {
-        PolicyFault {
-            by: Box::new(Answerer {
-                name: self.name.clone(),
-                version: self.version.clone(),
-                hash: self.hash.clone(),
-                settings_hash: self.settings_hash.clone(),
-                fuel: 0,
-                log: Vec::new(),
-            }),
-            question,
-            code: "removed",
-            text: self.why().to_owned(),
-            blame: Blame::Policy,
-        }
-    }
-}
-
-impl From<Version> for Removed {
-    fn from(version: Version) -> Self {
-        let Version { name, release: version, hash, settings_hash, message_types, events, toml: _ } = version;
-        Self { name, version, hash, settings_hash, is_shadow: false, message_types, events }
-    }
-}
-
 /// What is known of one file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Slot {
@@ -89,7 +31,8 @@ pub(super) struct Slot {
     pub(super) is_off: bool,
     /// Why what lies in the folder is not at work.
     pub(super) refused: Option<Refused>,
-    pub(super) removed: Option<Removed>,
+    /// What decided, and does not any more, the latest first.
+    pub(super) removed: Vec<Removed>,
     /// What failed too often.
     pub(super) rolled_back: Vec<Identity>,
 }
@@ -119,6 +62,9 @@ pub(super) enum Found {
     },
 }
 
+/// A file's name without extension, its state, and what was found in it.
+pub(super) type Looked = (String, Stamp, Found);
+
 /// All files, by their names without extension.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
@@ -142,30 +88,34 @@ impl Shelf {
         refused.is_some_and(|refused| refused.code == "same-type")
     }
 
-    /// Whether what was found takes no type from another file and leaves none to another.
-    pub(super) fn stands_alone(&self, stem: &str, found: &Found) -> bool {
-        let decides = |slot: &Slot| match slot.at_work.as_ref().filter(|loaded| loaded.mode == Mode::Live) {
-            Some(loaded) => loaded.description.message_types.clone(),
-            None => Vec::new(),
-        };
-        let own = self.slots.get(stem).map(decides).unwrap_or_default();
+    /// What of the files known so far can be put to work: all of them when no other is being looked at. Before
+    /// that only those that ask for no type they did not have and leave none. What others of the same round want is
+    /// not known yet, and of two that want one type the order of their names decides on every host, not
+    /// which was compiled first.
+    pub(super) fn ready(&self, known: &mut Vec<Looked>, are_all: bool) -> Vec<Looked> {
+        let (mut ready, rest) = std::mem::take(known)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(stem, _, found)| are_all || self.changes_no_types(stem, found));
+        *known = rest;
+        ready.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+        ready
+    }
+
+    fn changes_no_types(&self, stem: &str, found: &Found) -> bool {
+        let live = self.slots.get(stem).and_then(|slot| slot.at_work.as_ref());
+        let own = live.filter(|loaded| loaded.mode == Mode::Live).map(|loaded| loaded.message_types());
         match found {
             Found::Refused(_) => true,
-            Found::Report(LoadReport::Live(loaded)) => {
-                let wanted = &loaded.description.message_types;
-                let others = self.slots.iter().filter(|(other, _)| *other != stem);
-                own.iter().all(|name| wanted.contains(name))
-                    && !others.flat_map(|(_, slot)| decides(slot)).any(|name| wanted.contains(&name))
-            }
+            Found::Report(LoadReport::Live(loaded)) => own == Some(loaded.message_types()),
             Found::Report(LoadReport::Shadow(_) | LoadReport::Off { .. }) | Found::Gone { .. } => {
-                own.is_empty()
+                own.is_none()
             }
         }
     }
 
     /// Takes in what was found. Those that changed are put to work together where that can be, one by one
     /// where two want the same message type: then the one that was there stays.
-    pub(super) fn take(&mut self, found: Vec<(String, Stamp, Found)>, archive: Option<&Archive>) -> Registry {
+    pub(super) fn take(&mut self, found: Vec<Looked>, archive: Option<&Archive>) -> Registry {
         let mut wanted = Vec::new();
         for (stem, stamp, found) in found {
             let slot = self.slots.entry(stem.clone()).or_default();
@@ -176,18 +126,21 @@ impl Shelf {
                     wanted.push((stem, loaded));
                 }
                 Found::Report(LoadReport::Off { .. }) | Found::Gone { is_off: true } => {
-                    slot.leave(None);
+                    slot.leave();
                     slot.is_off = true;
                     write_down(slot, &stem, archive);
                 }
                 Found::Gone { is_off: false } => {
-                    let live = slot.at_work.as_ref().filter(|loaded| loaded.mode == Mode::Live);
-                    let removed = live.map(|loaded| Version::of(loaded).into()).or(slot.removed.take());
-                    slot.leave(removed.map(|removed| Removed { is_shadow: false, ..removed }));
-                    if slot.removed.is_none() {
+                    let mut removed = slot.missed();
+                    slot.leave();
+                    if removed.is_empty() {
                         self.slots.remove(&stem);
                         continue;
                     }
+                    for removed in &mut removed {
+                        removed.how = Removal::Gone;
+                    }
+                    slot.removed = removed;
                     tracing::error!(
                         file = %stem,
                         "a policy's file is gone; what it decided waits until it is back, another takes its \
@@ -220,6 +173,7 @@ impl Shelf {
             let Some(slot) = self.slots.get(stem) else { continue };
             if slot.is_at_work(loaded) {
                 announce(loaded);
+                slot.miss(stem, &registry);
                 write_down(slot, stem, archive);
             }
         }
@@ -236,11 +190,12 @@ impl Shelf {
         let (stem, slot) = self.slots.iter_mut().find(|(_, slot)| slot.is_at_work(failed))?;
         let was = slot.clone();
         slot.rolled_back.push(failed.identity());
-        slot.at_work = Some(to);
+        slot.put(to);
         slot.before = None;
         slot.refuse(stem, &Refusal::rolled_back());
         let stem = stem.clone();
         if let Ok(registry) = self.registry() {
+            self.slots[&stem].miss(&stem, &registry);
             write_down(&self.slots[&stem], &stem, archive);
             return Some(registry);
         }
@@ -252,7 +207,7 @@ impl Shelf {
     pub(super) fn stand_in(&mut self, stem: &str, good: Arc<Loaded>) -> Option<Registry> {
         let slot = self.slots.get_mut(stem).filter(|slot| slot.at_work.is_none())?;
         let was = slot.clone();
-        (slot.at_work, slot.removed) = (Some(good), None);
+        slot.put(good);
         let registry = self.registry().ok();
         if registry.is_none() {
             self.slots.insert(stem.to_owned(), was);
@@ -262,7 +217,7 @@ impl Shelf {
 
     fn registry(&self) -> Result<Registry, Refusal> {
         let at_work = self.slots.values().filter_map(|slot| slot.at_work.clone()).collect();
-        let removed = self.slots.values().filter_map(|slot| slot.removed.clone()).collect();
+        let removed = self.slots.values().flat_map(|slot| slot.removed.clone()).collect();
         Registry::new(at_work, removed).map_err(|error| Refusal::new("same-type", error.to_string()))
     }
 }
@@ -270,8 +225,9 @@ impl Shelf {
 impl Slot {
     /// What is known from before this process.
     pub(super) fn remembered(record: Record) -> Self {
+        let at_work = record.at_work.map(Removed::from);
         Self {
-            removed: record.at_work.or(record.removed).map(Removed::from),
+            removed: at_work.into_iter().chain(record.removed).collect(),
             rolled_back: record.rolled_back,
             ..Self::default()
         }
@@ -279,7 +235,7 @@ impl Slot {
 
     /// There is nothing to tell of it: a `.toml` alone.
     pub(super) fn is_empty(&self) -> bool {
-        self.at_work.is_none() && self.removed.is_none() && self.refused.is_none() && !self.is_off
+        self.at_work.is_none() && self.removed.is_empty() && self.refused.is_none() && !self.is_off
     }
 
     pub(super) fn is_at_work(&self, loaded: &Loaded) -> bool {
@@ -287,12 +243,9 @@ impl Slot {
     }
 
     fn put(&mut self, loaded: Arc<Loaded>) {
+        // Types that are left, by a shadow or by another version, are missed as those of a file that is gone.
+        self.removed = self.missed().into_iter().filter_map(|removed| removed.beside(&loaded)).collect();
         let live = self.at_work.take().filter(|before| before.mode == Mode::Live);
-        // A file that turns into a shadow leaves its types undecided, as one that is gone does.
-        let missed = live.as_deref().map(|live| Version::of(live).into()).or(self.removed.take());
-        self.removed = missed
-            .filter(|_| loaded.mode == Mode::Shadow)
-            .map(|removed| Removed { is_shadow: true, ..removed });
         if let Some(before) = live.filter(|before| before.identity() != loaded.identity()) {
             self.before = Some(before);
         }
@@ -300,11 +253,29 @@ impl Slot {
         self.is_off = false;
     }
 
-    fn leave(&mut self, removed: Option<Removed>) {
+    /// All that decided under this name, the latest first; none decides without what is at work.
+    fn missed(&self) -> Vec<Removed> {
+        let live = self.at_work.as_deref().filter(|loaded| loaded.mode == Mode::Live);
+        let live = live.map(|live| Removed::from(Version::of(live)));
+        live.into_iter().chain(self.removed.iter().cloned()).collect()
+    }
+
+    fn leave(&mut self) {
         self.is_off = false;
         self.at_work = None;
         self.before = None;
-        self.removed = removed;
+        self.removed.clear();
+    }
+
+    /// Says which types nobody decides for now.
+    fn miss(&self, stem: &str, registry: &Registry) {
+        for removed in registry.undecided(&self.removed) {
+            let types: Vec<&str> = removed.message_types.iter().map(TypeName::as_str).collect();
+            tracing::error!(
+                file = %stem, version = %removed.version, message_types = %types.join(" "), reason = removed.why(),
+                "message types have lost their policy and wait"
+            );
+        }
     }
 
     fn refuse(&mut self, stem: &str, refusal: &Refusal) {
@@ -325,11 +296,11 @@ fn write_down(slot: &Slot, stem: &str, archive: Option<&Archive>) {
     }
     let was = archive.record(stem);
     if let Some(replaced) = &was.at_work {
-        archive.renew(replaced);
+        archive.renew(&replaced.hash, &replaced.settings_hash);
     }
     let record = Record {
         at_work: live.map(Version::of),
-        removed: was.at_work.or(was.removed).filter(|_| slot.removed.is_some()),
+        removed: slot.removed.clone(),
         before: slot.before.as_deref().map(Version::of).or(was.before),
         rolled_back: slot.rolled_back.clone(),
     };

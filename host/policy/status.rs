@@ -4,7 +4,8 @@ use super::Policies;
 use super::load::Loaded;
 use super::plugin_file::Mode;
 use super::registry::Registry;
-use super::shelf::{Refused, Removed, Slot};
+use super::removed::Removed;
+use super::shelf::{Refused, Slot};
 use crate::domain::kind::TypeName;
 use std::sync::Arc;
 
@@ -19,8 +20,8 @@ pub struct PolicyStatus {
     pub at_work: Option<Arc<Loaded>>,
     /// Why what lies in the folder is not at work.
     pub refused: Option<Refused>,
-    /// What decided before its file was removed or made a shadow, with the types that nobody decides for now.
-    pub removed: Option<Removed>,
+    /// What decided before, with the types that nobody decides for now.
+    pub removed: Vec<Removed>,
     /// Questions that it was asked as a shadow, since it was loaded.
     pub shadowed: u64,
     /// Questions that the version at work did not answer, since it was loaded.
@@ -44,27 +45,21 @@ impl Policies {
             .collect()
     }
 
-    /// The policy that decided for this type until its file was removed or made a shadow, where none has taken
-    /// its place.
+    /// The policy that decided for this type, where nobody decides for it any more.
     #[must_use]
     pub fn removed_for_type(&self, message_type: &TypeName) -> Option<Removed> {
         let registry = self.registry.load();
-        if registry.by_type.contains_key(message_type) {
-            return None;
-        }
-        registry.removed.iter().find(|removed| removed.message_types.contains(message_type)).cloned()
+        let undecided = registry.undecided(&registry.removed);
+        undecided.into_iter().find(|removed| removed.message_types.contains(message_type))
     }
 
-    /// The policies that planned this event until their files were removed or made shadows, where none decides
-    /// for their types.
+    /// The policies that planned this event, with the types for which nobody decides any more.
     #[must_use]
     pub fn removed_for_event(&self, event_type: &str) -> Vec<Removed> {
         let registry = self.registry.load();
-        let is_missed = |removed: &&Removed| {
-            removed.events.iter().any(|event| event == event_type)
-                && removed.message_types.iter().any(|name| !registry.by_type.contains_key(name))
-        };
-        registry.removed.iter().filter(is_missed).cloned().collect()
+        let mut undecided = registry.undecided(&registry.removed);
+        undecided.retain(|removed| removed.events.iter().any(|event| event == event_type));
+        undecided
     }
 
     /// Whether any policy is asked beside those that decide.
@@ -92,22 +87,18 @@ impl Policies {
 
 fn status(stem: &str, slot: &Slot, registry: &Registry) -> PolicyStatus {
     let (faults, last_fault) = slot.at_work.as_ref().map_or((0, None), |loaded| loaded.health.faults());
-    let state = match (&slot.at_work, &slot.removed) {
-        (Some(loaded), _) => loaded.mode.name(),
-        (None, Some(_)) => "removed",
-        (None, None) if slot.is_off => Mode::Off.name(),
-        (None, None) => "refused",
+    let state = match &slot.at_work {
+        Some(loaded) => loaded.mode.name(),
+        None if !slot.removed.is_empty() => "removed",
+        None if slot.is_off => Mode::Off.name(),
+        None => "refused",
     };
-    let removed = slot.removed.clone().map(|mut removed| {
-        removed.message_types.retain(|name| !registry.by_type.contains_key(name));
-        removed
-    });
     PolicyStatus {
         file: stem.to_owned(),
         state,
         at_work: slot.at_work.clone(),
         refused: slot.refused.clone(),
-        removed: removed.filter(|removed| !removed.message_types.is_empty()),
+        removed: registry.undecided(&slot.removed),
         faults,
         shadowed: slot.at_work.as_ref().map_or(0, |loaded| loaded.health.asked()),
         last_fault,

@@ -14,6 +14,7 @@ use crate::domain::message::{Cause, Message};
 use crate::domain::policy::{Plan, PlanQuestion, PolicyFault};
 use crate::domain::question::Question;
 use crate::domain::recipient::Recipient;
+use crate::policy::Removal;
 use crate::store::{DecisionRecord, EventState, StoredEvent};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -209,7 +210,8 @@ impl Host {
             }
         }
         for removed in self.policies.removed_for_event(&event.event_type) {
-            if !answered.contains(removed.name.as_str()) {
+            // The version at work may have answered, under the same name; for these types it does not.
+            if removed.how == Removal::Dropped || !answered.contains(removed.name.as_str()) {
                 let types = removed.message_types.iter().cloned();
                 pass_over(event, &removed.fault("plan"), types, now, &mut answers);
             }

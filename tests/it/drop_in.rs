@@ -107,16 +107,20 @@ async fn one_that_takes_long_to_compile_holds_up_nothing_that_is_dropped_after_i
         std::fs::write(path("plugins").join(file), guest.component()).unwrap();
     };
     let decides = |name: &str| policies.for_type(&TypeName::from(name)).is_some();
-    // One beside it, and one after it.
+    let fuel = || policies.for_type(&TypeName::from("otp")).unwrap().limits.fuel;
+    // One that is at work changes beside it, and one comes after it.
+    std::fs::write(path("plugins/otp.toml"), "[limits]\nfuel = 7000000\n").unwrap();
     put("a-slow.wasm", "the-slow-one");
     put("beside.wasm", "beside");
     until("the slow compilation", || path("begun").exists()).await;
-    until("the one beside it", || decides("beside")).await;
+    until("the change beside it", || fuel() == 7_000_000).await;
     put("later.wasm", "later");
     until("the one after it", || decides("later")).await;
-    assert!(!decides("the-slow-one") && decides("otp"));
+    // What is as new as the slow one might want the same type as that: they are known together.
+    assert!(!decides("the-slow-one") && !decides("beside"));
     std::fs::write(path("go-on"), "").unwrap();
     until("the slow one", || decides("the-slow-one")).await;
+    assert!(decides("beside"));
     follows.abort();
 }
 
@@ -160,6 +164,40 @@ for_each_database! {
         host.run_after(TimeDelta::seconds(1)).await;
         assert_eq!(host.story(&id).await["state"], "delivered");
         assert_eq!(host.get("/readyz").await["refused"], json!([]));
+    }
+
+    async fn a_type_that_a_new_version_drops_waits_as_if_its_policy_were_removed(start: Start) {
+        let home = home();
+        let host = begin(start, &home).await;
+        let id = is_ready(&host).await;
+        let plugins = home.path().join("plugins");
+        let before = std::fs::read_to_string(plugins.join("prescription-ready.toml")).unwrap();
+        let other = Guest { name: "prescription-ready", message_type: "other", version: "2.0.0", ..Guest::new(Decides::Send) };
+        std::fs::write(plugins.join("prescription-ready.toml"), "").unwrap();
+        std::fs::write(plugins.join("prescription-ready.wasm"), other.component()).unwrap();
+        host.host.policies.reload().await;
+        host.run().await;
+        let story = host.story(&id).await;
+        assert_eq!((&story["state"], &story["reason"]["code"]), (&json!("held"), &json!("policy-removed")), "{story}");
+        let ready = host.get("/readyz").await;
+        let line = ready["refused"][0].as_str().unwrap();
+        assert!(line.starts_with("prescription-ready (removed): the version at work does not decide") && line.ends_with("; prescription-ready"), "{ready}");
+        let policies = host.get("/api/v1/policies").await;
+        let item = policies["items"].as_array().unwrap().iter().find(|item| item["file"] == "prescription-ready").unwrap();
+        assert_eq!((&item["state"], &item["version"], &item["undecided"]), (&json!("live"), &json!("2.0.0"), &json!(["prescription-ready"])), "{item}");
+
+        // What was planned from its event waits as well, and is not taken for planned by who decides for others.
+        let event = json!({"type": "prescription.ready", "subject": {"type": "prescription", "id": "8", "version": 1},
+            "people": [{"id": "ana"}]});
+        let event = host.event(event).await;
+        let passed = &event["passed_over"][0];
+        assert_eq!((&event["state"], &passed["reason"]["code"]), (&json!("planning"), &json!("policy-removed")), "{event}");
+
+        std::fs::copy(crate::support::repository().join("plugins/prescription-ready.wasm"), plugins.join("prescription-ready.wasm")).unwrap();
+        std::fs::write(plugins.join("prescription-ready.toml"), before).unwrap();
+        host.host.policies.reload().await;
+        host.run_after(TimeDelta::minutes(1)).await;
+        assert_eq!(host.story(&id).await["state"], "delivered");
     }
 
     async fn a_policy_that_does_not_answer_is_asked_after_1_5_and_15_minutes_and_then_a_person_must_look(start: Start) {

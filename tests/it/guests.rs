@@ -1,9 +1,9 @@
 //! New policies, from nothing to an answer of the real host, in each language that one can be made in.
 
-use crate::authoring::{plugin_with, printed};
+use crate::authoring::{plugin_beside, plugin_with, printed};
 use crate::plugins::has_toolchain;
 use crate::support::postgres::{required, say_skipped, variable};
-use crate::support::{Folder, repository};
+use crate::support::{Folder, Start, repository};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tidings::domain::kind::TypeName;
@@ -73,11 +73,7 @@ async fn a_new_policy_in_rust_builds_offline_in_a_folder_of_its_own_and_its_case
 
     let swept = plugin_with(home.path(), &["sweep", "our-reminder"], &[]);
     assert!(swept.status.success(), "{}", printed(&swept));
-    let live = settings.replace("mode = \"off\"", "mode = \"live\"");
-    std::fs::write(home.path().join("plugins/our-reminder.toml"), live).unwrap();
-    let policies = crate::plugins::load(&home.path().join("plugins")).await;
-    let decides = policies.for_type(&TypeName::from("appointment-reminder")).unwrap();
-    assert_eq!(decides.description.name, "our-reminder");
+    takes_the_place_of_the_bundled_reminder(home.path(), &settings).await;
 
     let native = Command::new("cargo")
         .args(["test", "--quiet", "--offline", "-p", "my-rule", "-p", "our-reminder"])
@@ -85,6 +81,39 @@ async fn a_new_policy_in_rust_builds_offline_in_a_folder_of_its_own_and_its_case
         .output()
         .unwrap();
     assert!(native.status.success(), "{}", printed(&native));
+}
+
+/// As README's chapter for clinics ends: tried on what was decided, then put to work while the host runs.
+async fn takes_the_place_of_the_bundled_reminder(made_in: &Path, settings: &str) {
+    let (home, host, environment) = crate::backtest::confirmed(Start::sqlite()).await;
+    let plugins = home.path().join("plugins");
+    std::fs::copy(made_in.join("plugins/our-reminder.wasm"), plugins.join("our-reminder.wasm")).unwrap();
+    std::fs::write(plugins.join("our-reminder.toml"), settings).unwrap();
+    host.host.policies.reload().await;
+    let decides = || {
+        let policy = host.host.policies.for_type(&TypeName::from("appointment-reminder")).unwrap();
+        policy.description.name.clone()
+    };
+    assert_eq!(decides(), "appointment-reminder");
+
+    let tried = ["backtest", "our-reminder", "--since", "9999d"];
+    let tried = plugin_beside(home.path(), &tried, &environment).await;
+    let text = printed(&tried);
+    assert!(tried.status.success(), "{text}");
+    for line in ["our-reminder 0.1.0 on what appointment-reminder and our-reminder decided", "       1  same"]
+    {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+
+    let bundled = std::fs::read_to_string(plugins.join("appointment-reminder.toml")).unwrap();
+    let live = settings.replace("mode = \"off\"", "mode = \"live\"");
+    let off = bundled.replace("mode = \"live\"", "mode = \"off\"");
+    assert!(live != settings && off != bundled);
+    std::fs::write(plugins.join("our-reminder.toml"), live).unwrap();
+    std::fs::write(plugins.join("appointment-reminder.toml"), off).unwrap();
+    host.host.policies.reload().await;
+    assert_eq!(decides(), "our-reminder");
+    assert_eq!(host.get("/readyz").await["refused"], serde_json::json!([]));
 }
 
 #[test]

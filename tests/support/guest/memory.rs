@@ -39,7 +39,8 @@ impl Memory {
     pub(super) fn description(&mut self, guest: &Guest) -> i32 {
         let name = self.text(guest.name);
         let (version, summary) = (self.text(guest.version), self.text("A sample."));
-        let types = self.texts(&[guest.message_type]);
+        let types: Vec<_> = [Some(guest.message_type), guest.also].into_iter().flatten().collect();
+        let types = self.texts(&types);
         let events = self.texts(guest.events);
         let schema = self.text(r#"{"type": "object", "additionalProperties": false, "properties": {}}"#);
         let answers = match guest.replies {

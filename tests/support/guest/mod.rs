@@ -43,6 +43,8 @@ pub(crate) enum Decides {
     Print(String),
     /// Sends, unless WASI shows it a variable, an argument or a folder: then it traps.
     SendAlone,
+    /// Sends, unless it finds in its memory what it wrote there itself: then it traps.
+    SendUnmarked,
 }
 
 /// What `plan` does.
@@ -86,6 +88,8 @@ pub(crate) enum Early {
 pub(crate) struct Guest {
     pub(crate) name: &'static str,
     pub(crate) message_type: &'static str,
+    /// A second type that it decides for.
+    pub(crate) also: Option<&'static str>,
     pub(crate) version: &'static str,
     pub(crate) events: &'static [&'static str],
     pub(crate) decides: Decides,
@@ -143,6 +147,7 @@ impl Guest {
         Self {
             name: "sample",
             message_type: "sample",
+            also: None,
             version: "1.0.0",
             events: &[],
             decides,
