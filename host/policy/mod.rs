@@ -65,8 +65,7 @@ pub use start::Checked;
 pub use status::PolicyStatus;
 
 use crate::domain::kind::TypeName;
-use arc_swap::ArcSwap;
-use registry::Registry;
+use registry::AtWork;
 use reload::Folder;
 use run::Runtime;
 use std::error::Error;
@@ -79,7 +78,7 @@ use std::{fmt, io};
 #[derive(Clone)]
 pub struct Policies {
     runtime: Arc<Runtime>,
-    registry: Arc<ArcSwap<Registry>>,
+    registry: Arc<AtWork>,
     folder: Option<Arc<Folder>>,
 }
 
@@ -138,11 +137,7 @@ impl Policies {
         limits.validate()?;
         let runtime =
             Runtime::new(limits).map_err(|error| PolicyLoadError::Engine { source: error.into() })?;
-        Ok(Self {
-            runtime: Arc::new(runtime),
-            registry: Arc::new(ArcSwap::from_pointee(Registry::default())),
-            folder: folder.map(Arc::new),
-        })
+        Ok(Self { runtime: Arc::new(runtime), registry: Arc::default(), folder: folder.map(Arc::new) })
     }
 
     /// The same policies, whose answer to `decide` is native code that always sends. No configuration leads

@@ -4,9 +4,11 @@ use super::PolicyLoadError;
 use super::load::Loaded;
 use super::plugin_file::Mode;
 use super::removed::Removed;
+use super::shelf::Shelf;
 use crate::domain::kind::TypeName;
+use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 /// The policies at work.
 #[derive(Debug, Default)]
@@ -19,6 +21,21 @@ pub(super) struct Registry {
     pub(super) shadows: Vec<Arc<Loaded>>,
     /// Those that decided, and do not any more.
     pub(super) removed: Vec<Removed>,
+}
+
+/// The registry at work. It is replaced by whoever holds the shelf, so that of two changes at once the later
+/// one stays, and what the shelf says and what is asked are never two things.
+#[derive(Debug, Default)]
+pub(super) struct AtWork(ArcSwap<Registry>);
+
+impl AtWork {
+    pub(super) fn load(&self) -> arc_swap::Guard<Arc<Registry>> {
+        self.0.load()
+    }
+
+    pub(super) fn replace(&self, _shelf: &MutexGuard<'_, Shelf>, registry: Registry) {
+        self.0.store(Arc::new(registry));
+    }
 }
 
 impl Registry {

@@ -194,11 +194,11 @@ impl Policies {
     /// Of what is known, all that can be at work by now, in one step. `are_all`: nothing else of the round is
     /// looked at.
     pub(super) fn put_to_work(&self, folder: &Folder, known: &mut Vec<Looked>, are_all: bool) {
-        // What the shelf says and what is asked change together: nobody steps in between.
         let mut all = folder.shelf();
         let ready = all.ready(known, are_all);
         if !ready.is_empty() {
-            self.registry.store(Arc::new(all.take(ready, folder.cache.archive())));
+            let registry = all.take(ready, folder.cache.archive());
+            self.registry.replace(&all, registry);
         }
     }
 
@@ -258,7 +258,7 @@ impl Policies {
         let Some(earlier) = earlier.filter(|earlier| earlier.identity() != failed.identity()) else { return };
         let mut all = folder.shelf();
         if let Some(registry) = all.roll_back(failed, earlier, folder.cache.archive()) {
-            self.registry.store(Arc::new(registry));
+            self.registry.replace(&all, registry);
         }
     }
 }

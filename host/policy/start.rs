@@ -84,7 +84,8 @@ impl Policies {
         folder.in_order(&mut found);
         let refused = {
             let mut shelf = folder.shelf();
-            policies.registry.store(Arc::new(shelf.take(found, folder.cache.archive())));
+            let registry = shelf.take(found, folder.cache.archive());
+            policies.registry.replace(&shelf, registry);
             let idle = |slot: &Slot| slot.refused.is_some() && slot.at_work.is_none();
             let refused = shelf.slots.iter().filter(|(_, slot)| idle(slot)).map(|(stem, _)| stem.clone());
             refused.collect::<Vec<_>>()
@@ -93,7 +94,7 @@ impl Policies {
             let Some(good) = policies.last_good(folder, &stem).await else { continue };
             let mut shelf = folder.shelf();
             if let Some(registry) = shelf.stand_in(&stem, good.clone()) {
-                policies.registry.store(Arc::new(registry));
+                policies.registry.replace(&shelf, registry);
                 reports.push(LoadReport::of(good));
             }
         }

@@ -69,9 +69,20 @@ impl Home {
     }
 
     pub(crate) fn run(&self, arguments: &[&str], provider: &str) -> String {
-        let output = self.command(arguments, provider).output().expect("the program runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("it prints text")
+        printed(self.command(arguments, provider))
+    }
+
+    /// With all its threads on the machine's first core, where the system has `taskset`.
+    pub(crate) fn run_on_one_core(&self, arguments: &[&str], provider: &str) -> String {
+        let command = self.command(arguments, provider);
+        let has_taskset = Command::new("taskset").arg("--version").output().is_ok();
+        let mut pinned = Command::new(if has_taskset { "taskset" } else { "env" });
+        if has_taskset {
+            pinned.args(["-c", "0"]);
+        }
+        pinned.arg(command.get_program()).args(command.get_args());
+        pinned.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        printed(pinned)
     }
 
     pub(crate) fn serve(&self, provider: &str) -> Serving {
@@ -90,6 +101,13 @@ impl Home {
         let address = line.split_whitespace().find(|word| word.starts_with("http://")).expect("an address");
         Serving { child, address: address.trim_end_matches(';').to_owned(), start }
     }
+}
+
+/// What a command prints.
+fn printed(mut command: Command) -> String {
+    let output = command.output().expect("the program runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("it prints text")
 }
 
 /// What a process holds in memory.

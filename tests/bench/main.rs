@@ -1,5 +1,5 @@
 //! What the host costs and how fast it is: prints figures, judges nothing. `cargo bench`, or one part by
-//! its name: `cargo bench -- words`, `policies`, `backtest`, `send-path`, `at-rest`, `accepts`,
+//! its name: `cargo bench -- words`, `policies`, `dropped`, `backtest`, `send-path`, `at-rest`, `accepts`,
 //! `end-to-end`, `bulk`, `waiting`, `claims` (fills ten million rows: some minutes), on one database with `sqlite` or `postgres` beside it.
 //! `cargo bench --features crash-points -- crash` kills hosts five hundred times and counts texts; without
 //! the feature it does so at random moments only, and as slowly as in real life.
@@ -18,6 +18,7 @@ mod claims;
 mod crash;
 #[path = "../support/daytime.rs"]
 mod daytime;
+mod dropped;
 mod filled;
 mod host;
 mod load;
@@ -45,6 +46,9 @@ async fn main() {
     }
     if wanted("policies") {
         policies::run(host::Home::new(None).folder()).await;
+    }
+    if wanted("dropped") {
+        dropped::run().await;
     }
     if wanted("backtest") {
         backtest::run().await;
