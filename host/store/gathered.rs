@@ -19,7 +19,7 @@ macro_rules! lines {
         concat!(
             value!($db, number, 0),
             " AS place, consents.id, consents.binds, consents.scope, consents.scope_name,
-                consents.choice, consents.source, consents.at FROM ",
+                consents.choice, consents.source, consents.held_by_provider, consents.at FROM ",
             rows!($db),
             " CROSS JOIN consents"
         )
@@ -29,7 +29,7 @@ macro_rules! lines {
 macro_rules! standing {
     ($db:ident) => {
         concat!(
-            "SELECT place, binds, scope, scope_name, choice, source, at, lines FROM (
+            "SELECT place, binds, scope, scope_name, choice, source, held_by_provider, at, lines FROM (
                 SELECT about.*, COUNT(*) OVER (PARTITION BY place) AS lines, ROW_NUMBER() OVER (
                     PARTITION BY place, binds, scope, scope_name ORDER BY at DESC, choice DESC, id DESC) AS nth
                 FROM (SELECT ", lines!($db), " WHERE consents.binds = 'phone' AND consents.phone_hash = ",
