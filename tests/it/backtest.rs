@@ -55,6 +55,29 @@ for_each_database! {
         }
     }
 
+    async fn a_text_that_was_decided_upon_twice_is_one_text(start: Start) {
+        let (home, host, environment) = Box::pin(confirmed(start)).await;
+        let to = json!({"id": "bo", "phone": "+12025550144", "time_zone": "Asia/Tokyo"});
+        let urgent = json!({"type": "urgent-alert", "to": to, "variables": {"text": "Closed today."}});
+        host.message(urgent).await;
+        host.run().await;
+        let id = host.message(json!({"type": "prescription-ready", "to": to})).await;
+        host.run().await;
+        host.run_after(chrono::TimeDelta::hours(12)).await;
+        let outcomes: Vec<_> = host.story(&id).await["decisions"].as_array().unwrap().iter()
+            .filter(|it| it["question"] == "decide").map(|it| it["outcome"].clone()).collect();
+        assert_eq!(outcomes, ["defer", "send"]);
+        // One that leaves it at the alert drops it at once: that is one text fewer, not two.
+        let settings = home.path().join("tried.toml");
+        std::fs::write(&settings, "[settings]\nat_most_per_day = 1\nover_the_cap = 'drop'").unwrap();
+        let tried = ["backtest", "prescription-ready", "--since", "9999d", "--settings", settings.to_str().unwrap()];
+        let output = plugin_beside(home.path(), &tried, &environment).await;
+        let text = printed(&output);
+        for line in ["       2  answer changed", "\n1 text fewer, about"] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+    }
+
     async fn a_decision_is_made_again_to_the_byte(start: Start) {
         let (home, host, environment) = Box::pin(confirmed(start)).await;
         let messages = host.get("/api/v1/messages?type=appointment-confirmation").await;
