@@ -19,6 +19,9 @@ pub const COMPILED_IN: bool = cfg!(any(debug_assertions, feature = "crash-points
 /// The variable that names one, for a program of its own.
 pub const VARIABLE: &str = "TIDINGS_CRASH_AT";
 
+/// Long enough for a signal to reach every thread of a process.
+const CAUGHT: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// Before the name of a place: freeze there, and do not die.
 pub const FREEZE: &str = "freeze:";
 
@@ -143,6 +146,9 @@ impl fmt::Debug for Crash {
 /// As a power cut or the kernel would have it: nothing is flushed, nobody is told.
 fn signal_self(signal: Signal) {
     let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
+    // The kernel may hand it to another thread first, and this one must not go on until it is caught, too:
+    // on a busy machine it would come as far as the provider.
+    std::thread::sleep(CAUGHT);
 }
 
 #[cfg(test)]

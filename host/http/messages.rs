@@ -105,7 +105,7 @@ pub(super) async fn post(
     let new = body.value;
     allow(&caller, "messages:write", &TypeName(new.kind.clone()))?;
     let accepted = api.accept_message(&caller, idempotency.as_deref(), &body.bytes, new.into()).await?;
-    let message = api.messages(&[accepted.id]).await?.pop();
+    let message = api.message(accepted.id).await?;
     let message = message.ok_or_else(|| Problem::not_found("there is no message of this id"))?;
     Ok((StatusCode::ACCEPTED, axum::Json(MessageView::new(&message, &api.settings.currency, None))))
 }

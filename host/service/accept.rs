@@ -5,6 +5,7 @@
 use super::checks::FieldError;
 use super::draft::{Draft, PostedMessage};
 use super::intake::{Accepted, ERASED, IntakeError, upsert, vanished};
+use super::together::Alone;
 use super::{Caller, Host, HostError};
 use crate::crash::Point;
 use crate::domain::id::MessageId;
@@ -102,6 +103,31 @@ impl Host {
         match Box::pin(self.accepting.ask(posting.clone(), work)).await {
             Some(id) => Ok(Accepted { id, repeated: false }),
             None => self.accept_alone(&posting).await,
+        }
+    }
+
+    /// One message as it is now; those who ask at the same time share the question.
+    ///
+    /// # Errors
+    ///
+    /// The database failed.
+    pub async fn message(&self, id: MessageId) -> Result<Option<Message>, HostError> {
+        let work = |ids: Vec<MessageId>| {
+            let host = self.clone();
+            async move {
+                match host.messages(&ids).await {
+                    Ok(found) => {
+                        let found: HashMap<MessageId, Message> =
+                            found.into_iter().map(|message| (message.id, message)).collect();
+                        ids.iter().map(|id| Ok(found.get(id).cloned())).collect()
+                    }
+                    Err(_) => ids.iter().map(|_| Err(Alone)).collect(),
+                }
+            }
+        };
+        match Box::pin(self.looking.ask(id, work)).await {
+            Ok(message) => Ok(message),
+            Err(Alone) => Ok(self.messages(&[id]).await?.pop()),
         }
     }
 

@@ -9,6 +9,9 @@ use tokio::sync::{mpsc, oneshot};
 /// So many lines in one unit of work.
 const BATCH: usize = 256;
 
+/// So long lines that nobody waits for are gathered before they are written.
+const GATHERED: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// Where lines are handed in.
 #[derive(Clone)]
 pub struct Auditor(mpsc::Sender<Handed>);
@@ -24,6 +27,7 @@ impl Auditor {
         tokio::spawn(async move {
             let mut batch = Vec::with_capacity(BATCH);
             while receiver.recv_many(&mut batch, BATCH).await > 0 {
+                gather(&mut receiver, &mut batch).await;
                 let mut entries = Vec::with_capacity(batch.len());
                 let mut waiting: Vec<oneshot::Sender<bool>> = Vec::new();
                 for (entry, done) in batch.drain(..) {
@@ -65,6 +69,21 @@ impl Auditor {
     pub async fn note(&self, entry: AuditEntry) {
         let _ = self.0.send((Some(entry), None)).await;
     }
+}
+
+/// Lets more lines come, until somebody waits or there are many.
+async fn gather(receiver: &mut mpsc::Receiver<Handed>, batch: &mut Vec<Handed>) {
+    let waited_for = |batch: &[Handed]| batch.iter().any(|(_, done)| done.is_some());
+    let more = async {
+        while batch.len() < BATCH && !waited_for(batch) {
+            let room = BATCH - batch.len();
+            if receiver.recv_many(batch, room).await == 0 {
+                break;
+            }
+        }
+    };
+    // What has come until then is in the batch.
+    let _ = tokio::time::timeout(GATHERED, more).await;
 }
 
 async fn write(store: &Store, entries: &[AuditEntry]) -> crate::store::Result<()> {

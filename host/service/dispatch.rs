@@ -134,9 +134,8 @@ impl Host {
     async fn try_process(&self, message: Message, arriving: Arriving) -> Result<(), HostError> {
         let now = self.now();
         if self.has_stopped.load(Ordering::Relaxed) {
-            let tx = self.store.begin().await?;
             let note = Cause::new("host-leaves", "the host that had claimed it is ending; it was not sent");
-            return self.put_back(tx, &message, message.due_at, note, now).await;
+            return self.put_back(&message, message.due_at, note, now).await;
         }
         let Gathered { recipient, mut opened, consents, recent } = self.gather(&message).await?;
         let (Some(recipient), Some(kind)) = (recipient, self.kind(&message.kind)) else {
@@ -156,8 +155,7 @@ impl Host {
             return self.conclude(message, verdict, None, now).await;
         }
         if let Some(at) = self.has_to_wait(&message, facts.recipient.phone.as_ref(), now) {
-            let tx = self.store.begin().await?;
-            return self.put_back(tx, &message, at, waits_its_turn(), now).await;
+            return self.put_back(&message, at, waits_its_turn(), now).await;
         }
         let (verdict, record) = self.judge(&message, &facts, now).await?;
         let beside = self.beside_decision(&message, record.as_ref());

@@ -59,6 +59,13 @@ impl Intent {
     }
 }
 
+/// A claimed message on its way back to its place.
+pub(super) struct PutBack {
+    before: Message,
+    again: Message,
+    change: Change<'static>,
+}
+
 /// What became of an intent.
 pub(super) enum Intended {
     /// The call may be made; the message as it stands now.
@@ -143,7 +150,8 @@ impl Host {
         let consent_lines = tx.consents(&message.recipient, Some(&intent.phone)).await?.lines;
         if current.map(|version| Judged { version, consent_lines }) != Some(intent.judged) {
             let note = Cause::new("judged-again", "the recipient was changed while the message was judged");
-            self.put_back(tx, message, intent.at, note, intent.at).await?;
+            drop(tx);
+            self.put_back(message, intent.at, note, intent.at).await?;
             return Ok(Intended::PutBack);
         }
         let mut meter = self.meter(&mut tx, message.test, intent.at).await?;
@@ -155,9 +163,10 @@ impl Host {
         }
         let mut taking = self.take_turns(&mut tx, std::iter::once(intent)).await?;
         if !taking.take(intent) {
+            drop(tx);
             self.turns_taken(taking);
             let at = self.next_turn(message, intent.sender.as_str(), self.now());
-            self.put_back(tx, message, at, waits_its_turn(), intent.at).await?;
+            self.put_back(message, at, waits_its_turn(), intent.at).await?;
             return Ok(Intended::PutBack);
         }
         self.keep_turns(&mut tx, &taking).await?;
@@ -181,18 +190,39 @@ impl Host {
         Ok(tx.commit().await?)
     }
 
-    /// A claimed message goes back to its place.
+    /// A claimed message goes back to its place, with others that do so at the same time.
     pub(super) async fn put_back(
         &self,
-        mut tx: Tx,
         message: &Message,
         at: DateTime<Utc>,
         note: Cause,
         now: DateTime<Utc>,
     ) -> Result<(), HostError> {
         let state = message.state.clone().plan_again()?;
-        let mut again = Message { state, due_at: at.min(message.expires_at), ..message.clone() };
-        tx.move_message(message, &mut again, &Change::noted(note, Some(self.id), now)).await?;
+        let again = Message { state, due_at: at.min(message.expires_at), ..message.clone() };
+        let change = Change::noted(note, Some(self.id), now);
+        let back = Arc::new(PutBack { before: message.clone(), again, change });
+        let work = |together: Vec<Arc<PutBack>>| {
+            let host = self.clone();
+            async move {
+                let is_done = host.write_back(&together).await.is_ok();
+                vec![is_done; together.len()]
+            }
+        };
+        if Box::pin(self.putting_back.ask(back.clone(), work)).await {
+            return Ok(());
+        }
+        self.write_back(&[back]).await
+    }
+
+    async fn write_back(&self, together: &[Arc<PutBack>]) -> Result<(), HostError> {
+        let mut tx = self.store.begin().await?;
+        let mut after: Vec<Message> = together.iter().map(|back| back.again.clone()).collect();
+        let pairs = together.iter().zip(&mut after);
+        let mut moves: Vec<Move<'_>> = pairs
+            .map(|(back, after)| Move { before: &back.before, after, change: back.change.clone() })
+            .collect();
+        tx.move_messages(&mut moves).await?;
         Ok(tx.commit().await?)
     }
 

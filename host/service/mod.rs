@@ -184,6 +184,8 @@ pub struct Inner {
     repeating: Together<(KeyId, String), Result<Option<intake::Made>, Alone>>,
     /// Texts that are posted at the same time are committed together.
     accepting: Together<Arc<accept::Posting>, Option<MessageId>>,
+    /// Messages that are asked for at the same time are read together.
+    looking: Together<MessageId, Result<Option<Message>, Alone>>,
     /// Events that are posted at the same time are taken in together.
     noting: Together<Arc<take_in::EventPosting>, Option<plan::Planning>>,
     /// Plans that are ready at the same time are committed together.
@@ -192,6 +194,8 @@ pub struct Inner {
     gathering: Together<gather::Wanted, Option<gather::Gathered>>,
     /// Intents that are ready at the same time are committed together.
     intending: Together<Arc<intend::Intent>, Option<Message>>,
+    /// Messages that have to wait at the same time go back to their places together.
+    putting_back: Together<Arc<intend::PutBack>, bool>,
     /// Receipts that come at the same time are taken in together.
     receiving: Together<Receipt, Option<Received>>,
     auditor: Auditor,
@@ -214,6 +218,8 @@ pub struct Inner {
     looked: readiness::Looked,
     /// How busy the senders are.
     turns: senders::Turns,
+    /// What the provider cannot be asked for in pages.
+    too_long_days: stragglers::TooLongDays,
     /// When old codes and counters were last cleared away.
     codes_cleared: std::sync::Mutex<Option<DateTime<Utc>>>,
     /// When each retired key of codes was first found retired.
@@ -293,7 +299,9 @@ impl Host {
             calling: Together::default(),
             repeating: Together::default(),
             accepting: Together::default(),
+            looking: Together::default(),
             noting: Together::default(),
+            putting_back: Together::default(),
             planning: Together::default(),
             gathering: Together::default(),
             intending: Together::default(),
@@ -307,6 +315,7 @@ impl Host {
             asking: readiness::Asking::default(),
             looked: readiness::Looked::default(),
             turns: senders::Turns::default(),
+            too_long_days: stragglers::TooLongDays::default(),
             codes_cleared: std::sync::Mutex::new(None),
             codes_retired: std::sync::Mutex::default(),
         }))

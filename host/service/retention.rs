@@ -87,6 +87,7 @@ impl Host {
         }
         let mut tx = self.store.begin().await?;
         tx.queue_late_redactions(now - LATE, now).await?;
+        tx.fold_usage().await?;
         Ok(tx.commit().await?)
     }
 }

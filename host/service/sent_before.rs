@@ -83,8 +83,7 @@ impl Host {
                 "cannot-tell",
                 "a backup was put back, and the provider cannot tell yet whether it was sent before; asked again",
             );
-            let tx = self.store.begin().await?;
-            self.put_back(tx, message, now + ASKED_AGAIN, note, now).await?;
+            self.put_back(message, now + ASKED_AGAIN, note, now).await?;
             return Ok(None);
         };
         let mut tx = self.store.read().await?;

@@ -6,35 +6,54 @@ use super::{Host, HostError};
 use crate::domain::failure::ListedText;
 use crate::domain::message::{Cause, Message};
 use crate::store::{ProviderEventSource, Waiting};
-use chrono::{DateTime, TimeDelta, Utc};
-use std::collections::{BTreeSet, HashMap};
+use crate::twilio::LookUpError;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A provider that is silent about a text is asked again for some days.
 const ASK_FOR: TimeDelta = TimeDelta::days(3);
 
-/// So many are asked about in pages, and not one by one.
+/// So many of one day are asked about in pages, and not one by one.
 const MANY: usize = 20;
 
+/// Days of which the provider has more pages than are read: they are not asked for again.
+#[derive(Default)]
+pub(super) struct TooLongDays(Mutex<BTreeSet<(bool, NaiveDate)>>);
+
+impl TooLongDays {
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<(bool, NaiveDate)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Host {
-    /// Where many are to be asked about, the provider is asked for pages of what it sent on their days; what
-    /// is not in them is asked for by itself.
+    /// Where many of one day are to be asked about, the provider is asked for pages of what it sent on that
+    /// day; what is not in them is asked for by itself.
     pub(super) async fn listed_by_day(
         &self,
         waiting: Waiting,
         due: &[Message],
     ) -> HashMap<String, ListedText> {
         let mut listed = HashMap::new();
-        if waiting == Waiting::OnUs || due.len() < MANY {
+        if waiting == Waiting::OnUs {
             return listed;
         }
-        let day =
-            |message: &Message| (message.test, message.sent_at.unwrap_or(message.updated_at).date_naive());
-        for (test, day) in due.iter().map(day).collect::<BTreeSet<_>>() {
+        let mut on_day: BTreeMap<(bool, NaiveDate), usize> = BTreeMap::new();
+        for message in due {
+            let day = message.sent_at.unwrap_or(message.updated_at).date_naive();
+            *on_day.entry((message.test, day)).or_default() += 1;
+        }
+        on_day.retain(|day, count| *count >= MANY && !self.too_long_days.lock().contains(day));
+        for (test, day) in on_day.into_keys() {
             let Some(provider) = self.provider(test) else { continue };
             match provider.list_day(day).await {
                 Ok(texts) => listed.extend(texts.into_iter().map(|text| (text.sid.clone(), text))),
                 Err(error) => {
                     tracing::warn!(%day, error = &error as &dyn std::error::Error, "asking for a day failed");
+                    if matches!(error, LookUpError::Paging) {
+                        self.too_long_days.lock().insert((test, day));
+                    }
                 }
             }
         }

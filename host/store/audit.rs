@@ -2,7 +2,7 @@
 //! before it, under a key that is not in the database.
 
 use super::rows::{self, both, rows, value};
-use super::{Result, Sql, Tx, moment, on};
+use super::{Inner, Result, Sql, Tx, moment, on};
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
@@ -34,7 +34,7 @@ pub struct AuditLine {
 type Row = (i64, i64, String, String, String, i64, Vec<u8>);
 
 // One writer at a time, or two lines would follow the same one; on SQLite the unit of work is that.
-const LOCK: Sql = Sql { sqlite: "SELECT 1", postgres: "LOCK TABLE audit IN EXCLUSIVE MODE" };
+const LOCK: &str = "LOCK TABLE audit IN EXCLUSIVE MODE";
 
 const LAST: &str = "SELECT number, signature FROM audit ORDER BY number DESC LIMIT 1";
 
@@ -72,8 +72,9 @@ impl Tx {
     ///
     /// Fails when the database does.
     pub async fn append_audit(&mut self, entries: &[AuditEntry]) -> Result<()> {
-        let lock = LOCK.on(self);
-        on!(self, |db| sqlx::query(lock).execute(db).await.map(drop))?;
+        if let Inner::Postgres(tx) = &mut self.inner {
+            sqlx::query(LOCK).execute(&mut **tx).await?;
+        }
         let last: Option<(i64, Vec<u8>)> = on!(self, |db| sqlx::query_as(LAST).fetch_optional(db).await)?;
         let (mut number, mut signature) = last.unwrap_or_default();
         let mut rows = Vec::with_capacity(entries.len());

@@ -104,7 +104,8 @@ impl Store {
             .pragma("journal_size_limit", "67108864")
             .pragma("wal_autocheckpoint", "4000")
             .statement_cache_capacity(256);
-        let writer = Writer::open(path, &options).await?;
+        // The writer has all tables and indexes in hand: its pages stay (16 MiB), the readers' are few.
+        let writer = Writer::open(path, &options.clone().pragma("cache_size", "-16384")).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
             // A file does not hang up.

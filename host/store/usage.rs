@@ -1,7 +1,7 @@
 //! What texts cost. The counts are kept by the database itself, in the unit of work that commits to a
 //! call or learns of its end (see the migration); here they are read, and prices are filled in.
 
-use super::{Result, Sql, Tx, on};
+use super::{Inner, Result, Sql, Tx, on};
 use crate::domain::id::AttemptId;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -49,6 +49,19 @@ const TOTAL: &str = "SELECT CAST(COALESCE(SUM(texts), 0) AS BIGINT) AS texts,
         CAST(COALESCE(SUM(actual_micros), 0) AS BIGINT) AS actual_micros,
         CAST(COALESCE(SUM(priced_estimate_micros), 0) AS BIGINT) AS priced_estimate_micros
     FROM usage_totals WHERE test = $1";
+
+// Whoever lives may be counting; a connection that begins meanwhile under an old number begins its row anew.
+const FOLD: &str = "WITH gone AS (DELETE FROM usage_totals
+        WHERE shard <> 0 AND shard NOT IN (SELECT pid FROM pg_stat_activity) RETURNING *)
+    INSERT INTO usage_totals (test, shard, texts, estimated_micros, priced, actual_micros, priced_estimate_micros)
+    SELECT test, 0, CAST(SUM(texts) AS BIGINT), CAST(SUM(estimated_micros) AS BIGINT),
+        CAST(SUM(priced) AS BIGINT), CAST(SUM(actual_micros) AS BIGINT),
+        CAST(SUM(priced_estimate_micros) AS BIGINT) FROM gone GROUP BY test
+    ON CONFLICT (test, shard) DO UPDATE SET texts = usage_totals.texts + excluded.texts,
+        estimated_micros = usage_totals.estimated_micros + excluded.estimated_micros,
+        priced = usage_totals.priced + excluded.priced,
+        actual_micros = usage_totals.actual_micros + excluded.actual_micros,
+        priced_estimate_micros = usage_totals.priced_estimate_micros + excluded.priced_estimate_micros";
 
 const WITHOUT_PRICE: &str = "SELECT id, sid, intent_at FROM attempts
     WHERE price_due_at <= $1 AND sid IS NOT NULL AND test = $2 ORDER BY price_due_at LIMIT $3";
@@ -99,6 +112,18 @@ impl Tx {
     /// Fails when the database does.
     pub async fn usage_total(&mut self, test: bool) -> Result<UsageTotal> {
         Ok(on!(self, |db| sqlx::query_as(TOTAL).bind(test).fetch_one(db).await)?)
+    }
+
+    /// Adds up what connections have counted that are gone. On SQLite one counts for all.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn fold_usage(&mut self) -> Result<()> {
+        if let Inner::Postgres(tx) = &mut self.inner {
+            sqlx::query(FOLD).execute(&mut **tx).await?;
+        }
+        Ok(())
     }
 
     /// Until the end of the unit of work nobody else counts against a fuse.

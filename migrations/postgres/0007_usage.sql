@@ -39,7 +39,8 @@ CREATE TABLE usage (
     PRIMARY KEY (quarter, kind, country, locale, test, shard)
 );
 
--- The sums of all that was ever counted, for those who ask at every text: what a trial account has spent.
+-- The sums of all that was ever counted, for those who ask at every text: what a trial account has spent. Rows
+-- of connections that are gone are folded into shard 0.
 CREATE TABLE usage_totals (
     test BOOLEAN NOT NULL,
     shard BIGINT NOT NULL,
@@ -52,24 +53,25 @@ CREATE TABLE usage_totals (
 );
 
 CREATE FUNCTION sum_usage() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    more usage := NEW;
 BEGIN
-    IF TG_OP = 'INSERT' THEN
-        INSERT INTO usage_totals (test, shard, texts, estimated_micros, priced, actual_micros, priced_estimate_micros)
-        VALUES (NEW.test, NEW.shard, NEW.texts, NEW.estimated_micros, NEW.priced, NEW.actual_micros,
-            NEW.priced_estimate_micros)
-        ON CONFLICT (test, shard) DO UPDATE SET texts = usage_totals.texts + excluded.texts,
-            estimated_micros = usage_totals.estimated_micros + excluded.estimated_micros,
-            priced = usage_totals.priced + excluded.priced,
-            actual_micros = usage_totals.actual_micros + excluded.actual_micros,
-            priced_estimate_micros = usage_totals.priced_estimate_micros + excluded.priced_estimate_micros;
-    ELSE
-        UPDATE usage_totals SET texts = texts + NEW.texts - OLD.texts,
-            estimated_micros = estimated_micros + NEW.estimated_micros - OLD.estimated_micros,
-            priced = priced + NEW.priced - OLD.priced,
-            actual_micros = actual_micros + NEW.actual_micros - OLD.actual_micros,
-            priced_estimate_micros = priced_estimate_micros + NEW.priced_estimate_micros - OLD.priced_estimate_micros
-        WHERE test = NEW.test AND shard = NEW.shard;
+    IF TG_OP = 'UPDATE' THEN
+        more.texts := NEW.texts - OLD.texts;
+        more.estimated_micros := NEW.estimated_micros - OLD.estimated_micros;
+        more.priced := NEW.priced - OLD.priced;
+        more.actual_micros := NEW.actual_micros - OLD.actual_micros;
+        more.priced_estimate_micros := NEW.priced_estimate_micros - OLD.priced_estimate_micros;
     END IF;
+    -- The row may have been folded since: it is begun anew.
+    INSERT INTO usage_totals (test, shard, texts, estimated_micros, priced, actual_micros, priced_estimate_micros)
+    VALUES (more.test, more.shard, more.texts, more.estimated_micros, more.priced, more.actual_micros,
+        more.priced_estimate_micros)
+    ON CONFLICT (test, shard) DO UPDATE SET texts = usage_totals.texts + excluded.texts,
+        estimated_micros = usage_totals.estimated_micros + excluded.estimated_micros,
+        priced = usage_totals.priced + excluded.priced,
+        actual_micros = usage_totals.actual_micros + excluded.actual_micros,
+        priced_estimate_micros = usage_totals.priced_estimate_micros + excluded.priced_estimate_micros;
     RETURN NULL;
 END
 $$;

@@ -60,6 +60,26 @@ for_each_database! {
         assert_eq!((state(&host, &id).await.as_str(), host.texts_to(ANA).len()), ("delivered", 1));
     }
 
+    async fn what_a_dead_host_left_is_taken_over_and_not_ended_while_the_clock_is_in_doubt(start: Start) {
+        let host = start.host().await;
+        let clock = Arc::new(ManualClock::at(host.clock_now()));
+        let astray = beside_on(&host, clock.clone());
+        astray.tick().await.unwrap();
+        let mut later = alert(ANA, &host);
+        later["send_at"] = json!(host.clock_now() + TimeDelta::hours(1));
+        let id = host.message(later).await;
+        let left_behind = match host.host.store.engine() {
+            "sqlite" => "UPDATE messages SET state = 'claimed', lease_until = 0, lease_host = zeroblob(16)",
+            _ => "UPDATE messages SET state = 'claimed', lease_until = 0, lease_host = '00000000-0000-0000-0000-000000000000'",
+        };
+        host.sql(left_behind).await;
+        // By that clock its use is long over.
+        clock.leap(TimeDelta::days(5));
+        astray.sweep().await.unwrap();
+        assert!(astray.doubts_clock());
+        assert_eq!(state(&host, &id).await, "planned");
+    }
+
     async fn what_a_wrong_clock_has_counted_keeps_no_sender_busy(start: Start) {
         let mut start = start;
         start.config.twilio.rate = Rate::per_second(1.0);

@@ -65,6 +65,7 @@ mod tools;
 mod translating;
 mod unsound;
 mod usage;
+mod usage_folded;
 mod watched;
 mod webhooks;
 mod words;
