@@ -224,6 +224,9 @@ impl Host {
         let mut tx = self.store.begin().await?;
         // It was written with others, and the answer to that commit was lost.
         if tx.message(posting.id).await?.is_some() {
+            // It may be of a group that is not on the disk yet.
+            drop(tx);
+            self.store.settled().await?;
             self.wake();
             return Ok(Accepted { id: posting.id, repeated: false });
         }

@@ -8,7 +8,7 @@ use super::{Host, HostError};
 use crate::domain::event::Event;
 use crate::domain::id::MessageId;
 use crate::domain::kind::TypeName;
-use crate::domain::message::{Cause, Lane, Message, State};
+use crate::domain::message::{Cause, Message, State};
 use crate::domain::policy::{Fact, FactValue, Reason, UnixMs};
 use crate::domain::recipient::Recipient;
 use crate::store::{Change, Payload, Tx};
@@ -35,6 +35,7 @@ impl Host {
         now: DateTime<Utc>,
     ) -> Result<(), HostError> {
         let Answers { asked, wanted, mut outcome, records, complete } = answers;
+        let wanted = self.brake_planned(event, wanted, &mut outcome, now).await?;
         let mut tx = self.store.begin().await?;
         let newest = tx.lock_subject(&event.subject, event.test).await?;
         if newest.is_some_and(|version| version > event.subject.version) {
@@ -161,13 +162,6 @@ impl Host {
                 outcome.passed_over.push(passed(&want, cause));
             }
             None => {
-                if new.lane == Lane::Otp
-                    && let Some(phone) = &want.recipient.phone
-                    && let Some(refused) = self.brake_planned(tx, phone, event.test, now).await?
-                {
-                    outcome.passed_over.push(passed(&want, refused));
-                    return Ok(());
-                }
                 if !tx.insert_message(&new, &payload).await? {
                     let twice = Cause::new("already-done", "it was planned twice at once");
                     outcome.passed_over.push(passed(&want, twice));

@@ -2,6 +2,7 @@
 //! for all who have come; while that unit is on its way to the disk, the next ones gather. Nobody
 //! waits for others to come.
 
+use crate::store::unyielding;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::oneshot;
 
@@ -69,7 +70,7 @@ impl<Q: Clone, A> Together<Q, A> {
             return;
         }
         let (requests, senders): (Vec<Q>, Vec<_>) = batch.into_iter().unzip();
-        for (sender, answer) in senders.into_iter().zip(work(requests).await) {
+        for (sender, answer) in senders.into_iter().zip(unyielding(work(requests)).await) {
             // Whoever has gone does not want to know.
             let _ = sender.send(answer);
         }

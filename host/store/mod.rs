@@ -91,7 +91,7 @@ pub use shared_keys::KeysFit;
 pub use usage::{QUARTER, UsageRow, UsageTotal};
 pub use webhook_deliveries::{Settled, WebhookDelivery, WebhookFigures};
 pub use webhook_events::{NewWebhookEvent, NumberedEvent, RawWebhookEvent, Source, ToldConsent};
-pub use yielding::yielding;
+pub use yielding::{unyielding, yielding};
 
 use crate::measure::{self, Moved};
 use bell::Bell;

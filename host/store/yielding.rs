@@ -12,12 +12,17 @@ const PLACES: usize = super::open::CONNECTIONS as usize / 2;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 tokio::task_local! {
-    static YIELDS: ();
+    static YIELDS: bool;
 }
 
 /// Does work whose units of work leave half of the connections to others.
 pub async fn yielding<F: Future>(work: F) -> F::Output {
-    YIELDS.scope((), work).await
+    YIELDS.scope(true, work).await
+}
+
+/// Does work for others, too, among whom somebody may be who cannot wait.
+pub async fn unyielding<F: Future>(work: F) -> F::Output {
+    YIELDS.scope(false, work).await
 }
 
 /// The places of one pool.
@@ -32,7 +37,9 @@ impl Places {
     /// A place for as long as a unit of work lasts; `None` where none is needed, or where none became free and it
     /// is taken as if there were: the pool has the last word.
     pub(super) async fn take(&self) -> Option<OwnedSemaphorePermit> {
-        YIELDS.try_with(|()| ()).ok()?;
+        if !YIELDS.try_with(|yields| *yields).unwrap_or(false) {
+            return None;
+        }
         tokio::time::timeout(PATIENCE, self.0.clone().acquire_owned()).await.ok()?.ok()
     }
 }
@@ -54,6 +61,7 @@ mod tests {
             _ = &mut next => panic!("it did not wait"),
             place = places.take() => assert!(place.is_none(), "other work needs no place, and has not waited"),
         }
+        assert!(yielding(unyielding(places.take())).await.is_none(), "nor does what is done for all");
         drop(taken.pop());
         assert!(next.await.is_some());
     }

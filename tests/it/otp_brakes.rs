@@ -4,7 +4,7 @@
 use crate::delivery::another;
 use crate::for_each_database;
 use crate::guest::{Decides, Guest, Plans};
-use crate::support::{ANA, TestHost, home};
+use crate::support::{ANA, Folder, Start, TestHost, home};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -45,6 +45,40 @@ pub(crate) fn origin(address: &str, key: u128) -> Origin {
         address: Some(address),
         ..Origin::default()
     }
+}
+
+/// A home whose codes are a policy's: one for each door that opens.
+fn with_codes_for_doors(start: &mut Start) -> Folder {
+    let folder = home();
+    let plugins = folder.path().join("plugins");
+    for file in ["otp.wasm", "otp.toml"] {
+        std::fs::remove_file(plugins.join(file)).unwrap();
+    }
+    let guest = Guest {
+        message_type: "otp",
+        events: &["clinic.door"],
+        plans: Plans::One,
+        ..Guest::new(Decides::Send)
+    };
+    std::fs::write(plugins.join("door.wasm"), guest.component()).unwrap();
+    let kind = folder.path().join("templates/otp.toml");
+    let text = std::fs::read_to_string(&kind).unwrap();
+    std::fs::write(kind, text.replace("[variables.code]", "[variables.code]\nfrom = \"data.code\"")).unwrap();
+    folder.path().clone_into(&mut start.home);
+    folder
+}
+
+/// Why there is no code for this phone; nothing when there is one.
+async fn open_door(host: &TestHost, nth: u32, phone: &str) -> Value {
+    let event = json!({
+        "type": "clinic.door",
+        "subject": {"type": "door", "id": nth.to_string(), "version": 1},
+        "people": [{"id": phone, "role": "patient", "phone": phone}],
+        "data": {"code": "482913"},
+    });
+    let (status, story) = host.post("/api/v1/events", event).await;
+    assert_eq!(status, 202, "{story}");
+    story["passed_over"][0]["reason"]["code"].clone()
 }
 
 /// `ok`, or the brake that holds.
@@ -235,35 +269,34 @@ for_each_database! {
     async fn a_code_that_a_policy_plans_is_held_by_the_same_counters(start: Start) {
         let mut start = start;
         start.config.otp.limits.phone = rates("2/1h");
-        let folder = home();
-        let plugins = folder.path().join("plugins");
-        for file in ["otp.wasm", "otp.toml"] {
-            std::fs::remove_file(plugins.join(file)).unwrap();
-        }
-        start.home = folder.path().to_owned();
-        let guest = Guest { message_type: "otp", events: &["clinic.door"], plans: Plans::One, ..Guest::new(Decides::Send) };
-        std::fs::write(plugins.join("door.wasm"), guest.component()).unwrap();
-        let kind = folder.path().join("templates/otp.toml");
-        let text = std::fs::read_to_string(&kind).unwrap();
-        std::fs::write(kind, text.replace("[variables.code]", "[variables.code]\nfrom = \"data.code\"")).unwrap();
+        let _home = with_codes_for_doors(&mut start);
         let host = start.host().await;
-        let door = |nth: u32, phone: &str| json!({"type": "clinic.door", "subject": {"type": "door", "id": nth.to_string(), "version": 1},
-            "people": [{"id": phone, "role": "patient", "phone": phone}], "data": {"code": "482913"}});
-        let refused = |story: &Value| story["passed_over"][0]["reason"]["code"].clone();
         for nth in 0..2 {
-            let (status, story) = host.post("/api/v1/events", door(nth, ANA)).await;
-            assert_eq!((status, &refused(&story)), (202, &Value::Null), "{story}");
+            assert_eq!(open_door(&host, nth, ANA).await, Value::Null);
         }
-        let (_, story) = host.post("/api/v1/events", door(2, ANA)).await;
-        assert_eq!(refused(&story), "code-refused", "{story}");
-        let (_, story) = host.post("/api/v1/events", door(3, "+33612345678")).await;
-        assert_eq!(refused(&story), "code-refused", "{story}");
+        assert_eq!(open_door(&host, 2, ANA).await, "code-refused");
+        assert_eq!(open_door(&host, 3, "+33612345678").await, "code-refused");
         assert_eq!(post(&host, json!({"phone": ANA, "purpose": "LOGIN"})).await.0, 429, "the same counter");
         let kept: Vec<_> = refusals(&host).await.into_iter().map(|row| (row.refusal.reason, row.refusal.purpose)).collect();
         let row = |reason: &str, purpose: &str| (reason.to_owned(), purpose.to_owned());
         assert_eq!(kept, [row("otp.limits.phone", "LOGIN"), row("otp.limits.phone", ""), row("otp.countries", "")]);
         host.run().await;
         assert_eq!(host.texts_to(ANA).len(), 2);
+    }
+
+    async fn a_planned_code_that_is_refused_uses_up_nothing(start: Start) {
+        let mut start = start;
+        start.config.otp.limits.phone = rates("2/1h");
+        start.config.otp.limits.everyone = rates("1/1h");
+        let _home = with_codes_for_doors(&mut start);
+        let host = start.host().await;
+        assert_eq!(open_door(&host, 0, ANA).await, Value::Null);
+        for nth in 1..4 {
+            assert_eq!(open_door(&host, nth, ANA).await, "code-refused");
+        }
+        let open = another(&host, |config| config.otp.limits.everyone.clear());
+        assert_eq!(ask(&open, &origin("192.0.2.1", 1), ANA).await, "ok", "the phone has had one");
+        assert_eq!(ask(&open, &origin("192.0.2.1", 1), ANA).await, "otp.limits.phone");
     }
 
     async fn a_counter_that_does_not_answer_lets_no_posted_code_through(start: Start) {

@@ -2,11 +2,15 @@
 //! There is no challenge to hold them back, but the countries and the limits of `[otp]` are the same for them. Of what
 //! is typed the host learns nothing, so that the pump breaker has no say.
 
-use super::refusals::{Refused, reason_of, refusal};
+use super::brakes::not_counted;
+use super::refusals::Refused;
 use super::{Host, HostError, Origin, OtpError};
-use crate::domain::message::Cause;
+use crate::domain::event::Event;
+use crate::domain::message::{Cause, Lane, Message};
 use crate::domain::phone::PhoneNumber;
 use crate::service::Caller;
+use crate::service::plan::Outcome;
+use crate::service::replan::{Wanted, passed};
 use crate::store::Tx;
 use chrono::{DateTime, Utc};
 
@@ -27,34 +31,66 @@ impl Host {
         self.limit(tx, &origin, phone, None, now).await
     }
 
-    /// Counts a text of a type for codes that a policy plans. Where a brake holds there will be none, and the answer
-    /// says why; the refusal is kept in the same unit of work.
+    /// Counts the texts of types for codes that policies want and that are not there yet; what a brake refuses is
+    /// passed over, with its reason. Each is counted in a unit of work of its own, as everywhere: a refusal uses up
+    /// nothing, and nobody waits for two counters at once.
     ///
     /// # Errors
     ///
     /// The counters do not answer: the event stays to be planned.
     pub(in crate::service) async fn brake_planned(
         &self,
-        tx: &mut Tx,
+        event: &Event,
+        mut wanted: Vec<Wanted>,
+        outcome: &mut Outcome,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Wanted>, HostError> {
+        let is_code = |want: &Wanted| self.kind(&want.kind).is_some_and(|kind| kind.lane == Lane::Otp);
+        let (codes, others): (Vec<Wanted>, Vec<Wanted>) = wanted.drain(..).partition(is_code);
+        wanted = others;
+        if codes.is_empty() {
+            return Ok(wanted);
+        }
+        let existing = self.store.read().await?.messages_of_subject(&event.subject, event.test).await?;
+        for want in codes {
+            let is_it = |message: &Message| {
+                message.kind == want.kind && message.key == want.key && message.recipient == want.recipient.id
+            };
+            let refused = match &want.recipient.phone {
+                Some(phone) if !existing.iter().any(is_it) => {
+                    self.count_planned(phone, event.test, now).await?
+                }
+                Some(_) | None => None,
+            };
+            match refused {
+                Some(cause) => outcome.passed_over.push(passed(&want, cause)),
+                None => wanted.push(want),
+            }
+        }
+        Ok(wanted)
+    }
+
+    async fn count_planned(
+        &self,
         phone: &PhoneNumber,
         test: bool,
         now: DateTime<Utc>,
     ) -> Result<Option<Cause>, HostError> {
         let origin = Origin { test, by_policy: true, ..Origin::default() };
-        let counted = match self.check_country(phone, test) {
-            Ok(()) => self.limit(tx, &origin, phone, None, now).await,
-            closed => closed,
+        let counted = async {
+            self.check_country(phone, test)?;
+            let mut tx = self.store.begin().await.map_err(not_counted)?;
+            self.limit(&mut tx, &origin, phone, None, now).await?;
+            tx.commit().await.map_err(not_counted)
         };
-        let error = match counted {
+        let error = match counted.await {
             Ok(()) => return Ok(None),
             Err(OtpError::NotCounted(error)) => return Err(error),
             Err(error) => error,
         };
-        let Some(reason) = reason_of(&error) else { return Ok(None) };
         let refused = Refused { origin: &origin, phone: Some(phone), purpose: None };
-        tx.count_refusal(&refusal(reason, false, &refused), test, now).await?;
-        tracing::warn!(brake = reason, "a one-time code that a policy planned was refused");
-        Ok(Some(Cause::new("code-refused", format!("{error}: {reason}"))))
+        self.keep_refusal(&refused, &error, now).await;
+        Ok(Some(Cause::new("code-refused", error.to_string())))
     }
 
     /// Writes down that one was refused.

@@ -18,7 +18,14 @@ pub(super) struct Refused<'a> {
 impl Host {
     /// A refusal is kept with its reason, in a unit of work of its own: that of the challenge is gone.
     pub(super) async fn keep_refusal(&self, refused: &Refused<'_>, error: &OtpError, now: DateTime<Utc>) {
-        let Some(reason) = reason_of(error) else { return };
+        let reason = match error {
+            OtpError::Limited { brake, .. } => *brake,
+            OtpError::CountryClosed => "otp.countries",
+            OtpError::TooEarly { .. } => "otp.resend_after",
+            OtpError::NotCounted(_) => "otp.limits",
+            OtpError::Unavailable(_) => "otp.unavailable",
+            OtpError::Fields(_) | OtpError::KeyReused | OtpError::Ended | OtpError::NotChecked(_) => return,
+        };
         let test = refused.origin.test;
         let refusal = refusal(reason, false, refused);
         tracing::warn!(brake = reason, purpose = %refusal.purpose, "a one-time code was refused");
@@ -45,18 +52,6 @@ impl Host {
     ) -> Result<Vec<RefusalCount>, HostError> {
         let mut tx = self.store.look().await?;
         Ok(tx.refusals(test, last, limit).await?)
-    }
-}
-
-/// The setting that a refusal comes from; `None` for what is no brake.
-pub(super) fn reason_of(error: &OtpError) -> Option<&'static str> {
-    match error {
-        OtpError::Limited { brake, .. } => Some(brake),
-        OtpError::CountryClosed => Some("otp.countries"),
-        OtpError::TooEarly { .. } => Some("otp.resend_after"),
-        OtpError::NotCounted(_) => Some("otp.limits"),
-        OtpError::Unavailable(_) => Some("otp.unavailable"),
-        OtpError::Fields(_) | OtpError::KeyReused | OtpError::Ended | OtpError::NotChecked(_) => None,
     }
 }
 

@@ -140,6 +140,8 @@ impl Host {
             if let Some(is_new) = self.judge_reply(inbound).await? {
                 return Ok(is_new);
             }
+            // What the other has written is seen by a new look only once it is on the disk.
+            self.store.settled().await?;
         }
     }
 
