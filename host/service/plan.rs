@@ -14,7 +14,6 @@ use crate::domain::message::{Cause, Message};
 use crate::domain::policy::{Plan, PlanQuestion, PolicyFault};
 use crate::domain::question::Question;
 use crate::domain::recipient::Recipient;
-use crate::policy::Removal;
 use crate::store::{DecisionRecord, EventState, StoredEvent};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -176,20 +175,27 @@ impl Host {
         now: DateTime<Utc>,
     ) -> Result<(Answers, Vec<Beside>), HostError> {
         let Planning { event, people, outcome, before } = planning;
-        let answered: BTreeSet<&str> = before
-            .iter()
-            .filter(|decision| decision.outcome == ANSWERED)
-            .map(|decision| decision.policy.as_str())
-            .collect();
+        // Another version, or other settings, may have decided for other types: it has to be asked itself.
+        let has_answered = |name: &str, hash: &str, settings_hash: &str| {
+            before.iter().filter(|decision| decision.outcome == ANSWERED).any(|decision| {
+                (decision.policy.as_str(), decision.hash.as_str(), decision.settings_hash.as_str())
+                    == (name, hash, settings_hash)
+            })
+        };
         let question = self.plan_question(event, people, now);
         let mut answers = Answers { complete: true, outcome: outcome.clone(), ..Answers::default() };
         let mut beside = Vec::new();
         let policies = self.policies.for_event(&event.event_type);
-        for policy in policies.iter().filter(|policy| !answered.contains(policy.description.name.as_str())) {
+        for policy in &policies {
+            if has_answered(&policy.description.name, &policy.hash, &policy.settings_hash) {
+                continue;
+            }
             let own_types = || policy.description.message_types.iter().cloned();
             match self.policies.plan(policy, &question).await {
                 Ok(answered) => {
                     answers.asked.extend(own_types());
+                    // What a version before it has said of them.
+                    answers.outcome.passed_over.retain(|passed| !own_types().any(|kind| kind == passed.kind));
                     let why = planned(&answered.answer);
                     let record = Recorded::new("plan", &question, &answered, ANSWERED, why)?;
                     if !self.policies.shadows_for_event(&event.event_type).is_empty() {
@@ -211,7 +217,7 @@ impl Host {
         }
         for removed in self.policies.removed_for_event(&event.event_type) {
             // The version at work may have answered, under the same name; for these types it does not.
-            if removed.how == Removal::Dropped || !answered.contains(removed.name.as_str()) {
+            if !has_answered(&removed.name, &removed.hash, &removed.settings_hash) {
                 let types = removed.message_types.iter().cloned();
                 pass_over(event, &removed.fault("plan"), types, now, &mut answers);
             }

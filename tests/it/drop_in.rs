@@ -1,7 +1,7 @@
 //! Policies that are dropped into the folder of a running host.
 
 use crate::for_each_database;
-use crate::guest::{Decides, Guest};
+use crate::guest::{Decides, Guest, Plans};
 use crate::support::{Folder, Start, TestHost, home, repository};
 use chrono::TimeDelta;
 use serde_json::json;
@@ -172,7 +172,8 @@ for_each_database! {
         let id = is_ready(&host).await;
         let plugins = home.path().join("plugins");
         let before = std::fs::read_to_string(plugins.join("prescription-ready.toml")).unwrap();
-        let other = Guest { name: "prescription-ready", message_type: "other", version: "2.0.0", ..Guest::new(Decides::Send) };
+        let other = Guest { name: "prescription-ready", message_type: "other", version: "2.0.0",
+            events: &["prescription.ready"], plans: Plans::Nothing, ..Guest::new(Decides::Send) };
         std::fs::write(plugins.join("prescription-ready.toml"), "").unwrap();
         std::fs::write(plugins.join("prescription-ready.wasm"), other.component()).unwrap();
         host.host.policies.reload().await;
@@ -198,6 +199,9 @@ for_each_database! {
         host.host.policies.reload().await;
         host.run_after(TimeDelta::minutes(1)).await;
         assert_eq!(host.story(&id).await["state"], "delivered");
+        let event = host.get(&format!("/api/v1/events/{}", event["id"].as_str().unwrap())).await;
+        let kinds: Vec<_> = event["messages"].as_array().unwrap().iter().map(|message| message["type"].as_str().unwrap()).collect();
+        assert_eq!((&event["state"], kinds, &event["passed_over"]), (&json!("planned"), vec!["prescription-ready"], &json!([])), "{event}");
     }
 
     async fn a_policy_that_does_not_answer_is_asked_after_1_5_and_15_minutes_and_then_a_person_must_look(start: Start) {
