@@ -106,7 +106,7 @@ pub use webhooks::{EndpointError, EndpointStory, NewEndpoint, WebhookSettings};
 
 use crate::clock::{Chance, Clock};
 use crate::crash::Point;
-use crate::domain::id::{HostId, KeyId, MessageId};
+use crate::domain::id::{EventId, HostId, KeyId, MessageId};
 use crate::domain::message::{Lane, Message};
 use crate::outbound::{Caller as Outside, Guard as OutsideGuard, Tokens};
 use crate::policy::Policies;
@@ -220,6 +220,8 @@ pub struct Inner {
     turns: senders::Turns,
     /// What the provider cannot be asked for in pages.
     too_long_days: stragglers::TooLongDays,
+    /// Up to which event, by the moment it came, planning was last taken up; none after a whole round.
+    planned_up_to: std::sync::Mutex<Option<(DateTime<Utc>, EventId)>>,
     /// When old codes and counters were last cleared away.
     codes_cleared: std::sync::Mutex<Option<DateTime<Utc>>>,
     /// When each retired key of codes was first found retired.
@@ -316,6 +318,7 @@ impl Host {
             looked: readiness::Looked::default(),
             turns: senders::Turns::default(),
             too_long_days: stragglers::TooLongDays::default(),
+            planned_up_to: std::sync::Mutex::new(None),
             codes_cleared: std::sync::Mutex::new(None),
             codes_retired: std::sync::Mutex::default(),
         }))

@@ -9,7 +9,7 @@ use crate::store::{Change, StoreError, Waiting};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use tokio::task::JoinSet;
 
 /// An event is planned by the request that posted it; one that is older was interrupted.
@@ -20,6 +20,9 @@ const LOOK_UPS: usize = 8;
 
 /// So many rows in one round.
 const BATCH: u32 = 200;
+
+/// So many events in one round.
+const EVENTS: u32 = 100;
 
 impl Host {
     /// Takes up what others left, asks the provider what it has not told, and tells the clinic's own systems,
@@ -156,10 +159,18 @@ impl Host {
         self.expire_waiting(now).await?;
         self.write_key_uses().await?;
         self.keep_codes().await?;
-        let mut tx = self.store.read().await?;
-        let events = tx.events_to_plan(now - PLANNING).await?;
-        drop(tx);
-        for event in events {
+        self.plan_left_over(now).await
+    }
+
+    /// A page of the events whose planning was not finished. Some of them wait for a policy, for as long as a day:
+    /// the next round goes on after them, and begins anew at the end.
+    async fn plan_left_over(&self, now: DateTime<Utc>) -> Result<(), HostError> {
+        let after = *self.planned_up_to.lock().unwrap_or_else(PoisonError::into_inner);
+        let page = self.store.read().await?.events_to_plan(now - PLANNING, after, EVENTS).await?;
+        let is_last = page.len() < EVENTS as usize;
+        *self.planned_up_to.lock().unwrap_or_else(PoisonError::into_inner) =
+            page.last().copied().filter(|_| !is_last);
+        for (_, event) in page {
             // One that cannot be planned must not keep the others waiting.
             if let Err(error) = self.plan_event(event).await {
                 tracing::error!(event_id = %event, error = &error as &dyn std::error::Error, "planning waits");

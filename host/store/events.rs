@@ -109,8 +109,8 @@ const PLANNED: &str = "UPDATE events SET state = 'planned', planned_at = $2, out
 
 const NOTED: &str = "UPDATE events SET outcome = $2 WHERE id = $1 AND state = 'accepted'";
 
-const TO_PLAN: &str = "SELECT id FROM events WHERE state = 'accepted' AND received_at <= $1
-    ORDER BY received_at LIMIT 100";
+const TO_PLAN: &str = "SELECT received_at, id FROM events WHERE state = 'accepted' AND received_at <= $1
+    AND (received_at, id) > ($2, $3) ORDER BY received_at, id LIMIT $4";
 
 impl Tx {
     /// An event by our id.
@@ -234,17 +234,27 @@ impl Tx {
         Ok(changed == 1)
     }
 
-    /// Events whose planning was not finished, the oldest first.
+    /// Events whose planning was not finished, with the moments they came at; a page, the oldest first, after the
+    /// place of one of them.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn events_to_plan(&mut self, received_before: DateTime<Utc>) -> Result<Vec<EventId>> {
-        let ids: Vec<Uuid> = on!(self, |db| sqlx::query_scalar(TO_PLAN)
+    pub async fn events_to_plan(
+        &mut self,
+        received_before: DateTime<Utc>,
+        after: Option<(DateTime<Utc>, EventId)>,
+        limit: u32,
+    ) -> Result<Vec<(DateTime<Utc>, EventId)>> {
+        let (at, id) = after.map_or((i64::MIN, Uuid::nil()), |(at, id)| (at.timestamp_millis(), id.0));
+        let rows: Vec<(i64, Uuid)> = on!(self, |db| sqlx::query_as(TO_PLAN)
             .bind(received_before.timestamp_millis())
+            .bind(at)
+            .bind(id)
+            .bind(i64::from(limit))
             .fetch_all(db)
             .await)?;
-        Ok(ids.into_iter().map(EventId).collect())
+        rows.into_iter().map(|(at, id)| Ok((moment(at, "events", &id.to_string())?, EventId(id)))).collect()
     }
 
     /// The events about a person after this one, the oldest first; empty at the end.

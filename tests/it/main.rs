@@ -25,6 +25,7 @@ mod drop_in;
 mod erasure;
 mod events;
 mod events_at_once;
+mod events_waiting;
 mod guests;
 mod hostile;
 mod import;
