@@ -22,8 +22,10 @@ up at Twilio by number, words and time when the host starts: what was sent since
 Twilio surely does not have goes out. Whoever was erased since the backup is erased again.
 
 What was posted since the backup is lost here, and is to be posted again within a day: of each new text of that day
-the host asks Twilio whether it sent these very words to that phone since the backup, and then takes it as sent. What
-is posted again later is sent again.")]
+the host asks Twilio whether it sent these very words to that phone since the backup, and then takes it as sent: also
+a truly new one of the same words, whose old one was not posted again. Where Twilio's list cannot be followed to its end
+the text is held for a person; an urgent text waits for none of this, for an alert twice is better than none. What is
+posted again later is sent again.")]
 pub(super) struct Recover {
     /// Put this backup in the place of the SQLite database.
     #[arg(long, value_name = "FILE", required_unless_present = "since")]

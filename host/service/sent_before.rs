@@ -3,13 +3,14 @@
 //! that is found is taken as sent.
 
 use super::intend::Intent;
+use super::judge::Verdict;
 use super::look_up::CLOCKS;
 use super::receipts::Receipt;
 use super::{Host, HostError};
 use crate::domain::failure::ListedText;
 use crate::domain::link::without_codes;
 use crate::domain::message::{Cause, Message};
-use crate::store::{ProviderEventSource, Recovery};
+use crate::store::{JournalLine, ProviderEventSource, Recovery};
 use crate::twilio::LookUpError;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
@@ -20,6 +21,9 @@ const POSTED_AGAIN: TimeDelta = TimeDelta::hours(24);
 
 /// When a provider that cannot tell is asked again.
 const ASKED_AGAIN: TimeDelta = TimeDelta::seconds(30);
+
+/// Why a text is held that cannot be looked for.
+const ENDLESS: &str = "endless-list";
 
 /// The backups that were put back of late, and what the provider lists of the time that they have lost.
 #[derive(Default)]
@@ -60,7 +64,8 @@ impl Host {
     }
 
     /// The intent, unless its very text went to the phone in a time that a backup has lost: then it is taken as
-    /// sent. One of which the provider cannot tell goes back to its place.
+    /// sent. One of which the provider cannot tell goes back to its place; an urgent one goes out, for an alert
+    /// twice is better than none.
     pub(super) async fn unless_sent_before(&self, intent: Intent) -> Result<Option<Intent>, HostError> {
         let (message, now) = (&intent.before, intent.at);
         let lost = self.recoveries.lost(message.test, now);
@@ -68,17 +73,27 @@ impl Host {
         let Some((since, until)) = lost.filter(|_| message.attempts == 0 && !self.has_secret(message)) else {
             return Ok(Some(intent));
         };
-        // Its list is behind for moments.
-        let listed = if now < until + CLOCKS {
-            Ok(None)
-        } else {
-            self.listed_between(&intent, since, until).await.map(Some)
-        };
-        let listed = listed.unwrap_or_else(|error| {
-            tracing::warn!(message_id = %message.id, error = &error as &dyn std::error::Error, "look-up failed");
+        let is_urgent = message.lane.is_urgent();
+        let listed = if now < until + CLOCKS && !is_urgent {
+            // The provider's list is behind for moments.
             None
-        });
+        } else {
+            let listed = self.listed_between(&intent, (since, until), now).await;
+            if let Err(error) = &listed {
+                let error = error as &dyn std::error::Error;
+                tracing::warn!(message_id = %message.id, error, "look-up failed");
+            }
+            if let Err(LookUpError::Paging) = listed
+                && !is_urgent
+            {
+                return self.unless_released(intent, now).await;
+            }
+            listed.ok()
+        };
         let Some(listed) = listed else {
+            if is_urgent {
+                return Ok(Some(intent));
+            }
             let note = Cause::new(
                 "cannot-tell",
                 "a backup was put back, and the provider cannot tell yet whether it was sent before; asked again",
@@ -97,12 +112,32 @@ impl Host {
         Ok(Some(intent))
     }
 
+    /// A list without an end stays so: the text is held for a person, and goes out when that one has released it.
+    async fn unless_released(&self, intent: Intent, now: DateTime<Utc>) -> Result<Option<Intent>, HostError> {
+        let lines = self.store.read().await?.journal_of(intent.before.id).await?;
+        let is_released = |pair: &[JournalLine]| {
+            pair.first().is_some_and(|held| held.note.code == ENDLESS)
+                && pair.last().is_some_and(|next| next.note.code == "released")
+        };
+        if lines.windows(2).any(is_released) {
+            return Ok(Some(intent));
+        }
+        let cause = Cause::new(
+            ENDLESS,
+            "a backup was put back, and the provider's list of this phone cannot be followed to its end: look there \
+             whether it was sent before, then release or cancel it",
+        );
+        let verdict = Verdict::HoldUntil { cause, until: intent.before.expires_at };
+        self.conclude(intent.before, verdict, intent.record, now).await?;
+        Ok(None)
+    }
+
     /// What the provider took for the phone in the lost time, the oldest first.
     async fn listed_between(
         &self,
         intent: &Intent,
-        since: DateTime<Utc>,
-        until: DateTime<Utc>,
+        (since, until): (DateTime<Utc>, DateTime<Utc>),
+        now: DateTime<Utc>,
     ) -> Result<Arc<Vec<ListedText>>, LookUpError> {
         let test = intent.before.test;
         let key = (self.store.keys().hash("phone", intent.phone.e164()), test);
@@ -114,7 +149,9 @@ impl Host {
         listed.retain(|text| text.outbound && text.created_at <= until + CLOCKS);
         listed.sort_by_key(|text| text.created_at);
         let listed = Arc::new(listed);
-        self.recoveries.lock().listed.insert(key, listed.clone());
+        if now >= until + CLOCKS {
+            self.recoveries.lock().listed.insert(key, listed.clone());
+        }
         Ok(listed)
     }
 

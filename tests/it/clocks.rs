@@ -13,7 +13,7 @@ use tidings::domain::pace::Rate;
 use tidings::sandbox::Fault;
 
 /// Of the urgent lane, and of use for days.
-fn alert(to: &str, host: &TestHost) -> Value {
+pub(crate) fn alert(to: &str, host: &TestHost) -> Value {
     json!({"type": "urgent-alert", "to": {"id": to, "phone": to, "language": "en"},
         "variables": {"text": "We are closed today."}, "expires_at": host.clock_now() + TimeDelta::days(3)})
 }

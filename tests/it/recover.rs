@@ -1,15 +1,49 @@
 //! Recovering: a backup was put back that knows nothing of what was sent since.
 
+use crate::clocks::alert;
 use crate::delivery::{BO, after_seconds, another, notice, state};
 use crate::for_each_database;
+use crate::many_hosts::{client, machine};
 use crate::support::ANA;
 use crate::support::program::{Running, new_home, run};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use std::fs;
+use std::sync::Arc;
+use tidings::domain::failure::{ListedText, SendOutcome};
+use tidings::domain::phone::PhoneNumber;
+use tidings::twilio::{BoxFuture, LookUpError, Outgoing, Provider};
 
 const CAM: &str = "+12025550145";
 const DEE: &str = "+12025550146";
+
+/// A provider whose list of texts has no end.
+struct Endless(Arc<dyn Provider>);
+
+/// It makes no codes.
+impl tidings::twilio::verify::Verify for Endless {}
+
+impl Provider for Endless {
+    fn send<'a>(&'a self, text: &'a Outgoing) -> BoxFuture<'a, SendOutcome> {
+        self.0.send(text)
+    }
+
+    fn fetch<'a>(&'a self, sid: &'a str) -> BoxFuture<'a, Result<Option<ListedText>, LookUpError>> {
+        self.0.fetch(sid)
+    }
+
+    fn list<'a>(
+        &'a self,
+        _: &'a PhoneNumber,
+        _: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<Vec<ListedText>, LookUpError>> {
+        Box::pin(std::future::ready(Err(LookUpError::Paging)))
+    }
+
+    fn redact<'a>(&'a self, sid: &'a str) -> BoxFuture<'a, Result<(), LookUpError>> {
+        self.0.redact(sid)
+    }
+}
 
 /// As the backup has it: planned, and none of what came after.
 const FORGET: [&str; 4] = [
@@ -136,6 +170,35 @@ for_each_database! {
         host.message(notice(CAM)).await;
         host.run().await;
         assert_eq!(host.texts_to(CAM).len(), 2);
+    }
+
+    async fn where_the_list_of_a_phone_has_no_end_a_person_looks_and_an_alert_goes_out_at_once(start: Start) {
+        let host = start.host().await;
+        another(&host, |_| ()).recover(host.clock_now(), true, |_| ()).await.unwrap();
+        let astray = machine(&host, Arc::new(Endless(client(&host))), host.clock.clone(), |_| ());
+        astray.begin().await.unwrap();
+        let urgent = host.message(alert(ANA, &host)).await;
+        let other = host.message(notice(BO)).await;
+        astray.tick().await.unwrap();
+        host.sandbox.until_quiet().await;
+        assert_eq!((state(&host, &urgent).await.as_str(), state(&host, &other).await.as_str()), ("delivered", "planned"));
+
+        host.clock.advance(TimeDelta::minutes(1));
+        astray.tick().await.unwrap();
+        let held = host.get("/api/v1/messages?state=held").await;
+        let held = held["items"].as_array().unwrap();
+        let held: Vec<_> = held.iter().map(|message| (&message["id"], &message["reason"]["code"])).collect();
+        assert_eq!(held, [(&json!(other), &json!("endless-list"))]);
+        host.clock.advance(TimeDelta::hours(1));
+        astray.sweep().await.unwrap();
+        astray.tick().await.unwrap();
+        assert_eq!(state(&host, &other).await, "held", "nobody has looked yet");
+
+        let (status, _) = host.post(&format!("/api/v1/messages/{other}/retry"), json!({})).await;
+        assert_eq!(status, 200);
+        astray.tick().await.unwrap();
+        host.sandbox.until_quiet().await;
+        assert_eq!((state(&host, &other).await.as_str(), host.sandbox.calls()), ("delivered", 2));
     }
 
     async fn what_cannot_be_looked_up_after_a_backup_waits_for_a_person(start: Start) {
