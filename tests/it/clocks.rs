@@ -80,6 +80,35 @@ for_each_database! {
         assert_eq!(state(&host, &id).await, "planned");
     }
 
+    async fn what_a_host_has_in_hand_itself_is_not_taken_from_it_while_its_clock_is_in_doubt(start: Start) {
+        let host = start.host().await;
+        let clock = Arc::new(ManualClock::at(host.clock_now()));
+        let astray = beside_on(&host, clock.clone());
+        astray.begin().await.unwrap();
+        astray.tick().await.unwrap();
+        let mut later = alert(ANA, &host);
+        later["send_at"] = json!(host.clock_now() + TimeDelta::hours(1));
+        let id = host.message(later).await;
+        let in_hand = "UPDATE messages SET state = 'claimed', lease_until = due_at,
+            lease_host = (SELECT id FROM hosts ORDER BY seen_at DESC, id DESC LIMIT 1)";
+        host.sql(in_hand).await;
+        // By that clock the lease is long over.
+        clock.leap(TimeDelta::days(5));
+        astray.sweep().await.unwrap();
+        assert!(astray.doubts_clock());
+        assert_eq!(state(&host, &id).await, "claimed");
+        // By one that is right it may be.
+        clock.leap(-TimeDelta::days(5));
+        for _ in 0..3 {
+            clock.advance(TimeDelta::seconds(15));
+            astray.sweep().await.unwrap();
+        }
+        assert!(!astray.doubts_clock());
+        clock.advance(TimeDelta::hours(2));
+        astray.sweep().await.unwrap();
+        assert_eq!(state(&host, &id).await, "planned");
+    }
+
     async fn what_a_wrong_clock_has_counted_keeps_no_sender_busy(start: Start) {
         let mut start = start;
         start.config.twilio.rate = Rate::per_second(1.0);
