@@ -4,7 +4,8 @@
 
 use super::checks::FieldError;
 use super::draft::{Draft, PostedMessage};
-use super::intake::{Accepted, ERASED, IntakeError, upsert, vanished};
+use super::intake::{Accepted, ERASED, IntakeError, vanished};
+use super::people::upsert;
 use super::together::Alone;
 use super::{Caller, Host, HostError};
 use crate::crash::Point;

@@ -2,14 +2,15 @@
 //! request, by its idempotency key or by the version of its subject, is the same event.
 
 use super::checks::{FieldError, PostedPerson, check_id, check_subject};
+use super::people::upsert;
 use super::plan::{EventStory, Planning};
 use super::take_in::EventPosting;
 use super::together::Alone;
 use super::{Caller, Host, HostError, OtpError};
 use crate::domain::event::{Event, Subject};
 use crate::domain::id::{EventId, KeyId};
-use crate::domain::recipient::{PersonUpdate, Recipient, Role};
-use crate::store::{EventState, NewEvent, Tx};
+use crate::domain::recipient::PersonUpdate;
+use crate::store::{EventState, NewEvent, StoreError, Tx};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -82,8 +83,8 @@ pub(super) fn vanished(table: &'static str) -> IntakeError {
 /// Why a person cannot be named.
 pub(super) const ERASED: &str = "is of somebody who was erased, and is not taken again";
 
-/// How often a person is written anew because another request was faster.
-const UPSERT_TRIES: u32 = 5;
+/// How often an event is taken in anew because another of its subject was faster.
+const TRIES: u32 = 5;
 
 /// How far another system's clock may be ahead of ours.
 const AHEAD: TimeDelta = TimeDelta::minutes(5);
@@ -181,6 +182,23 @@ impl Host {
     async fn accept_event_alone(
         &self,
         posting: &EventPosting,
+        wrong: Vec<FieldError>,
+    ) -> Result<Accepted<EventId>, IntakeError> {
+        for _ in 0..TRIES {
+            match Box::pin(self.try_accept_event_alone(posting, wrong.clone())).await {
+                // What it rests on is not so any more.
+                Err(IntakeError::Host(HostError::Store(StoreError::Collision))) => {
+                    self.store.settled().await?;
+                }
+                accepted => return accepted,
+            }
+        }
+        Err(StoreError::Collision.into())
+    }
+
+    async fn try_accept_event_alone(
+        &self,
+        posting: &EventPosting,
         mut wrong: Vec<FieldError>,
     ) -> Result<Accepted<EventId>, IntakeError> {
         let now = self.now();
@@ -212,19 +230,25 @@ impl Host {
         if !people.is_empty() {
             people_of_event.clear();
         }
-        for (index, (id, update)) in people.iter().enumerate() {
+        // Everybody writes people in the same order, and waits for nobody who waits for them.
+        let mut in_order: Vec<_> = people.iter().enumerate().collect();
+        in_order.sort_by_key(|(_, (id, _))| id.as_str());
+        let mut named = Vec::with_capacity(people.len());
+        for (index, (id, update)) in in_order {
             // What a stale event says of people is stale too: it only makes known who was not.
             let nothing = PersonUpdate::default();
             let may_be_stale = is_stale || self.is_beside_live(caller);
             let update = if may_be_stale && tx.recipient(id).await?.is_some() { &nothing } else { update };
             match upsert(&mut tx, id, update, now).await? {
-                Some(person) => people_of_event.push((id.clone(), update.role.unwrap_or(person.role))),
+                Some(person) => named.push((index, (id.clone(), update.role.unwrap_or(person.role)))),
                 None => wrong.push(FieldError::new(format!("/people/{index}/id"), ERASED)),
             }
         }
         if !wrong.is_empty() {
             return Err(IntakeError::Fields(wrong));
         }
+        named.sort_by_key(|(index, _)| *index);
+        people_of_event.extend(named.into_iter().map(|(_, person)| person));
         let event = Event {
             id: *id,
             event_type: posted.event_type.clone(),
@@ -236,7 +260,8 @@ impl Host {
             test: caller.test,
         };
         let state = if is_stale { EventState::Stale } else { EventState::Accepted };
-        let added = tx.insert_event(NewEvent { event: &event, state }).await?;
+        let before = newest.map(|(version, _)| version);
+        let added = tx.insert_event(NewEvent { event: &event, state, before }).await?;
         if !added {
             // Another request with the same version was faster.
             drop(tx);
@@ -331,47 +356,6 @@ impl Host {
             None => Ok(true),
         }
     }
-}
-
-/// Adds a person, or takes in what is newly said of one; `None` for one who was erased.
-pub(super) async fn upsert(
-    tx: &mut Tx,
-    id: &str,
-    update: &PersonUpdate,
-    now: DateTime<Utc>,
-) -> crate::store::Result<Option<Recipient>> {
-    // Two requests may name a person at once: the later one takes in what the earlier one wrote.
-    for _ in 0..UPSERT_TRIES {
-        match tx.recipient(id).await? {
-            Some(_) if tx.is_erased(id).await? => return Ok(None),
-            Some(mut known) => {
-                if !known.apply(update) {
-                    return Ok(Some(known));
-                }
-                known.updated_at = now;
-                if tx.update_recipient(&known).await? {
-                    known.version += 1;
-                    return Ok(Some(known));
-                }
-            }
-            None => {
-                let mut person = Recipient::new(id.to_owned(), update.role.unwrap_or(Role::Patient), now);
-                person.apply(update);
-                if tx.insert_recipient(&person).await? {
-                    return Ok(Some(person));
-                }
-                // Another request was faster, or it is somebody who was erased before a backup was put back.
-                if tx.is_erased(id).await? {
-                    return Ok(None);
-                }
-            }
-        }
-    }
-    Err(crate::store::StoreError::Inconsistent {
-        table: "recipients",
-        id: "a person".to_owned(),
-        problem: "changed too often at once".to_owned(),
-    })
 }
 
 /// For the log.

@@ -6,8 +6,12 @@ use crate::domain::consent::Consents;
 use crate::domain::policy::Discretion;
 use crate::domain::recipient::{PersonUpdate, Preferences, Recipient, Removable, Role};
 use crate::domain::window::{Window, minute};
-use crate::store::{Erasure, StoreError};
+use crate::store::{Erasure, StoreError, Tx};
+use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// How often a person is written anew because another request was faster.
+const TRIES: u32 = 5;
 
 /// A person as a caller writes one down.
 #[derive(Clone, Debug, Default)]
@@ -228,6 +232,47 @@ fn read_windows(
             windows.push(Window { weekday, from_minute, to_minute });
         }
     }
+}
+
+/// Adds a person, or takes in what is newly said of one; `None` for one who was erased.
+pub(super) async fn upsert(
+    tx: &mut Tx,
+    id: &str,
+    update: &PersonUpdate,
+    now: DateTime<Utc>,
+) -> crate::store::Result<Option<Recipient>> {
+    // Two requests may name a person at once: the later one takes in what the earlier one wrote.
+    for _ in 0..TRIES {
+        match tx.recipient(id).await? {
+            Some(_) if tx.is_erased(id).await? => return Ok(None),
+            Some(mut known) => {
+                if !known.apply(update) {
+                    return Ok(Some(known));
+                }
+                known.updated_at = now;
+                if tx.update_recipient(&known).await? {
+                    known.version += 1;
+                    return Ok(Some(known));
+                }
+            }
+            None => {
+                let mut person = Recipient::new(id.to_owned(), update.role.unwrap_or(Role::Patient), now);
+                person.apply(update);
+                if tx.insert_recipient(&person).await? {
+                    return Ok(Some(person));
+                }
+                // Another request was faster, or it is somebody who was erased before a backup was put back.
+                if tx.is_erased(id).await? {
+                    return Ok(None);
+                }
+            }
+        }
+    }
+    Err(StoreError::Inconsistent {
+        table: "recipients",
+        id: "a person".to_owned(),
+        problem: "changed too often at once".to_owned(),
+    })
 }
 
 #[cfg(test)]

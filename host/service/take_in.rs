@@ -6,7 +6,7 @@ use super::checks::FieldError;
 use super::intake::{merged, tell_accepted};
 use super::plan::Planning;
 use super::{Caller, Host, HostError, PostedEvent};
-use crate::domain::event::{Event, Subject};
+use crate::domain::event::Event;
 use crate::domain::id::EventId;
 use crate::domain::recipient::{PersonUpdate, Recipient, Role};
 use crate::store::{EventState, NewEvent, RememberedRequest, StoreError, Tx};
@@ -27,8 +27,9 @@ pub(super) struct EventPosting {
 }
 
 impl EventPosting {
-    fn subject(&self) -> (&Subject, bool) {
-        (&self.posted.subject, self.caller.test)
+    /// What it is about, whatever the version.
+    fn subject(&self) -> ((&str, &str), bool) {
+        (self.posted.subject.name(), self.caller.test)
     }
 }
 
@@ -65,11 +66,7 @@ impl Host {
         let mut known = known(&mut tx, postings).await?;
         let (mut newcomers, mut taken) = (Vec::new(), Vec::<(usize, Event)>::new());
         for (place, posting) in postings.iter().enumerate() {
-            // Two versions of one subject follow each other.
-            let is_known = |(_, event): &(usize, Event)| {
-                event.test == posting.caller.test && event.subject.name() == posting.posted.subject.name()
-            };
-            if taken.iter().any(is_known) {
+            if follows_another(postings, place) {
                 continue;
             }
             if let Some((event, new)) = self.event_of(posting, &known, place, now) {
@@ -83,11 +80,16 @@ impl Host {
         }
         // Everybody writes in the same order, and waits for nobody who waits for them.
         newcomers.sort_unstable();
-        taken.sort_by(|(_, one), (_, other)| one.subject.name().cmp(&other.subject.name()));
+        taken.sort_by(|(_, one), (_, other)| {
+            one.subject.name().cmp(&other.subject.name()).then(one.test.cmp(&other.test))
+        });
         let person = |id: &str| known.people.get(id).and_then(Option::as_ref);
         let newcomers: Vec<&Recipient> = newcomers.iter().filter_map(|id| person(id)).collect();
         let state = EventState::Accepted;
-        let events: Vec<NewEvent<'_>> = taken.iter().map(|(_, event)| NewEvent { event, state }).collect();
+        let events: Vec<NewEvent<'_>> = taken
+            .iter()
+            .map(|(place, event)| NewEvent { event, state, before: known.newest[*place] })
+            .collect();
         let requests: Vec<RememberedRequest<'_>> = taken
             .iter()
             .filter_map(|(place, event)| {
@@ -185,8 +187,15 @@ impl Host {
     }
 }
 
+/// Two versions of one subject follow each other, also where the earlier one must be taken in alone: it would
+/// be stale, and what it says of people lost.
+fn follows_another(postings: &[Arc<EventPosting>], place: usize) -> bool {
+    postings[..place].iter().any(|earlier| earlier.subject() == postings[place].subject())
+}
+
 async fn known(tx: &mut Tx, postings: &[Arc<EventPosting>]) -> Result<Known, HostError> {
-    let subjects: Vec<_> = postings.iter().map(|posting| posting.subject()).collect();
+    let subjects: Vec<_> =
+        postings.iter().map(|posting| (&posting.posted.subject, posting.caller.test)).collect();
     let newest = tx.newest_versions(&subjects).await?;
     let ids: Vec<EventId> = newest.iter().flatten().map(|(_, id)| *id).collect();
     let events: HashMap<EventId, Event> =
@@ -203,4 +212,42 @@ async fn known(tx: &mut Tx, postings: &[Arc<EventPosting>]) -> Result<Known, Hos
     }
     let newest = newest.into_iter().map(|newest| newest.map(|(version, _)| version)).collect();
     Ok(Known { newest, before, people })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Chance;
+    use crate::domain::event::Subject;
+    use crate::domain::id::KeyId;
+
+    fn posting(id: &str, version: i64, test: bool) -> Arc<EventPosting> {
+        let chance = Chance::seeded(1);
+        let event = EventId::new(DateTime::UNIX_EPOCH, &mut *chance.lock());
+        let key = KeyId::new(DateTime::UNIX_EPOCH, &mut *chance.lock());
+        let subject = Subject { subject_type: "appointment".to_owned(), id: id.to_owned(), version };
+        Arc::new(EventPosting {
+            id: event,
+            caller: Caller { key, name: String::new(), test, scopes: Vec::new() },
+            key: None,
+            request_hash: Vec::new(),
+            posted: PostedEvent {
+                event_type: "appointment.booked".to_owned(),
+                id: None,
+                subject,
+                occurred_at: None,
+                people: Vec::new(),
+                data: serde_json::Map::new(),
+            },
+            people: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn a_version_follows_every_earlier_one_of_its_subject_taken_or_not() {
+        let of = |(id, version, test): &(&str, i64, bool)| posting(id, *version, *test);
+        let postings = [("9", 2, true), ("8", 3, true), ("9", 3, true), ("9", 3, false)].each_ref().map(of);
+        let following: Vec<bool> = (0..4).map(|place| follows_another(&postings, place)).collect();
+        assert_eq!(following, [false, false, true, false]);
+    }
 }

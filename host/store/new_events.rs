@@ -17,6 +17,8 @@ pub struct NewEvent<'a> {
     pub event: &'a Event,
     /// `Accepted` or `Stale`.
     pub state: EventState,
+    /// The newest version of its subject as it was read, which its data rest on; `None` for a new subject.
+    pub before: Option<i64>,
 }
 
 macro_rules! insert {
@@ -34,20 +36,29 @@ macro_rules! insert {
 }
 const INSERT: Sql = both!(insert);
 
-// The guard keeps an older version from overtaking a newer one that another request committed.
-macro_rules! advance {
+// A subject that somebody else made known meanwhile is left as it is.
+macro_rules! begin {
     ($db:ident) => {
         concat!(
             "INSERT INTO subjects (subject_type, subject_id, test, version, event_id, updated_at) SELECT ",
-            value!($db, text, 0), ", ", value!($db, text, 1), ", ", value!($db, flag, 2), ", ",
-            value!($db, number, 3), ", ", value!($db, id, 4), ", ", value!($db, number, 5), " FROM ", rows!($db),
-            " WHERE true ON CONFLICT (subject_type, subject_id, test) DO UPDATE
-                SET version = excluded.version, event_id = excluded.event_id, updated_at = excluded.updated_at
-                WHERE subjects.version < excluded.version"
+            value!($db, text, 1),
+            ", ",
+            value!($db, text, 2),
+            ", ",
+            value!($db, flag, 3),
+            ", ",
+            value!($db, number, 4),
+            ", ",
+            value!($db, id, 5),
+            ", ",
+            value!($db, number, 6),
+            " FROM ",
+            rows!($db),
+            " WHERE true ON CONFLICT (subject_type, subject_id, test) DO NOTHING"
         )
     };
 }
-const ADVANCE: Sql = both!(advance);
+const BEGIN: Sql = both!(begin);
 
 // The rows of `$1` with the subjects that they name, row by row.
 macro_rules! of_subjects {
@@ -72,23 +83,39 @@ macro_rules! newest {
 }
 const NEWEST: Sql = both!(newest);
 
-// In one order everywhere, so that nobody waits for somebody who waits for them; on SQLite the writer's
-// place is lock enough.
-macro_rules! lock {
+// In one order everywhere, whatever the database sorts by, so that nobody waits for somebody who waits for
+// them; on SQLite the writer's place is lock enough.
+macro_rules! locked {
     (sqlite) => {
-        concat!("SELECT ", value!(sqlite, number, 0), ", subjects.version", of_subjects!(sqlite))
+        ""
     };
     (postgres) => {
-        concat!(
-            "SELECT ",
-            value!(postgres, number, 0),
-            ", subjects.version",
-            of_subjects!(postgres),
-            " ORDER BY subjects.subject_type, subjects.subject_id, subjects.test FOR UPDATE OF subjects"
-        )
+        " ORDER BY subjects.subject_type COLLATE \"C\", subjects.subject_id COLLATE \"C\", subjects.test
+            FOR UPDATE OF subjects"
+    };
+}
+
+macro_rules! lock {
+    ($db:ident) => {
+        concat!("SELECT ", value!($db, number, 0), ", subjects.version", of_subjects!($db), locked!($db))
     };
 }
 const LOCK: Sql = both!(lock);
+
+// What was read of a subject must still be so: another request may have committed a version since.
+macro_rules! advance {
+    ($db:ident) => {
+        concat!(
+            "UPDATE subjects SET version = new.version, event_id = new.event_id, updated_at = new.at FROM (SELECT ",
+            value!($db, number, 0), " AS before, subjects.subject_type, subjects.subject_id, subjects.test, ",
+            value!($db, number, 4), " AS version, ", value!($db, id, 5), " AS event_id, ",
+            value!($db, number, 6), " AS at", of_subjects!($db), locked!($db),
+            ") AS new WHERE subjects.subject_type = new.subject_type AND subjects.subject_id = new.subject_id
+                AND subjects.test = new.test AND subjects.version = new.before"
+        )
+    };
+}
+const ADVANCE: Sql = both!(advance);
 
 macro_rules! with_messages {
     ($db:ident) => {
@@ -135,7 +162,7 @@ impl Tx {
     ///
     /// # Errors
     ///
-    /// Fails when the database does.
+    /// As [`Tx::insert_events`].
     pub async fn insert_event(&mut self, new: NewEvent<'_>) -> Result<bool> {
         Ok(self.insert_events(&[new]).await? == 1)
     }
@@ -145,7 +172,8 @@ impl Tx {
     ///
     /// # Errors
     ///
-    /// Fails when the database does.
+    /// Fails when the database does, and with [`StoreError::Collision`] when one of the subjects is at another
+    /// version than was read: the unit of work must not be committed then.
     pub async fn insert_events(&mut self, events: &[NewEvent<'_>]) -> Result<u64> {
         let mut rows = Vec::with_capacity(events.len());
         for new in events {
@@ -154,19 +182,30 @@ impl Tx {
         let (sql, rows) = (INSERT.on(self), rows::parameter("events", &rows)?);
         let added =
             on!(self, |db| sqlx::query(sql).bind(rows).execute(db).await.map(|done| done.rows_affected()))?;
-        let accepted = events.iter().filter(|new| new.state == EventState::Accepted);
-        let subjects: Vec<Value> = accepted
-            .map(|NewEvent { event, .. }| {
-                let Subject { subject_type, id, version } = &event.subject;
-                let at = event.received_at.timestamp_millis();
-                json!([subject_type, id, event.test, version, rows::id(event.id.0), at])
-            })
-            .collect();
-        if u64::try_from(events.len()) == Ok(added) && !subjects.is_empty() {
-            let (sql, rows) = (ADVANCE.on(self), rows::parameter("subjects", &subjects)?);
-            on!(self, |db| sqlx::query(sql).bind(rows).execute(db).await.map(drop))?;
+        if u64::try_from(events.len()) == Ok(added) {
+            let accepted = events.iter().filter(|new| new.state == EventState::Accepted);
+            let (known, new): (Vec<_>, Vec<_>) = accepted.partition(|new| new.before.is_some());
+            self.write_subjects(&BEGIN, &new).await?;
+            self.write_subjects(&ADVANCE, &known).await?;
         }
         Ok(added)
+    }
+
+    /// The subjects of these events are at their versions now; all of them, or it fails.
+    async fn write_subjects(&mut self, sql: &Sql, events: &[&NewEvent<'_>]) -> Result<()> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let row = |NewEvent { event, before, .. }: &&NewEvent<'_>| {
+            let Subject { subject_type, id, version } = &event.subject;
+            let at = event.received_at.timestamp_millis();
+            json!([before, subject_type, id, event.test, version, rows::id(event.id.0), at])
+        };
+        let rows: Vec<Value> = events.iter().map(row).collect();
+        let (sql, rows) = (sql.on(self), rows::parameter("subjects", &rows)?);
+        let written =
+            on!(self, |db| sqlx::query(sql).bind(rows).execute(db).await.map(|done| done.rows_affected()))?;
+        if u64::try_from(events.len()) == Ok(written) { Ok(()) } else { Err(StoreError::Collision) }
     }
 
     async fn row_of_event(&mut self, new: &NewEvent<'_>) -> Result<Value> {
@@ -270,7 +309,7 @@ mod tests {
 
     #[tokio::test]
     async fn subjects_and_their_messages_are_found_by_their_indexes() {
-        for sql in [NEWEST.sqlite, LOCK.sqlite, WITH_MESSAGES.sqlite, PLANNED.sqlite] {
+        for sql in [NEWEST.sqlite, LOCK.sqlite, ADVANCE.sqlite, WITH_MESSAGES.sqlite, PLANNED.sqlite] {
             assert_eq!(tables_read_whole(sql).await, [""; 0], "{sql}");
         }
     }

@@ -3,6 +3,7 @@
 
 mod hosts;
 mod plans;
+mod subjects;
 
 use crate::delivery::{after_seconds, code, end};
 use crate::for_each_database;

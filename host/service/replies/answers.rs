@@ -2,7 +2,7 @@
 //! recorded. Two machines that answer each other are stopped by counting. Whoever should be answered and
 //! cannot be is heard by staff.
 
-use super::super::intake::upsert;
+use super::super::people::upsert;
 use super::super::{Host, HostError};
 use super::{Conversation, Inbound, Meaning, STOPPED};
 use crate::domain::id::{MessageId, QuestionId, ReplyId};
