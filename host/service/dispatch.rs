@@ -4,6 +4,7 @@
 use super::gather::Gathered;
 use super::intend::{Intended, Intent, Judged};
 use super::judge::{Facts, Verdict};
+use super::one_by_one::Turn;
 use super::otp::CodeText;
 use super::record::Recorded;
 use super::senders::{Arriving, waits_its_turn};
@@ -132,6 +133,7 @@ impl Host {
     }
 
     async fn try_process(&self, message: Message, arriving: Arriving) -> Result<(), HostError> {
+        let turn = self.one_by_one.turn_of(&message.recipient).await;
         let now = self.now();
         if self.has_stopped.load(Ordering::Relaxed) {
             let note = Cause::new("host-leaves", "the host that had claimed it is ending; it was not sent");
@@ -161,7 +163,7 @@ impl Host {
         let beside = self.beside_decision(&message, record.as_ref());
         match verdict {
             Verdict::Send { why } => {
-                Box::pin(self.send(message, facts, (why, record), arriving, now)).await?;
+                Box::pin(self.send(message, facts, (why, record), (arriving, turn), now)).await?;
             }
             verdict => self.conclude(message, verdict, record, now).await?,
         }
@@ -175,7 +177,7 @@ impl Host {
         message: Message,
         facts: Facts,
         (why, record): (Cause, Option<Recorded>),
-        arriving: Arriving,
+        before_intent: (Arriving, Turn),
         now: DateTime<Utc>,
     ) -> Result<(), HostError> {
         let hold = |code: &str, text: &str| Verdict::Hold { cause: Cause::new(code, text) };
@@ -244,7 +246,7 @@ impl Host {
             Intended::Committed(sending) => sending,
             Intended::PutBack | Intended::Held => return Ok(()),
         };
-        drop(arriving);
+        drop(before_intent);
         self.crash_at(Point::IntentCommitted).await;
 
         // A process that was asleep since must not speak on a lease that others may have taken over, nor send what

@@ -33,6 +33,7 @@ mod keys;
 mod links;
 mod look_up;
 mod narrate;
+mod one_by_one;
 mod otp;
 mod patience;
 mod peers;
@@ -178,6 +179,8 @@ pub struct Inner {
     /// Something is due.
     wake: Notify,
     permits: LanePermits,
+    /// Of one person's texts one is judged at a time.
+    one_by_one: one_by_one::OneByOne,
     /// Callers who come at the same time are looked up together.
     calling: Together<[u8; 32], Result<Option<ApiKey>, Alone>>,
     /// Requests with idempotency keys that come at the same time are looked up together.
@@ -298,6 +301,7 @@ impl Host {
             uses: allowance::Uses::default(),
             wake: Notify::new(),
             permits,
+            one_by_one: one_by_one::OneByOne::default(),
             calling: Together::default(),
             repeating: Together::default(),
             accepting: Together::default(),

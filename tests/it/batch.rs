@@ -39,6 +39,14 @@ for_each_database! {
         assert_eq!((host.texts_to(ANA).len(), host.sandbox.calls()), (1, 2));
     }
 
+    /// All are due, claimed and judged at the same time; the policy lets six of them out in a day.
+    async fn a_cap_holds_among_texts_that_are_due_at_the_same_time(start: Start) {
+        let host = start.host().await;
+        batch(&host, (0..9).map(|_| notice(ANA)).collect()).await;
+        host.run().await;
+        assert_eq!(host.texts_to(ANA).len(), 6);
+    }
+
     async fn a_batch_goes_in_the_lane_bulk_and_what_is_urgent_does_not(start: Start) {
         let host = start.host().await;
         let urgent = json!({"type": "urgent-alert", "to": {"id": "bo", "phone": "+12025550144"}, "variables": {"text": "Closed today."}});
