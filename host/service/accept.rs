@@ -6,7 +6,7 @@ use super::checks::FieldError;
 use super::draft::{Draft, PostedMessage};
 use super::intake::{Accepted, ERASED, IntakeError, vanished};
 use super::people::upsert;
-use super::together::Alone;
+use super::together::{Alone, or_alone};
 use super::{Caller, Host, HostError};
 use crate::crash::Point;
 use crate::domain::id::MessageId;
@@ -143,14 +143,7 @@ impl Host {
 
     /// Answers each posting in its place; `None`: it must be accepted alone.
     async fn accept_together(&self, postings: Vec<Arc<Posting>>) -> Vec<Option<MessageId>> {
-        match self.try_accept_together(&postings).await {
-            Ok(ids) => ids,
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::debug!(error, postings = postings.len(), "accepted one by one");
-                postings.iter().map(|_| None).collect()
-            }
-        }
+        or_alone(self.try_accept_together(&postings).await, postings.len())
     }
 
     async fn try_accept_together(

@@ -30,13 +30,15 @@ pub async fn erase(
     now: DateTime<Utc>,
 ) -> Result<Erasure, PersonError> {
     // A host at work may move one of their texts at the same moment.
-    for _ in 1..TRIES {
+    let mut tries = 1;
+    loop {
         match try_to_erase(store, chance, id, version, asked_by, now).await {
-            Err(PersonError::Host(HostError::Store(StoreError::LeaseLost { .. }))) => {}
+            Err(PersonError::Host(HostError::Store(StoreError::LeaseLost { .. }))) if tries < TRIES => {
+                tries += 1;
+            }
             other => return other,
         }
     }
-    try_to_erase(store, chance, id, version, asked_by, now).await
 }
 
 async fn try_to_erase(

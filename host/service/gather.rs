@@ -2,6 +2,7 @@
 //! read by the same few statements.
 
 use super::context::{HISTORY, unix_ms};
+use super::together::or_alone;
 use super::{Host, HostError};
 use crate::domain::consent::Consents;
 use crate::domain::id::MessageId;
@@ -41,14 +42,8 @@ impl Host {
 
     /// Answers for each in its place; `None`: it must be gathered alone.
     async fn gather_together(&self, wanted: Vec<Wanted>) -> Vec<Option<Gathered>> {
-        match self.gather_all(&wanted).await {
-            Ok(gathered) => gathered.into_iter().map(Some).collect(),
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::debug!(error, messages = wanted.len(), "gathered one by one");
-                wanted.iter().map(|_| None).collect()
-            }
-        }
+        let gathered = self.gather_all(&wanted).await;
+        or_alone(gathered.map(|gathered| gathered.into_iter().map(Some).collect()), wanted.len())
     }
 
     /// In their order.

@@ -249,16 +249,7 @@ impl Host {
         }
         named.sort_by_key(|(index, _)| *index);
         people_of_event.extend(named.into_iter().map(|(_, person)| person));
-        let event = Event {
-            id: *id,
-            event_type: posted.event_type.clone(),
-            subject: posted.subject.clone(),
-            occurred_at: posted.occurred_at.unwrap_or(now),
-            received_at: now,
-            people: people_of_event,
-            data,
-            test: caller.test,
-        };
+        let event = posting.event(people_of_event, data, now);
         let state = if is_stale { EventState::Stale } else { EventState::Accepted };
         let before = newest.map(|(version, _)| version);
         let added = tx.insert_event(NewEvent { event: &event, state, before }).await?;

@@ -4,6 +4,7 @@
 use super::fuses::{Blown, Meter};
 use super::record::{About, Recorded};
 use super::senders::waits_its_turn;
+use super::together::or_alone;
 use super::{Host, HostError};
 use crate::crash::Point;
 use crate::domain::id::AttemptId;
@@ -93,14 +94,7 @@ impl Host {
 
     /// Answers each intent in its place; `None`: it must be committed alone.
     async fn intend_together(&self, intents: Vec<Arc<Intent>>) -> Vec<Option<Message>> {
-        match self.try_intend_together(&intents).await {
-            Ok(sending) => sending,
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::debug!(error, intents = intents.len(), "committed one by one");
-                intents.iter().map(|_| None).collect()
-            }
-        }
+        or_alone(self.try_intend_together(&intents).await, intents.len())
     }
 
     async fn try_intend_together(&self, intents: &[Arc<Intent>]) -> Result<Vec<Option<Message>>, HostError> {

@@ -5,6 +5,7 @@
 use super::checks::FieldError;
 use super::intake::{merged, tell_accepted};
 use super::plan::Planning;
+use super::together::or_alone;
 use super::{Caller, Host, HostError, PostedEvent};
 use crate::domain::event::Event;
 use crate::domain::id::EventId;
@@ -31,6 +32,26 @@ impl EventPosting {
     fn subject(&self) -> ((&str, &str), bool) {
         (self.posted.subject.name(), self.caller.test)
     }
+
+    /// The event as it is kept, with the people and the data that hold after the one before it.
+    pub(super) fn event(
+        &self,
+        people: Vec<(String, Role)>,
+        data: serde_json::Value,
+        now: DateTime<Utc>,
+    ) -> Event {
+        let Self { id, caller, posted, .. } = self;
+        Event {
+            id: *id,
+            event_type: posted.event_type.clone(),
+            subject: posted.subject.clone(),
+            occurred_at: posted.occurred_at.unwrap_or(now),
+            received_at: now,
+            people,
+            data,
+            test: caller.test,
+        }
+    }
 }
 
 /// What is known of the subjects and the people of a batch of events.
@@ -46,14 +67,7 @@ struct Known {
 impl Host {
     /// Answers each event in its place with what there is to plan; `None`: it must be taken in alone.
     pub(super) async fn take_in_events(&self, postings: Vec<Arc<EventPosting>>) -> Vec<Option<Planning>> {
-        match self.try_take_in_events(&postings).await {
-            Ok(taken) => taken,
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::debug!(error, events = postings.len(), "taken in one by one");
-                postings.iter().map(|_| None).collect()
-            }
-        }
+        or_alone(self.try_take_in_events(&postings).await, postings.len())
     }
 
     async fn try_take_in_events(
@@ -137,7 +151,7 @@ impl Host {
         place: usize,
         now: DateTime<Utc>,
     ) -> Option<(Event, Vec<Recipient>)> {
-        let EventPosting { id, caller, posted, people, .. } = posting;
+        let EventPosting { caller, posted, people, .. } = posting;
         if known.newest[place].is_some_and(|newest| newest >= posted.subject.version) {
             return None;
         }
@@ -173,17 +187,7 @@ impl Host {
                 return None;
             }
         }
-        let event = Event {
-            id: *id,
-            event_type: posted.event_type.clone(),
-            subject: posted.subject.clone(),
-            occurred_at: posted.occurred_at.unwrap_or(now),
-            received_at: now,
-            people: named,
-            data,
-            test: caller.test,
-        };
-        Some((event, newcomers))
+        Some((posting.event(named, data, now), newcomers))
     }
 }
 

@@ -2,6 +2,7 @@
 //! for all who have come; while that unit is on its way to the disk, the next ones gather. Nobody
 //! waits for others to come.
 
+use super::HostError;
 use crate::store::unyielding;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::oneshot;
@@ -14,6 +15,14 @@ pub(super) struct Alone;
 
 /// A request, and where its answer goes.
 type Waiting<Q, A> = (Q, oneshot::Sender<A>);
+
+/// The answers of one unit of work for many; where it failed, each of them must be asked for alone.
+pub(super) fn or_alone<A>(answered: Result<Vec<Option<A>>, HostError>, asked: usize) -> Vec<Option<A>> {
+    answered.unwrap_or_else(|error| {
+        tracing::debug!(error = &error as &dyn std::error::Error, asked, "done one by one");
+        (0..asked).map(|_| None).collect()
+    })
+}
 
 /// Where requests of one kind meet.
 pub(super) struct Together<Q, A> {
