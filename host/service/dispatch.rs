@@ -133,7 +133,12 @@ impl Host {
     }
 
     async fn try_process(&self, message: Message, arriving: Arriving) -> Result<(), HostError> {
-        let turn = self.one_by_one.turn_of(&message.recipient).await;
+        // What is urgent waits for nobody.
+        let turn = if message.lane.is_urgent() {
+            None
+        } else {
+            Some(self.one_by_one.turn_of(&message.recipient).await)
+        };
         let now = self.now();
         if self.has_stopped.load(Ordering::Relaxed) {
             let note = Cause::new("host-leaves", "the host that had claimed it is ending; it was not sent");
@@ -165,7 +170,10 @@ impl Host {
             Verdict::Send { why } => {
                 Box::pin(self.send(message, facts, (why, record), (arriving, turn), now)).await?;
             }
-            verdict => self.conclude(message, verdict, record, now).await?,
+            verdict => {
+                self.conclude(message, verdict, record, now).await?;
+                drop((arriving, turn));
+            }
         }
         self.ask_shadows(beside, now).await;
         Ok(())
@@ -177,7 +185,7 @@ impl Host {
         message: Message,
         facts: Facts,
         (why, record): (Cause, Option<Recorded>),
-        before_intent: (Arriving, Turn),
+        before_intent: (Arriving, Option<Turn>),
         now: DateTime<Utc>,
     ) -> Result<(), HostError> {
         let hold = |code: &str, text: &str| Verdict::Hold { cause: Cause::new(code, text) };

@@ -176,10 +176,12 @@ impl Host {
     ) -> Result<(Answers, Vec<Beside>), HostError> {
         let Planning { event, people, outcome, before } = planning;
         // Another version, or other settings, may have decided for other types: it has to be asked itself.
+        // So has one that was at work before another whose answer stands now.
         let has_answered = |name: &str, hash: &str, settings_hash: &str| {
-            before.iter().filter(|decision| decision.outcome == ANSWERED).any(|decision| {
-                (decision.policy.as_str(), decision.hash.as_str(), decision.settings_hash.as_str())
-                    == (name, hash, settings_hash)
+            let last =
+                before.iter().rfind(|decision| decision.outcome == ANSWERED && decision.policy == name);
+            last.is_some_and(|last| {
+                (last.hash.as_str(), last.settings_hash.as_str()) == (hash, settings_hash)
             })
         };
         let question = self.plan_question(event, people, now);

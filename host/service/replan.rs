@@ -26,6 +26,17 @@ pub(super) struct Wanted {
     pub(super) why: Reason,
 }
 
+impl Wanted {
+    /// The message that there is already: the one for this very moment of the subject, or one that can be moved.
+    pub(super) fn known<'a>(&self, existing: &'a [Message]) -> Option<&'a Message> {
+        let is_it = |message: &&Message| {
+            message.kind == self.kind && message.key == self.key && message.recipient == self.recipient.id
+        };
+        let same = existing.iter().filter(is_it).find(|message| message.occurrence == self.occurrence);
+        same.or_else(|| existing.iter().filter(is_it).find(|message| is_unsent(message)))
+    }
+}
+
 impl Host {
     /// Holds what the policies want against what there is, and commits it.
     pub(super) async fn commit_plan(
@@ -125,13 +136,7 @@ impl Host {
             }
         };
         let due_at = new.due_at;
-        let is_it = |message: &&Message| {
-            message.kind == want.kind && message.key == want.key && message.recipient == want.recipient.id
-        };
-        let same = existing.iter().filter(is_it).find(|message| message.occurrence == want.occurrence);
-        let known =
-            same.or_else(|| existing.iter().filter(is_it).find(|message| is_unsent(message))).cloned();
-        match known {
+        match want.known(existing).cloned() {
             Some(message) if is_unsent(&message) => {
                 existing.retain(|other| other.id != message.id);
                 let mut after = Message {

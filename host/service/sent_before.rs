@@ -64,17 +64,20 @@ impl Host {
     }
 
     /// The intent, unless its very text went to the phone in a time that a backup has lost: then it is taken as
-    /// sent. One of which the provider cannot tell goes back to its place; an urgent one goes out, for an alert
-    /// twice is better than none.
+    /// sent. One of which the provider cannot tell goes back to its place. An urgent one goes out unasked: an alert
+    /// twice is better than none, and a list may take its time.
     pub(super) async fn unless_sent_before(&self, intent: Intent) -> Result<Option<Intent>, HostError> {
         let (message, now) = (&intent.before, intent.at);
         let lost = self.recoveries.lost(message.test, now);
         // A code is worth nothing by then.
-        let Some((since, until)) = lost.filter(|_| message.attempts == 0 && !self.has_secret(message)) else {
+        let is_asked = message.attempts == 0 && !message.lane.is_urgent() && !self.has_secret(message);
+        let Some((since, until)) = lost.filter(|_| is_asked) else {
             return Ok(Some(intent));
         };
-        let is_urgent = message.lane.is_urgent();
-        let listed = if now < until + CLOCKS && !is_urgent {
+        if self.is_released(message).await? {
+            return Ok(Some(intent));
+        }
+        let listed = if now < until + CLOCKS {
             // The provider's list is behind for moments.
             None
         } else {
@@ -83,17 +86,12 @@ impl Host {
                 let error = error as &dyn std::error::Error;
                 tracing::warn!(message_id = %message.id, error, "look-up failed");
             }
-            if let Err(LookUpError::Paging) = listed
-                && !is_urgent
-            {
-                return self.unless_released(intent, now).await;
+            if let Err(LookUpError::Paging) = listed {
+                return self.hold_endless(intent, now).await;
             }
             listed.ok()
         };
         let Some(listed) = listed else {
-            if is_urgent {
-                return Ok(Some(intent));
-            }
             let note = Cause::new(
                 "cannot-tell",
                 "a backup was put back, and the provider cannot tell yet whether it was sent before; asked again",
@@ -112,16 +110,18 @@ impl Host {
         Ok(Some(intent))
     }
 
-    /// A list without an end stays so: the text is held for a person, and goes out when that one has released it.
-    async fn unless_released(&self, intent: Intent, now: DateTime<Utc>) -> Result<Option<Intent>, HostError> {
-        let lines = self.store.read().await?.journal_of(intent.before.id).await?;
+    /// Whether a person has released it after it was held for a list without an end.
+    async fn is_released(&self, message: &Message) -> Result<bool, HostError> {
+        let lines = self.store.read().await?.journal_of(message.id).await?;
         let is_released = |pair: &[JournalLine]| {
             pair.first().is_some_and(|held| held.note.code == ENDLESS)
                 && pair.last().is_some_and(|next| next.note.code == "released")
         };
-        if lines.windows(2).any(is_released) {
-            return Ok(Some(intent));
-        }
+        Ok(lines.windows(2).any(is_released))
+    }
+
+    /// A list without an end stays so: the text is held for a person.
+    async fn hold_endless(&self, intent: Intent, now: DateTime<Utc>) -> Result<Option<Intent>, HostError> {
         let cause = Cause::new(
             ENDLESS,
             "a backup was put back, and the provider's list of this phone cannot be followed to its end: look there \

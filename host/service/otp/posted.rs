@@ -6,7 +6,7 @@ use super::brakes::not_counted;
 use super::refusals::Refused;
 use super::{Host, HostError, Origin, OtpError};
 use crate::domain::event::Event;
-use crate::domain::message::{Cause, Lane, Message};
+use crate::domain::message::{Cause, Lane};
 use crate::domain::phone::PhoneNumber;
 use crate::service::Caller;
 use crate::service::plan::Outcome;
@@ -53,11 +53,8 @@ impl Host {
         }
         let existing = self.store.read().await?.messages_of_subject(&event.subject, event.test).await?;
         for want in codes {
-            let is_it = |message: &Message| {
-                message.kind == want.kind && message.key == want.key && message.recipient == want.recipient.id
-            };
             let refused = match &want.recipient.phone {
-                Some(phone) if !existing.iter().any(is_it) => {
+                Some(phone) if want.known(&existing).is_none() => {
                     self.count_planned(phone, event.test, now).await?
                 }
                 Some(_) | None => None,
