@@ -3,7 +3,8 @@
 use super::{Raw, claim, claimed, host_id, planted};
 use crate::delivery::{end, is, notice};
 use crate::for_each_database;
-use crate::support::ANA;
+use crate::support::{self, ANA, Start, VISIT, booked};
+use sqlx::query_scalar;
 use tidings::store::Store;
 
 // So many that the database has to think of an index.
@@ -22,6 +23,35 @@ async fn fill(raw: &Raw, store: &Store) {
         raw.run_text(FILL.replace("SELECT ID,", "SELECT gen_random_uuid(),")).await;
     }
     raw.run_text("ANALYZE".to_owned()).await;
+}
+
+/// Ends every other connection and waits until the server has counted what was done on it.
+const CUT: &str = "SELECT COUNT(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()";
+
+/// How often tables that grow with every text were read from end to end.
+const READ_WHOLE: &str = "SELECT CAST(SUM(seq_scan) AS BIGINT) FROM pg_stat_user_tables
+    WHERE relname IN ('messages', 'attempts', 'decisions', 'journal', 'provider_events', 'recipients', 'events')";
+
+/// The server keeps a plan that was made while the tables were empty until long after they have grown. SQLite
+/// plans without looking at what tables hold.
+#[tokio::test]
+async fn no_plan_of_an_empty_database_reads_tables_from_end_to_end() {
+    let Some(start) = Start::postgres("plans") else {
+        return support::postgres::skip_aloud("plans of an empty database");
+    };
+    start.store().await.close().await;
+    let raw = sqlx::PgPool::connect(start.database_url.as_deref().unwrap()).await.unwrap();
+    let number = async |sql: &'static str| -> i64 { query_scalar(sql).fetch_one(&raw).await.unwrap() };
+    number(CUT).await;
+    let by_migrations = number(READ_WHOLE).await;
+    let host = start.host().await;
+    host.event(booked(1, VISIT)).await;
+    host.message(notice(ANA)).await;
+    host.run().await;
+    assert!(!host.texts_to(ANA).is_empty());
+    assert!(number(CUT).await > 0);
+    assert_eq!(number(READ_WHOLE).await, by_migrations);
 }
 
 for_each_database! {
