@@ -158,6 +158,15 @@ impl Serving {
     }
 }
 
+/// A bench that fails leaves none behind.
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // Nothing to do for one that has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("the temporary folder can be written");
     for entry in std::fs::read_dir(from).expect("the repository can be read").flatten() {
