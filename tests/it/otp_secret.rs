@@ -21,6 +21,16 @@ async fn redactions(host: &TestHost) -> Vec<(Option<String>, i64)> {
     Raw::of(&host.start).await.redactions().await
 }
 
+/// On the thread of another test nobody listens.
+#[test]
+fn what_another_thread_says_first_is_heard_here_all_the_same() {
+    let heard = Heard::everything();
+    let say = || tracing::info!("said by two");
+    std::thread::spawn(say).join().unwrap();
+    say();
+    assert_eq!(heard.text().matches("said by two").count(), 1);
+}
+
 for_each_database! {
     async fn neither_the_database_nor_the_log_knows_a_code(start: Start) {
         let mut start = start;

@@ -1,8 +1,9 @@
 //! What is written to the log, as a test hears it.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
-use tracing::subscriber::DefaultGuard;
+use std::sync::{Arc, Mutex, OnceLock};
+use tracing::Dispatch;
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -15,9 +16,18 @@ pub(crate) struct Heard {
 #[derive(Clone, Default)]
 struct Said(Arc<Mutex<Vec<u8>>>);
 
+/// Whoever listens is not the only one. While `tracing` knows one listener alone, it asks that of the thread which
+/// comes first to a line of the log whether anybody hears it; on the thread of another test nobody does, and from
+/// then on the line is said to nobody. With a second listener all of them are asked.
+pub(crate) fn prepare() {
+    static SECOND: OnceLock<Dispatch> = OnceLock::new();
+    SECOND.get_or_init(|| Dispatch::new(NoSubscriber::default()));
+}
+
 impl Heard {
     /// At every level.
     pub(crate) fn everything() -> Self {
+        prepare();
         let said = Said::default();
         let log = tracing_subscriber::fmt()
             .with_ansi(false)

@@ -143,6 +143,7 @@ impl Start {
     }
 
     fn on(database_url: Option<String>) -> Self {
+        log::prepare();
         Self {
             database_url,
             folder: Folder::new(),
