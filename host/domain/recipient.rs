@@ -87,6 +87,8 @@ pub struct Recipient {
     pub preferences: Preferences,
     /// Counts up with every change; `ETag` and `If-Match`.
     pub version: i64,
+    /// Counts up with every text that a host commits itself to.
+    pub texts: i64,
     /// When we first heard of them.
     pub created_at: DateTime<Utc>,
     /// When anything last changed.
@@ -133,6 +135,7 @@ impl Recipient {
             time_zone: None,
             preferences: Preferences::default(),
             version: 1,
+            texts: 0,
             created_at: now,
             updated_at: now,
         }

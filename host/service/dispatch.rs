@@ -234,7 +234,7 @@ impl Host {
         let links = self.links_in(&text.text, message.id, &payload.variables, now);
         let intent = Intent {
             id: attempt,
-            judged: Judged { version: facts.recipient.version, consent_lines: facts.consents.lines },
+            judged: Judged::by(&facts),
             // Twilio Verify has senders of its own.
             is_paced: self.is_paced(&message) && facts.verifying.is_none(),
             before: message,

@@ -50,6 +50,8 @@ async fn try_to_erase(
     now: DateTime<Utc>,
 ) -> Result<Erasure, PersonError> {
     let mut tx = store.begin().await?;
+    // The person before their texts, as everywhere: nobody waits for somebody who waits for them.
+    tx.hold_recipient(id).await?;
     let known = tx.recipient(id).await?.ok_or(PersonError::Unknown)?;
     if version.is_some_and(|version| version != known.version) {
         return Err(PersonError::Changed);

@@ -2,6 +2,7 @@
 //! message's new state are one commit, which intents that are ready at the same time share.
 
 use super::fuses::{Blown, Meter};
+use super::judge::Facts;
 use super::record::{About, Recorded};
 use super::senders::waits_its_turn;
 use super::together::or_alone;
@@ -12,9 +13,10 @@ use crate::domain::message::{Cause, Message};
 use crate::domain::pace::Rate;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::secret::Secret;
-use crate::store::{Change, Move, NewAttempt, NewLink, Tx};
+use crate::store::{Change, Counting, Move, NewAttempt, NewLink, Tx};
 use crate::twilio::Sender;
 use chrono::{DateTime, Utc};
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::sync::Arc;
 
 /// What a message was judged by, and must still be so when the call is committed to.
@@ -22,8 +24,17 @@ use std::sync::Arc;
 pub(super) struct Judged {
     /// The recipient's version.
     pub(super) version: i64,
+    /// The texts that were committed to before.
+    pub(super) texts: i64,
     /// The lines of the consent ledger about the recipient and the phone: lines are only ever added.
     pub(super) consent_lines: i64,
+}
+
+impl Judged {
+    pub(super) fn by(facts: &Facts) -> Self {
+        let Facts { recipient, consents, .. } = facts;
+        Self { version: recipient.version, texts: recipient.texts, consent_lines: consents.lines }
+    }
 }
 
 /// A call that is about to be made.
@@ -58,6 +69,35 @@ impl Intent {
             None => Ok(()),
         }
     }
+
+    /// How its person is counted. What is urgent waits for no other text, and is judged by none.
+    fn counting(&self) -> Counting<'_> {
+        Counting {
+            person: &self.before.recipient,
+            version: self.judged.version,
+            texts: (!self.before.lane.is_urgent()).then_some(self.judged.texts),
+            more: 1,
+        }
+    }
+}
+
+/// Counts a text with others of one unit of work; `false`: it was judged by what its person was sent before, and
+/// another of them goes out.
+fn joins<'a>(people: &mut BTreeMap<&'a str, Counting<'a>>, intent: &'a Intent) -> bool {
+    let new = intent.counting();
+    match people.entry(new.person) {
+        Entry::Vacant(place) => {
+            place.insert(new);
+        }
+        Entry::Occupied(mut known) => {
+            let more = known.get().more;
+            if new.texts.is_some() || *known.get() != (Counting { more, ..new }) {
+                return false;
+            }
+            known.get_mut().more += 1;
+        }
+    }
+    true
 }
 
 /// A claimed message on its way back to its place.
@@ -71,8 +111,8 @@ pub(super) struct PutBack {
 pub(super) enum Intended {
     /// The call may be made; the message as it stands now.
     Committed(Box<Message>),
-    /// It is back in its place: the recipient was changed while the message was judged, or its sender is
-    /// busy.
+    /// It is back in its place: the recipient was changed or sent another text while the message was judged, or
+    /// its sender is busy.
     PutBack,
     /// Texts that were ready at the same time have used up a budget.
     Held,
@@ -81,6 +121,7 @@ pub(super) enum Intended {
 impl Host {
     /// Commits to a call.
     pub(super) async fn intend(&self, intent: Intent) -> Result<Intended, HostError> {
+        self.crash_at(Point::Judged).await;
         let intent = Arc::new(intent);
         let work = |intents| {
             let host = self.clone();
@@ -100,27 +141,30 @@ impl Host {
     async fn try_intend_together(&self, intents: &[Arc<Intent>]) -> Result<Vec<Option<Message>>, HostError> {
         let mut tx = self.store.begin().await?;
         let recipients: Vec<&str> = intents.iter().map(|intent| intent.before.recipient.as_str()).collect();
-        let versions = tx.recipient_versions(&recipients).await?;
         let about: Vec<(&str, &PhoneNumber)> =
             recipients.iter().copied().zip(intents.iter().map(|intent| &intent.phone)).collect();
         let consent_lines = tx.count_consent_lines(&about).await?;
         let mut meters: [Option<Meter>; 2] = [None, None];
-        let mut sending: Vec<Option<Message>> = Vec::with_capacity(intents.len());
+        let mut fits = Vec::with_capacity(intents.len());
         for (intent, consent_lines) in intents.iter().zip(consent_lines) {
-            let version = versions.get(&intent.before.recipient);
-            let still =
-                version.is_some_and(|version| intent.judged == Judged { version: *version, consent_lines });
             let meter = match &mut meters[usize::from(intent.before.test)] {
                 Some(meter) => meter,
                 none => none.insert(self.meter(&mut tx, intent.before.test, intent.at).await?),
             };
-            sending.push((still && intent.take(meter).is_ok()).then(|| intent.sending.clone()));
+            fits.push(intent.judged.consent_lines == consent_lines && intent.take(meter).is_ok());
         }
         let mut taking = self.take_turns(&mut tx, intents.iter().map(Arc::as_ref)).await?;
-        for (intent, after) in intents.iter().zip(&mut sending) {
-            after.take_if(|_| !taking.take(intent));
+        // Budgets and senders before people: nobody who holds a person waits for them.
+        let mut people = BTreeMap::new();
+        for (intent, fits) in intents.iter().zip(&mut fits) {
+            *fits = *fits && taking.take(intent) && joins(&mut people, intent);
         }
         self.keep_turns(&mut tx, &taking).await?;
+        let counted = tx.count_texts(&people.into_values().collect::<Vec<_>>()).await?;
+        let is_sent = |(intent, fits): (&Arc<Intent>, bool)| {
+            (fits && counted.contains(&intent.before.recipient)).then(|| intent.sending.clone())
+        };
+        let mut sending: Vec<Option<Message>> = intents.iter().zip(fits).map(is_sent).collect();
         let mut moves = Vec::with_capacity(intents.len());
         for (intent, after) in intents.iter().zip(&mut sending) {
             if let Some(after) = after {
@@ -140,13 +184,11 @@ impl Host {
         let message = &intent.before;
         let mut tx = self.store.begin().await?;
         // What was judged must still be so at the moment of sending.
-        let current = tx.recipient(&message.recipient).await?.map(|recipient| recipient.version);
+        let version = tx.recipient(&message.recipient).await?.map(|recipient| recipient.version);
         let consent_lines = tx.consents(&message.recipient, Some(&intent.phone)).await?.lines;
-        if current.map(|version| Judged { version, consent_lines }) != Some(intent.judged) {
-            let note = Cause::new("judged-again", "the recipient was changed while the message was judged");
+        if (version, consent_lines) != (Some(intent.judged.version), intent.judged.consent_lines) {
             drop(tx);
-            self.put_back(message, intent.at, note, intent.at).await?;
-            return Ok(Intended::PutBack);
+            return self.judge_again(intent).await;
         }
         let mut meter = self.meter(&mut tx, message.test, intent.at).await?;
         if let Err(blown) = intent.take(&mut meter) {
@@ -164,6 +206,10 @@ impl Host {
             return Ok(Intended::PutBack);
         }
         self.keep_turns(&mut tx, &taking).await?;
+        if tx.count_texts(&[intent.counting()]).await?.is_empty() {
+            drop(tx);
+            return self.judge_again(intent).await;
+        }
         self.keep_intent(&mut tx, intent, intent.at).await?;
         let mut sending = intent.sending.clone();
         tx.move_message(message, &mut sending, &self.change(intent)).await?;
@@ -171,6 +217,16 @@ impl Host {
         tx.commit().await?;
         self.turns_taken(taking);
         Ok(Intended::Committed(Box::new(sending)))
+    }
+
+    /// What was judged is not so any more.
+    async fn judge_again(&self, intent: &Intent) -> Result<Intended, HostError> {
+        let note = Cause::new(
+            "judged-again",
+            "the recipient was changed, or sent another text, while the message was judged",
+        );
+        self.put_back(&intent.before, intent.at, note, intent.at).await?;
+        Ok(Intended::PutBack)
     }
 
     /// A call that may have been made by a host whose records are lost: it is looked up as one whose outcome

@@ -100,7 +100,11 @@ impl Host {
         };
         let intent = Intent {
             id: attempt,
-            judged: super::intend::Judged { version: recipient.version, consent_lines: 0 },
+            judged: super::intend::Judged {
+                version: recipient.version,
+                texts: recipient.texts,
+                consent_lines: 0,
+            },
             is_paced: false,
             before: message,
             sending,

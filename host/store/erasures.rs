@@ -1,6 +1,6 @@
 //! Erasing a person: what is not theirs to take back from backups by losing the key is emptied here.
 
-use super::{Result, Tx, on};
+use super::{Result, Sql, Tx, on};
 use crate::domain::id::ErasureId;
 use chrono::{DateTime, Utc};
 
@@ -46,6 +46,12 @@ const FORGET: [&str; 5] = [
     "UPDATE challenges SET named = NULL WHERE named = $1",
 ];
 
+// On SQLite the writer's place is lock enough.
+const HOLD: Sql = Sql {
+    sqlite: "SELECT id FROM recipients WHERE id = $1",
+    postgres: "SELECT id FROM recipients WHERE id = $1 FOR NO KEY UPDATE",
+};
+
 const KEEP_NAME: &str = "INSERT INTO erased_names (name) VALUES ($1) ON CONFLICT DO NOTHING";
 
 const COUNT_NAME: &str = "SELECT COUNT(*) FROM erased_names WHERE name = $1";
@@ -57,6 +63,17 @@ const CERTIFY: &str = "INSERT INTO erasures (id, recipient_id, asked_by, at, can
     VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
 impl Tx {
+    /// Nobody else changes a person, or counts a text of theirs, before this unit of work ends.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn hold_recipient(&mut self, id: &str) -> Result<()> {
+        let sql = HOLD.on(self);
+        on!(self, |db| sqlx::query(sql).bind(id).execute(db).await.map(drop))?;
+        Ok(())
+    }
+
     /// The provider's identifiers of every text that went to a person, and whether it was a test.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ struct RecipientRow {
     key_id: String,
     wrapped_key: Option<Vec<u8>>,
     version: i64,
+    texts: i64,
     created_at: i64,
     updated_at: i64,
 }
@@ -27,7 +28,7 @@ struct RecipientRow {
 macro_rules! columns {
     () => {
         "id, role, name_sealed, phone_sealed, language, time_zone, preferences, key_id, wrapped_key, version,
-         created_at, updated_at"
+         texts, created_at, updated_at"
     };
 }
 
@@ -277,12 +278,15 @@ impl Tx {
     /// Fails when the database does, or a master key is missing.
     pub async fn rewrap_recipient_keys(&mut self, after: &str, limit: u32) -> Result<(Option<String>, u64)> {
         let current = self.keys.id();
-        let rows: Vec<(String, String, Vec<u8>)> = on!(self, |db| sqlx::query_as(WRAPPED_OTHERWISE)
+        let mut rows: Vec<(String, String, Vec<u8>)> = on!(self, |db| sqlx::query_as(WRAPPED_OTHERWISE)
             .bind(&current)
             .bind(after)
             .bind(i64::from(limit))
             .fetch_all(db)
             .await)?;
+        let (count, last) = (rows.len() as u64, rows.last().map(|(id, ..)| id.clone()));
+        // Everybody writes people in this order, whatever the database sorts by.
+        rows.sort_unstable();
         for (id, key_id, wrapped) in &rows {
             let key = self.keys.unwrap(key_id, id, wrapped)?;
             let anew = self.keys.wrap(&key, id)?;
@@ -295,8 +299,7 @@ impl Tx {
                 .await
                 .map(drop))?;
         }
-        let count = rows.len() as u64;
-        Ok((rows.into_iter().next_back().map(|(id, ..)| id), count))
+        Ok((last, count))
     }
 
     /// How many people's keys another master key than the current one wraps.
@@ -374,6 +377,7 @@ impl Tx {
             preferences: serde_json::from_str(&row.preferences)
                 .map_err(|_| wrong("preferences that are none"))?,
             version: row.version,
+            texts: row.texts,
             created_at: moment(row.created_at, "recipients", &row.id)?,
             updated_at: moment(row.updated_at, "recipients", &row.id)?,
             id: row.id,

@@ -40,6 +40,9 @@ CREATE TABLE recipients (
     wrapped_key BYTEA,
     -- Counts up with every change.
     version BIGINT NOT NULL CHECK (version > 0),
+    -- Counts the texts that hosts have committed themselves to. A text is judged by what was sent at one count, and
+    -- is committed to over no other.
+    texts BIGINT NOT NULL DEFAULT 0 CHECK (texts >= 0),
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     CHECK ((phone_sealed IS NULL) = (phone_hash IS NULL)),

@@ -15,6 +15,7 @@ mod authoring;
 mod backtest;
 mod batch;
 mod broken_files;
+mod caps;
 mod clocks;
 mod consents;
 mod contract;
