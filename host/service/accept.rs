@@ -155,6 +155,9 @@ impl Host {
         let mut tx = self.store.begin().await?;
         let mut people: HashMap<String, Recipient> =
             tx.recipients(&ids).await?.into_iter().map(|person| (person.id.clone(), person)).collect();
+        // One who was erased while another backup stood here must not keep the others from being accepted together.
+        let unknown: Vec<&str> = ids.into_iter().filter(|id| !people.contains_key(*id)).collect();
+        let erased = tx.erased_among(&unknown).await?;
         let (mut newcomers, mut accepted) = (Vec::new(), Vec::new());
         for (place, posting) in postings.iter().enumerate() {
             let person = match people.get(&posting.draft.person) {
@@ -163,6 +166,7 @@ impl Host {
                     continue;
                 }
                 Some(known) => known.clone(),
+                None if erased.contains(&posting.draft.person) => continue,
                 None => {
                     let role = posting.draft.update.role.unwrap_or(Role::Patient);
                     let mut person = Recipient::new(posting.draft.person.clone(), role, now);

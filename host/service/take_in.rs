@@ -214,6 +214,9 @@ async fn known(tx: &mut Tx, postings: &[Arc<EventPosting>]) -> Result<Known, Hos
         let is_erased = tx.is_erased(&person.id).await?;
         people.insert(person.id.clone(), (!is_erased).then_some(person));
     }
+    // One who was erased while another backup stood here must not keep everybody else from being taken in together.
+    let unknown: Vec<&str> = ids.into_iter().filter(|id| !people.contains_key(*id)).collect();
+    people.extend(tx.erased_among(&unknown).await?.into_iter().map(|id| (id, None)));
     let newest = newest.into_iter().map(|newest| newest.map(|(version, _)| version)).collect();
     Ok(Known { newest, before, people })
 }

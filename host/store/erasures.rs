@@ -1,8 +1,11 @@
 //! Erasing a person: what is not theirs to take back from backups by losing the key is emptied here.
 
+use super::rows::{self, both};
 use super::{Result, Sql, Tx, on};
 use crate::domain::id::ErasureId;
 use chrono::{DateTime, Utc};
+use serde_json::json;
+use std::collections::{HashMap, HashSet};
 
 /// The certificate of an erasure: who, when, how much; nothing of what it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +56,17 @@ const HOLD: Sql = Sql {
 };
 
 const KEEP_NAME: &str = "INSERT INTO erased_names (name) VALUES ($1) ON CONFLICT DO NOTHING";
+
+macro_rules! names {
+    (sqlite) => {
+        "SELECT name FROM erased_names WHERE name IN (SELECT value FROM json_each($1))"
+    };
+    (postgres) => {
+        "SELECT name FROM erased_names
+            WHERE name IN (SELECT value FROM json_array_elements_text(CAST($1 AS JSON)) AS rows(value))"
+    };
+}
+const NAMES: Sql = both!(names);
 
 const COUNT_NAME: &str = "SELECT COUNT(*) FROM erased_names WHERE name = $1";
 
@@ -125,6 +139,23 @@ impl Tx {
     pub async fn keep_erased_name(&mut self, name: &str) -> Result<()> {
         on!(self, |db| sqlx::query(KEEP_NAME).bind(name).execute(db).await.map(drop))?;
         Ok(())
+    }
+
+    /// Who of these people was erased, of whom this database may know nothing else.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn erased_among(&mut self, ids: &[&str]) -> Result<HashSet<String>> {
+        if ids.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let mut by_name: HashMap<String, &str> =
+            ids.iter().map(|id| (self.keys.erased_name(id), *id)).collect();
+        let names: Vec<_> = by_name.keys().map(|name| json!(name)).collect();
+        let (sql, names) = (NAMES.on(self), rows::parameter("erased_names", &names)?);
+        let found: Vec<String> = on!(self, |db| sqlx::query_scalar(sql).bind(names).fetch_all(db).await)?;
+        Ok(found.iter().filter_map(|name| by_name.remove(name)).map(str::to_owned).collect())
     }
 
     /// Whether somebody of this id was erased, of whom this database may know nothing else.

@@ -5,7 +5,7 @@ use crate::for_each_database;
 use crate::support::{ANA, TestHost, VISIT, booked};
 use serde_json::{Value, json};
 use tidings::domain::event::Subject;
-use tidings::service::{PostedEvent, PostedPerson};
+use tidings::service::{IntakeError, PostedEvent, PostedMessage, PostedPerson};
 use tokio::task::JoinSet;
 
 fn number(which: u32) -> String {
@@ -36,25 +36,28 @@ async fn post_at_once(host: &TestHost, events: Vec<Value>) -> Vec<(u16, Value)> 
     answers.into_iter().map(|(_, status, answer)| (status, answer)).collect()
 }
 
+fn posted_ready(which: u32) -> PostedEvent {
+    PostedEvent {
+        event_type: "prescription.ready".to_owned(),
+        id: Some(which.to_string()),
+        subject: Subject { subject_type: "prescription".to_owned(), id: which.to_string(), version: 1 },
+        occurred_at: None,
+        people: vec![PostedPerson {
+            id: Some(format!("p{which}")),
+            phone: Some(number(which)),
+            ..PostedPerson::default()
+        }],
+        data: serde_json::Map::new(),
+    }
+}
+
 /// So often the database is asked while so many prescriptions are posted at once, and sent.
 async fn asked_for(host: &TestHost, from: u32, count: u32) -> u64 {
     let caller = host.host.caller(&host.key).await.unwrap();
     let before = host.host.store.asked();
     let mut posts = JoinSet::new();
     for which in from..from + count {
-        let (host, caller) = (host.host.clone(), caller.clone());
-        let posted = PostedEvent {
-            event_type: "prescription.ready".to_owned(),
-            id: Some(which.to_string()),
-            subject: Subject { subject_type: "prescription".to_owned(), id: which.to_string(), version: 1 },
-            occurred_at: None,
-            people: vec![PostedPerson {
-                id: Some(format!("p{which}")),
-                phone: Some(number(which)),
-                ..PostedPerson::default()
-            }],
-            data: serde_json::Map::new(),
-        };
+        let (host, caller, posted) = (host.host.clone(), caller.clone(), posted_ready(which));
         posts.spawn(async move {
             let (story, repeated) = Box::pin(host.post_event(&caller, None, b"{}", posted)).await.unwrap();
             assert!(!repeated && story.unwrap().messages.len() == 1);
@@ -107,6 +110,52 @@ for_each_database! {
         let host = start.host().await;
         let alone = asked_for(&host, 0, 1).await;
         let together = asked_for(&host, 1, 50).await;
+        assert!(together * 5 <= alone * 50, "{alone} for one, {together} for fifty");
+    }
+
+    /// As a database knows them that was put back from a backup.
+    async fn one_who_was_erased_and_is_known_by_the_name_alone_keeps_no_other_from_being_taken_together(start: Start) {
+        let host = start.host().await;
+        let alone = asked_for(&host, 0, 1).await;
+        let mut tx = host.host.store.begin().await.unwrap();
+        tx.keep_erased_name(&host.host.store.keys().erased_name("p77")).await.unwrap();
+        tx.commit().await.unwrap();
+        let (other, caller) = (host.host.clone(), host.host.caller(&host.key).await.unwrap());
+        let (refused, together) = tokio::join!(
+            async { Box::pin(other.post_event(&caller, None, b"{}", posted_ready(77))).await },
+            asked_for(&host, 1, 50),
+        );
+        assert!(matches!(refused, Err(IntakeError::Fields(_))), "{refused:?}");
+        assert!(together * 5 <= alone * 50, "{alone} for one, {together} for fifty");
+    }
+
+    async fn one_who_was_erased_elsewhere_keeps_no_other_text_from_being_accepted_together(start: Start) {
+        let host = start.host().await;
+        let mut tx = host.host.store.begin().await.unwrap();
+        tx.keep_erased_name(&host.host.store.keys().erased_name("p77")).await.unwrap();
+        tx.commit().await.unwrap();
+        let caller = host.host.caller(&host.key).await.unwrap();
+        let accept = async |from: u32, count: u32| {
+            let before = host.host.store.asked();
+            let mut posts = JoinSet::new();
+            for which in from..from + count {
+                let (host, caller) = (host.host.clone(), caller.clone());
+                let posted = PostedMessage {
+                    kind: "prescription-ready".to_owned(),
+                    to: posted_ready(which).people.remove(0),
+                    variables: serde_json::Map::new(),
+                    language: None,
+                    send_at: None,
+                    expires_at: None,
+                };
+                posts.spawn(async move { host.accept_message(&caller, None, b"{}", posted).await.is_ok() });
+            }
+            let taken = posts.join_all().await.into_iter().filter(|taken| *taken).count();
+            (host.host.store.asked() - before, taken)
+        };
+        let (alone, _) = accept(0, 1).await;
+        let (together, taken) = accept(50, 50).await;
+        assert_eq!(taken, 49);
         assert!(together * 5 <= alone * 50, "{alone} for one, {together} for fifty");
     }
 }
