@@ -1,14 +1,44 @@
 //! Claiming: what is due is taken lane by lane, as much as this host has hands for and its senders have time
 //! for, and seen through in tasks of its own.
 
-use super::{Host, HostError};
+use super::{Host, HostError, Permits};
 use crate::crash::Point;
 use crate::domain::message::{Lane, Lease};
 use crate::measure::SPANS;
 use crate::store::{Claim, Modes, yielding};
 use chrono::{DateTime, Utc};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
+
+/// As many texts of each lane as a host has in hand at once.
+pub(super) struct LanePermits {
+    otp: Arc<Semaphore>,
+    urgent: Arc<Semaphore>,
+    normal: Arc<Semaphore>,
+    bulk: Arc<Semaphore>,
+}
+
+impl LanePermits {
+    pub(super) fn new(permits: &Permits) -> Self {
+        Self {
+            otp: Arc::new(Semaphore::new(permits.otp)),
+            urgent: Arc::new(Semaphore::new(permits.urgent)),
+            normal: Arc::new(Semaphore::new(permits.normal)),
+            bulk: Arc::new(Semaphore::new(permits.bulk)),
+        }
+    }
+
+    pub(super) fn of(&self, lane: Lane) -> &Arc<Semaphore> {
+        match lane {
+            Lane::Otp => &self.otp,
+            Lane::Urgent => &self.urgent,
+            Lane::Normal => &self.normal,
+            Lane::Bulk => &self.bulk,
+        }
+    }
+}
 
 impl Host {
     /// Takes what is due, as much as there are free permits for, and sees it through in tasks of their own.

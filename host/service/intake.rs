@@ -165,6 +165,7 @@ impl Host {
         }
         let people = self.read_people(&posted.people, &mut wrong);
         let id = EventId::new(now, &mut *self.chance.lock());
+        let _turn = self.in_order.turn_of(&posted.subject, caller.test).await;
         let posting =
             Arc::new(EventPosting { id, caller: caller.clone(), key, request_hash, posted, people });
         if wrong.is_empty() {
@@ -210,8 +211,9 @@ impl Host {
             return Ok(same(known));
         }
         let mut tx = self.store.begin().await?;
-        // What a later event leaves unsaid is as the one before it said.
-        let newest = tx.newest_version(&posted.subject, caller.test).await?;
+        // What a later event leaves unsaid is as the one before it said; nobody else says more until this one is
+        // taken in. Only where two make a subject known at once, the later one is taken in anew.
+        let newest = tx.lock_subject(&posted.subject, caller.test).await?;
         let before = match newest {
             Some((_, id)) => tx.event(id).await?.map(|stored| stored.event),
             None => None,

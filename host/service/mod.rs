@@ -26,6 +26,7 @@ mod failure;
 mod fuses;
 mod gather;
 mod import;
+mod in_order;
 mod intake;
 mod intend;
 mod judge;
@@ -119,7 +120,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use together::{Alone, Together};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 /// Whom we send through.
 #[derive(Clone)]
@@ -178,7 +179,7 @@ pub struct Inner {
     uses: allowance::Uses,
     /// Something is due.
     wake: Notify,
-    permits: LanePermits,
+    permits: claim::LanePermits,
     /// Of one person's texts one is judged at a time.
     one_by_one: one_by_one::OneByOne,
     /// Callers who come at the same time are looked up together.
@@ -189,6 +190,8 @@ pub struct Inner {
     accepting: Together<Arc<accept::Posting>, Option<MessageId>>,
     /// Messages that are asked for at the same time are read together.
     looking: Together<MessageId, Result<Option<Message>, Alone>>,
+    /// Versions of one subject are taken in one by one.
+    in_order: in_order::InOrder,
     /// Events that are posted at the same time are taken in together.
     noting: Together<Arc<take_in::EventPosting>, Option<plan::Planning>>,
     /// Plans that are ready at the same time are committed together.
@@ -231,24 +234,6 @@ pub struct Inner {
     codes_retired: std::sync::Mutex<HashMap<String, DateTime<Utc>>>,
 }
 
-struct LanePermits {
-    otp: Arc<Semaphore>,
-    urgent: Arc<Semaphore>,
-    normal: Arc<Semaphore>,
-    bulk: Arc<Semaphore>,
-}
-
-impl LanePermits {
-    fn of(&self, lane: Lane) -> &Arc<Semaphore> {
-        match lane {
-            Lane::Otp => &self.otp,
-            Lane::Urgent => &self.urgent,
-            Lane::Normal => &self.normal,
-            Lane::Bulk => &self.bulk,
-        }
-    }
-}
-
 impl std::ops::Deref for Host {
     type Target = Inner;
 
@@ -274,12 +259,7 @@ impl Host {
         let at = |base: Option<&str>| base.map(|base| Callbacks::new(base, &key));
         let callbacks = at(settings.public_url.as_deref());
         let test_callbacks = at(settings.test_url.as_deref().or(settings.public_url.as_deref()));
-        let permits = LanePermits {
-            otp: Arc::new(Semaphore::new(settings.permits.otp)),
-            urgent: Arc::new(Semaphore::new(settings.permits.urgent)),
-            normal: Arc::new(Semaphore::new(settings.permits.normal)),
-            bulk: Arc::new(Semaphore::new(settings.permits.bulk)),
-        };
+        let permits = claim::LanePermits::new(&settings.permits);
         let auditor = Auditor::start(store.clone());
         let outside = Outside::new(OutsideGuard::new(settings.webhooks.allow_networks.iter().copied()));
         let tokens = settings.sign_in.clone().map(Tokens::new);
@@ -306,6 +286,7 @@ impl Host {
             repeating: Together::default(),
             accepting: Together::default(),
             looking: Together::default(),
+            in_order: in_order::InOrder::default(),
             noting: Together::default(),
             putting_back: Together::default(),
             planning: Together::default(),

@@ -121,7 +121,9 @@ impl Host {
         let fits: Vec<bool> = plans
             .iter()
             .zip(newest.into_iter().zip(have_messages))
-            .map(|(plan, (newest, has))| newest == Some(plan.event.subject.version) && !has)
+            .map(|(plan, (newest, has))| {
+                newest.map(|(version, _)| version) == Some(plan.event.subject.version) && !has
+            })
             .collect();
         let fitting: Vec<&Plan> =
             plans.iter().zip(&fits).filter(|(_, fits)| **fits).map(|(plan, _)| &**plan).collect();

@@ -49,7 +49,7 @@ impl Host {
         let wanted = self.brake_planned(event, wanted, &mut outcome, now).await?;
         let mut tx = self.store.begin().await?;
         let newest = tx.lock_subject(&event.subject, event.test).await?;
-        if newest.is_some_and(|version| version > event.subject.version) {
+        if newest.is_some_and(|(version, _)| version > event.subject.version) {
             // A newer version came in between; its plan is the one that counts.
             tx.event_planned(event.id, &serde_json::to_value(Outcome::default())?, now).await?;
             return Ok(tx.commit().await?);

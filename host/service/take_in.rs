@@ -1,6 +1,6 @@
 //! Events that are posted at the same time are taken in by one unit of work: a few statements for all of them.
-//! What needs more than that (a person who changes, a version that is known or stale, a field that is
-//! wrong) is answered with `None` and taken in alone.
+//! No two of them are of one subject. What needs more than that (a person who changes, a version that is known or
+//! stale, a field that is wrong) is answered with `None` and taken in alone.
 
 use super::checks::FieldError;
 use super::intake::{merged, tell_accepted};
@@ -28,11 +28,6 @@ pub(super) struct EventPosting {
 }
 
 impl EventPosting {
-    /// What it is about, whatever the version.
-    fn subject(&self) -> ((&str, &str), bool) {
-        (self.posted.subject.name(), self.caller.test)
-    }
-
     /// The event as it is kept, with the people and the data that hold after the one before it.
     pub(super) fn event(
         &self,
@@ -80,9 +75,6 @@ impl Host {
         let mut known = known(&mut tx, postings).await?;
         let (mut newcomers, mut taken) = (Vec::new(), Vec::<(usize, Event)>::new());
         for (place, posting) in postings.iter().enumerate() {
-            if follows_another(postings, place) {
-                continue;
-            }
             if let Some((event, new)) = self.event_of(posting, &known, place, now) {
                 newcomers.extend(new.iter().map(|person| person.id.clone()));
                 known.people.extend(new.into_iter().map(|person| (person.id.clone(), Some(person))));
@@ -191,16 +183,10 @@ impl Host {
     }
 }
 
-/// Two versions of one subject follow each other, also where the earlier one must be taken in alone: it would
-/// be stale, and what it says of people lost.
-fn follows_another(postings: &[Arc<EventPosting>], place: usize) -> bool {
-    postings[..place].iter().any(|earlier| earlier.subject() == postings[place].subject())
-}
-
 async fn known(tx: &mut Tx, postings: &[Arc<EventPosting>]) -> Result<Known, HostError> {
     let subjects: Vec<_> =
         postings.iter().map(|posting| (&posting.posted.subject, posting.caller.test)).collect();
-    let newest = tx.newest_versions(&subjects).await?;
+    let newest = tx.lock_subjects(&subjects).await?;
     let ids: Vec<EventId> = newest.iter().flatten().map(|(_, id)| *id).collect();
     let events: HashMap<EventId, Event> =
         tx.events(&ids).await?.into_iter().map(|stored| (stored.event.id, stored.event)).collect();
@@ -219,42 +205,4 @@ async fn known(tx: &mut Tx, postings: &[Arc<EventPosting>]) -> Result<Known, Hos
     people.extend(tx.erased_among(&unknown).await?.into_iter().map(|id| (id, None)));
     let newest = newest.into_iter().map(|newest| newest.map(|(version, _)| version)).collect();
     Ok(Known { newest, before, people })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::Chance;
-    use crate::domain::event::Subject;
-    use crate::domain::id::KeyId;
-
-    fn posting(id: &str, version: i64, test: bool) -> Arc<EventPosting> {
-        let chance = Chance::seeded(1);
-        let event = EventId::new(DateTime::UNIX_EPOCH, &mut *chance.lock());
-        let key = KeyId::new(DateTime::UNIX_EPOCH, &mut *chance.lock());
-        let subject = Subject { subject_type: "appointment".to_owned(), id: id.to_owned(), version };
-        Arc::new(EventPosting {
-            id: event,
-            caller: Caller { key, name: String::new(), test, scopes: Vec::new() },
-            key: None,
-            request_hash: Vec::new(),
-            posted: PostedEvent {
-                event_type: "appointment.booked".to_owned(),
-                id: None,
-                subject,
-                occurred_at: None,
-                people: Vec::new(),
-                data: serde_json::Map::new(),
-            },
-            people: Vec::new(),
-        })
-    }
-
-    #[test]
-    fn a_version_follows_every_earlier_one_of_its_subject_taken_or_not() {
-        let of = |(id, version, test): &(&str, i64, bool)| posting(id, *version, *test);
-        let postings = [("9", 2, true), ("8", 3, true), ("9", 3, true), ("9", 3, false)].each_ref().map(of);
-        let following: Vec<bool> = (0..4).map(|place| follows_another(&postings, place)).collect();
-        assert_eq!(following, [false, false, true, false]);
-    }
 }

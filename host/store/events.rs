@@ -95,15 +95,6 @@ const BY_VERSION: &str = concat!(
     " FROM events WHERE subject_type = $1 AND subject_id = $2 AND subject_version = $3 AND test = $4"
 );
 
-const NEWEST: &str =
-    "SELECT version, event_id FROM subjects WHERE subject_type = $1 AND subject_id = $2 AND test = $3";
-
-// One plan of a subject at a time: on SQLite the writer's place is lock enough.
-const LOCK: Sql = Sql {
-    sqlite: "SELECT version FROM subjects WHERE subject_type = $1 AND subject_id = $2 AND test = $3",
-    postgres: "SELECT version FROM subjects WHERE subject_type = $1 AND subject_id = $2 AND test = $3 FOR UPDATE",
-};
-
 const PLANNED: &str = "UPDATE events SET state = 'planned', planned_at = $2, outcome = $3
     WHERE id = $1 AND state = 'accepted'";
 
@@ -168,34 +159,13 @@ impl Tx {
         }
     }
 
-    /// The newest version of a subject and the event that brought it.
+    /// The newest version of a subject and the event that brought it, as [`Tx::lock_subjects`].
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn newest_version(&mut self, subject: &Subject, test: bool) -> Result<Option<(i64, EventId)>> {
-        let row: Option<(i64, Uuid)> = on!(self, |db| sqlx::query_as(NEWEST)
-            .bind(&subject.subject_type)
-            .bind(&subject.id)
-            .bind(test)
-            .fetch_optional(db)
-            .await)?;
-        Ok(row.map(|(version, id)| (version, EventId(id))))
-    }
-
-    /// The newest version of a subject, and nobody else plans it before this unit of work ends.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the database does.
-    pub async fn lock_subject(&mut self, subject: &Subject, test: bool) -> Result<Option<i64>> {
-        let sql = LOCK.on(self);
-        Ok(on!(self, |db| sqlx::query_scalar(sql)
-            .bind(&subject.subject_type)
-            .bind(&subject.id)
-            .bind(test)
-            .fetch_optional(db)
-            .await)?)
+    pub async fn lock_subject(&mut self, subject: &Subject, test: bool) -> Result<Option<(i64, EventId)>> {
+        Ok(self.lock_subjects(&[(subject, test)]).await?.pop().flatten())
     }
 
     /// Planning is done; `outcome` tells what was passed over. `false` when it was done before.

@@ -76,13 +76,6 @@ macro_rules! of_subjects {
     };
 }
 
-macro_rules! newest {
-    ($db:ident) => {
-        concat!("SELECT ", value!($db, number, 0), ", subjects.version, subjects.event_id", of_subjects!($db))
-    };
-}
-const NEWEST: Sql = both!(newest);
-
 // In one order everywhere, whatever the database sorts by, so that nobody waits for somebody who waits for
 // them; on SQLite the writer's place is lock enough.
 macro_rules! locked {
@@ -97,7 +90,13 @@ macro_rules! locked {
 
 macro_rules! lock {
     ($db:ident) => {
-        concat!("SELECT ", value!($db, number, 0), ", subjects.version", of_subjects!($db), locked!($db))
+        concat!(
+            "SELECT ",
+            value!($db, number, 0),
+            ", subjects.version, subjects.event_id",
+            of_subjects!($db),
+            locked!($db)
+        )
     };
 }
 const LOCK: Sql = both!(lock);
@@ -236,31 +235,18 @@ impl Tx {
     }
 
     /// The newest version of each subject and the event that brought it, in their order; `None` for one that
-    /// is new.
+    /// is new. Nobody else takes in a version of those that are known, or plans one, before this unit of work ends:
+    /// subjects are locked before people, and people before messages.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn newest_versions(
-        &mut self,
-        subjects: &[SubjectOf<'_>],
-    ) -> Result<Vec<Option<(i64, EventId)>>> {
-        let (sql, rows) = (NEWEST.on(self), named(subjects)?);
+    pub async fn lock_subjects(&mut self, subjects: &[SubjectOf<'_>]) -> Result<Vec<Option<(i64, EventId)>>> {
+        let (sql, rows) = (LOCK.on(self), named(subjects)?);
         let found: Vec<(i64, i64, Uuid)> =
             on!(self, |db| sqlx::query_as(sql).bind(rows).fetch_all(db).await)?;
         let newest = found.into_iter().map(|(place, version, id)| (place, (version, EventId(id))));
         Ok(rows::in_places(subjects.len(), newest))
-    }
-
-    /// The same versions, and nobody else plans one of these subjects before this unit of work ends.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the database does.
-    pub async fn lock_subjects(&mut self, subjects: &[SubjectOf<'_>]) -> Result<Vec<Option<i64>>> {
-        let (sql, rows) = (LOCK.on(self), named(subjects)?);
-        let found: Vec<(i64, i64)> = on!(self, |db| sqlx::query_as(sql).bind(rows).fetch_all(db).await)?;
-        Ok(rows::in_places(subjects.len(), found.into_iter()))
     }
 
     /// Whether there are messages about each subject that were not taken back, in their order.
@@ -309,7 +295,7 @@ mod tests {
 
     #[tokio::test]
     async fn subjects_and_their_messages_are_found_by_their_indexes() {
-        for sql in [NEWEST.sqlite, LOCK.sqlite, ADVANCE.sqlite, WITH_MESSAGES.sqlite, PLANNED.sqlite] {
+        for sql in [LOCK.sqlite, ADVANCE.sqlite, WITH_MESSAGES.sqlite, PLANNED.sqlite] {
             assert_eq!(tables_read_whole(sql).await, [""; 0], "{sql}");
         }
     }

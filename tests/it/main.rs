@@ -68,6 +68,7 @@ mod translating;
 mod unsound;
 mod usage;
 mod usage_folded;
+mod versions;
 mod watched;
 mod webhooks;
 mod words;

@@ -38,7 +38,7 @@ async fn write(store: &Store, events: &[Event], before: &[Option<i64>]) -> Resul
 async fn newest(store: &Store) -> Vec<Option<i64>> {
     let subjects = versions(3, 1);
     let subjects: Vec<_> = subjects.iter().map(|event| (&event.subject, true)).collect();
-    let newest = store.look().await.unwrap().newest_versions(&subjects).await.unwrap();
+    let newest = store.look().await.unwrap().lock_subjects(&subjects).await.unwrap();
     newest.into_iter().map(|newest| newest.map(|(version, _)| version)).collect()
 }
 
