@@ -45,8 +45,7 @@ impl Host {
         answers: Answers,
         now: DateTime<Utc>,
     ) -> Result<(), HostError> {
-        let Answers { asked, wanted, mut outcome, records, complete } = answers;
-        let wanted = self.brake_planned(event, wanted, &mut outcome, now).await?;
+        let Answers { asked, mut wanted, mut outcome, records, complete } = answers;
         let mut tx = self.store.begin().await?;
         let newest = tx.lock_subject(&event.subject, event.test).await?;
         if newest.is_some_and(|(version, _)| version > event.subject.version) {
@@ -55,6 +54,7 @@ impl Host {
             return Ok(tx.commit().await?);
         }
         let mut existing = tx.messages_of_subject(&event.subject, event.test).await?;
+        let refused = self.brake_planned(&mut tx, event, &mut wanted, &existing, &mut outcome, now).await?;
         for want in wanted {
             self.plan_one(&mut tx, event, want, &mut existing, &mut outcome, now).await?;
         }
@@ -80,8 +80,12 @@ impl Host {
         } else {
             tx.event_noted(event.id, &outcome).await?
         };
-        // Another host was faster: its plan is the same, and stands.
-        if is_first { Ok(tx.commit().await?) } else { Ok(()) }
+        if is_first {
+            tx.commit().await?;
+            self.keep_planned_refusals(event.test, &refused, now).await;
+        }
+        // Otherwise another host was faster: its plan is the same, and stands.
+        Ok(())
     }
 
     /// The message that a policy wants, as it is when there is none yet; or why there can be none.

@@ -23,6 +23,9 @@ const COUNT: &str = "INSERT INTO limits (name, subject, window_start, count, for
                 WHERE later.name = $1 AND later.subject = $2
                     AND later.window_start > $3 AND later.window_start <= $8), 0) < $6";
 
+const TAKE_BACK: &str =
+    "UPDATE limits SET count = count - 1 WHERE name = $1 AND subject = $2 AND window_start = $3";
+
 const COUNTS: &str = "SELECT window_start, count FROM limits
     WHERE name = $1 AND subject = $2 AND window_start >= $3 AND window_start <= $4";
 
@@ -97,6 +100,23 @@ impl Tx {
             .await
             .map(|done| done.rows_affected()))?;
         Ok(changed == 1)
+    }
+
+    /// Takes back what this unit of work has counted.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn take_back(&mut self, counted: &Counted, now: DateTime<Utc>) -> Result<()> {
+        let window = counted.rate.place(now).window_start;
+        on!(self, |db| sqlx::query(TAKE_BACK)
+            .bind(&counted.name)
+            .bind(&counted.subject)
+            .bind(window)
+            .execute(db)
+            .await
+            .map(drop))?;
+        Ok(())
     }
 
     /// How long to wait until one more is allowed; where a clock was set back, until its time has come again.

@@ -51,7 +51,7 @@ CREATE TABLE limits (
     -- Keyed hash of the phone, the address ...: the table names nobody.
     subject BYTEA NOT NULL,
     window_start BIGINT NOT NULL,
-    count BIGINT NOT NULL CHECK (count > 0),
+    count BIGINT NOT NULL CHECK (count >= 0),
     -- Of no use after this moment.
     forget_at BIGINT NOT NULL,
     PRIMARY KEY (name, subject, window_start)

@@ -51,7 +51,7 @@ CREATE TABLE limits (
     -- Keyed hash of the phone, the address ...: the table names nobody.
     subject BLOB NOT NULL,
     window_start INTEGER NOT NULL,
-    count INTEGER NOT NULL CHECK (count > 0),
+    count INTEGER NOT NULL CHECK (count >= 0),
     -- Of no use after this moment.
     forget_at INTEGER NOT NULL,
     PRIMARY KEY (name, subject, window_start)

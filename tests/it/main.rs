@@ -40,6 +40,7 @@ mod otp_alike;
 mod otp_between;
 mod otp_brakes;
 mod otp_once;
+mod otp_planned;
 mod otp_process;
 mod otp_pump;
 mod otp_secret;

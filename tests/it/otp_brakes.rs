@@ -3,8 +3,7 @@
 
 use crate::delivery::another;
 use crate::for_each_database;
-use crate::guest::{Decides, Guest, Plans};
-use crate::support::{ANA, Folder, Start, TestHost, home};
+use crate::support::{ANA, TestHost};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -47,40 +46,6 @@ pub(crate) fn origin(address: &str, key: u128) -> Origin {
     }
 }
 
-/// A home whose codes are a policy's: one for each door that opens.
-fn with_codes_for_doors(start: &mut Start) -> Folder {
-    let folder = home();
-    let plugins = folder.path().join("plugins");
-    for file in ["otp.wasm", "otp.toml"] {
-        std::fs::remove_file(plugins.join(file)).unwrap();
-    }
-    let guest = Guest {
-        message_type: "otp",
-        events: &["clinic.door"],
-        plans: Plans::One,
-        ..Guest::new(Decides::Send)
-    };
-    std::fs::write(plugins.join("door.wasm"), guest.component()).unwrap();
-    let kind = folder.path().join("templates/otp.toml");
-    let text = std::fs::read_to_string(&kind).unwrap();
-    std::fs::write(kind, text.replace("[variables.code]", "[variables.code]\nfrom = \"data.code\"")).unwrap();
-    folder.path().clone_into(&mut start.home);
-    folder
-}
-
-/// Why there is no code for this phone; nothing when there is one.
-async fn open_door(host: &TestHost, nth: u32, phone: &str) -> Value {
-    let event = json!({
-        "type": "clinic.door",
-        "subject": {"type": "door", "id": nth.to_string(), "version": 1},
-        "people": [{"id": phone, "role": "patient", "phone": phone}],
-        "data": {"code": "482913"},
-    });
-    let (status, story) = host.post("/api/v1/events", event).await;
-    assert_eq!(status, 202, "{story}");
-    story["passed_over"][0]["reason"]["code"].clone()
-}
-
 /// `ok`, or the brake that holds.
 pub(crate) async fn ask(host: &Host, origin: &Origin, phone: &str) -> &'static str {
     let posted = PostedCode { phone: phone.to_owned(), purpose: "LOGIN".to_owned(), ..PostedCode::default() };
@@ -99,7 +64,7 @@ pub(crate) async fn ask(host: &Host, origin: &Origin, phone: &str) -> &'static s
 /// A number, an address and a key, four times.
 type Four = [(&'static str, &'static str, u128); 4];
 
-async fn post(host: &TestHost, body: Value) -> (u16, Option<String>, Value) {
+pub(crate) async fn post(host: &TestHost, body: Value) -> (u16, Option<String>, Value) {
     let request = host.client.post(format!("{}/api/v1/otp", host.base)).bearer_auth(&host.key).json(&body);
     let answer = request.send().await.unwrap();
     let wait = answer.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
@@ -263,40 +228,6 @@ for_each_database! {
         assert_eq!(kept, [row("otp.limits.phone", "LOGIN", 1), row("otp.limits.phone", "", 2), row("otp.countries", "", 1)]);
         host.run().await;
         assert_eq!(host.texts_to(ANA).len(), 3);
-    }
-
-    /// A clinic's own rule plans a code for an event: the same numbers, the same price.
-    async fn a_code_that_a_policy_plans_is_held_by_the_same_counters(start: Start) {
-        let mut start = start;
-        start.config.otp.limits.phone = rates("2/1h");
-        let _home = with_codes_for_doors(&mut start);
-        let host = start.host().await;
-        for nth in 0..2 {
-            assert_eq!(open_door(&host, nth, ANA).await, Value::Null);
-        }
-        assert_eq!(open_door(&host, 2, ANA).await, "code-refused");
-        assert_eq!(open_door(&host, 3, "+33612345678").await, "code-refused");
-        assert_eq!(post(&host, json!({"phone": ANA, "purpose": "LOGIN"})).await.0, 429, "the same counter");
-        let kept: Vec<_> = refusals(&host).await.into_iter().map(|row| (row.refusal.reason, row.refusal.purpose)).collect();
-        let row = |reason: &str, purpose: &str| (reason.to_owned(), purpose.to_owned());
-        assert_eq!(kept, [row("otp.limits.phone", "LOGIN"), row("otp.limits.phone", ""), row("otp.countries", "")]);
-        host.run().await;
-        assert_eq!(host.texts_to(ANA).len(), 2);
-    }
-
-    async fn a_planned_code_that_is_refused_uses_up_nothing(start: Start) {
-        let mut start = start;
-        start.config.otp.limits.phone = rates("2/1h");
-        start.config.otp.limits.everyone = rates("1/1h");
-        let _home = with_codes_for_doors(&mut start);
-        let host = start.host().await;
-        assert_eq!(open_door(&host, 0, ANA).await, Value::Null);
-        for nth in 1..4 {
-            assert_eq!(open_door(&host, nth, ANA).await, "code-refused");
-        }
-        let open = another(&host, |config| config.otp.limits.everyone.clear());
-        assert_eq!(ask(&open, &origin("192.0.2.1", 1), ANA).await, "ok", "the phone has had one");
-        assert_eq!(ask(&open, &origin("192.0.2.1", 1), ANA).await, "otp.limits.phone");
     }
 
     async fn a_counter_that_does_not_answer_lets_no_posted_code_through(start: Start) {

@@ -2,13 +2,16 @@
 //! challenge; a refusal rolls it back, so that one brake does not use up another.
 
 use super::refusals::Refused;
-use super::{Host, Origin, OtpError};
+use super::{Host, HostError, Origin, OtpError};
 use crate::domain::otp::Purpose;
 use crate::domain::otp::rate::Rate;
 use crate::domain::phone::PhoneNumber;
 use crate::store::{Counted, StoreError, Tx};
 use chrono::{DateTime, Utc};
 use std::net::IpAddr;
+
+/// How many of them hold a text.
+const BRAKES: usize = 6;
 
 /// Digits by which the numbers of one prefix differ.
 const PREFIX: usize = 3;
@@ -34,6 +37,17 @@ struct Brake<'a> {
     name: &'static str,
     subject: Option<Vec<u8>>,
     rates: &'a [Rate],
+}
+
+impl Brake<'_> {
+    /// Its counters, in their order; none where nobody is counted.
+    fn counted(&self) -> impl Iterator<Item = Counted> {
+        let counter = |rate: &Rate| {
+            let name = format!("{} {}", self.name, rate.window.num_seconds());
+            Some(Counted { name, subject: self.subject.clone()?, rate: *rate })
+        };
+        self.rates.iter().filter_map(counter)
+    }
 }
 
 impl Host {
@@ -62,6 +76,64 @@ impl Host {
         network: Option<Vec<u8>>,
         now: DateTime<Utc>,
     ) -> Result<(), OtpError> {
+        for brake in self.brakes_of(origin, phone, network) {
+            for counted in brake.counted() {
+                count(tx, brake.name, &counted, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts many texts in one unit of work, counter by counter in the order of all, and answers for each the brake
+    /// that holds it, if one does; such a text uses up nothing.
+    ///
+    /// # Errors
+    ///
+    /// The counters do not answer.
+    pub(super) async fn limit_each(
+        &self,
+        tx: &mut Tx,
+        origin: &Origin,
+        phones: &[&PhoneNumber],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Option<OtpError>>, HostError> {
+        let texts: Vec<[Brake<'_>; BRAKES]> =
+            phones.iter().map(|phone| self.brakes_of(origin, phone, None)).collect();
+        let mut held: Vec<Option<OtpError>> = texts.iter().map(|_| None).collect();
+        let mut used: Vec<Vec<Counted>> = vec![Vec::new(); texts.len()];
+        for place in 0..BRAKES {
+            let mut in_order: Vec<(usize, &Brake<'_>)> =
+                texts.iter().map(|brakes| &brakes[place]).enumerate().collect();
+            in_order.sort_by(|(_, one), (_, other)| one.subject.cmp(&other.subject));
+            in_order.retain(|(text, _)| held[*text].is_none());
+            for (text, brake) in in_order {
+                for counted in brake.counted() {
+                    match count(tx, brake.name, &counted, now).await {
+                        Ok(()) => used[text].push(counted),
+                        Err(OtpError::NotCounted(error)) => return Err(error),
+                        Err(limited) => {
+                            held[text] = Some(limited);
+                            break;
+                        }
+                    }
+                }
+                if held[text].is_some() {
+                    for counted in used[text].drain(..) {
+                        tx.take_back(&counted, now).await?;
+                    }
+                }
+            }
+        }
+        Ok(held)
+    }
+
+    /// All of `otp.limits`, for one text.
+    fn brakes_of(
+        &self,
+        origin: &Origin,
+        phone: &PhoneNumber,
+        network: Option<Vec<u8>>,
+    ) -> [Brake<'_>; BRAKES] {
         let brakes = &self.settings.otp.brakes;
         let country = country(phone);
         let e164 = phone.e164();
@@ -72,17 +144,14 @@ impl Host {
         let by_country = brakes.countries.get(country).unwrap_or(&brakes.country);
         let of = |subject: &str| Some(self.counter(origin.test, subject));
         let brake = |name, subject, rates| Brake { name, subject, rates };
-        for brake in [
+        [
             brake("otp.limits.phone", of(e164), &brakes.phone),
             brake("otp.limits.prefix", of(prefix), &brakes.prefix),
             brake("otp.limits.address", network, &brakes.address),
             brake("otp.limits.key", of(&key), &brakes.key),
             brake("otp.limits.country", of(country), by_country),
             brake("otp.limits.everyone", of(""), &brakes.everyone),
-        ] {
-            count(tx, brake, now).await?;
-        }
-        Ok(())
+        ]
     }
 
     /// Whether codes may go to the country of this number.
@@ -104,7 +173,10 @@ impl Host {
             return Ok(());
         }
         let mut tx = self.store.begin().await.map_err(not_counted)?;
-        count(&mut tx, Brake { name: "otp.limits.checks", subject, rates }, now).await?;
+        let brake = Brake { name: "otp.limits.checks", subject, rates };
+        for counted in brake.counted() {
+            count(&mut tx, brake.name, &counted, now).await?;
+        }
         tx.commit().await.map_err(not_counted)
     }
 
@@ -122,17 +194,17 @@ pub(super) fn country(phone: &PhoneNumber) -> &str {
     phone.country().unwrap_or(NOWHERE)
 }
 
-async fn count(tx: &mut Tx, brake: Brake<'_>, now: DateTime<Utc>) -> Result<(), OtpError> {
-    let Brake { name, subject: Some(subject), rates } = brake else { return Ok(()) };
-    for rate in rates {
-        let name_of_rate = format!("{name} {}", rate.window.num_seconds());
-        let counted = Counted { name: name_of_rate, subject: subject.clone(), rate: *rate };
-        if !tx.count_within(&counted, now).await.map_err(not_counted)? {
-            let retry_after = tx.wait_for(&counted, now).await.map_err(not_counted)?;
-            return Err(OtpError::Limited { brake: name, retry_after });
-        }
+async fn count(
+    tx: &mut Tx,
+    brake: &'static str,
+    counted: &Counted,
+    now: DateTime<Utc>,
+) -> Result<(), OtpError> {
+    if tx.count_within(counted, now).await.map_err(not_counted)? {
+        return Ok(());
     }
-    Ok(())
+    let retry_after = tx.wait_for(counted, now).await.map_err(not_counted)?;
+    Err(OtpError::Limited { brake, retry_after })
 }
 
 /// The counters do not answer.

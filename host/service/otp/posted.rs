@@ -2,17 +2,22 @@
 //! There is no challenge to hold them back, but the countries and the limits of `[otp]` are the same for them. Of what
 //! is typed the host learns nothing, so that the pump breaker has no say.
 
-use super::brakes::not_counted;
 use super::refusals::Refused;
 use super::{Host, HostError, Origin, OtpError};
 use crate::domain::event::Event;
-use crate::domain::message::{Cause, Lane};
+use crate::domain::message::{Cause, Lane, Message};
 use crate::domain::phone::PhoneNumber;
 use crate::service::Caller;
 use crate::service::plan::Outcome;
 use crate::service::replan::{Wanted, passed};
 use crate::store::Tx;
 use chrono::{DateTime, Utc};
+
+/// A planned code that is not sent.
+pub(in crate::service) struct RefusedCode {
+    phone: PhoneNumber,
+    error: OtpError,
+}
 
 impl Host {
     /// Counts a posted text of a type for codes.
@@ -31,63 +36,66 @@ impl Host {
         self.limit(tx, &origin, phone, None, now).await
     }
 
-    /// Counts the texts of types for codes that policies want and that are not there yet; what a brake refuses is
-    /// passed over, with its reason. Each is counted in a unit of work of its own, as everywhere: a refusal uses up
-    /// nothing, and nobody waits for two counters at once.
+    /// Counts the texts of types for codes that policies want and that are not among `existing`, in the unit of work
+    /// that plans them: a plan that comes to nothing has counted nothing. What a brake refuses is passed over, with its
+    /// reason, and answered, to be written down once the plan stands.
     ///
     /// # Errors
     ///
     /// The counters do not answer: the event stays to be planned.
     pub(in crate::service) async fn brake_planned(
         &self,
+        tx: &mut Tx,
         event: &Event,
-        mut wanted: Vec<Wanted>,
+        wanted: &mut Vec<Wanted>,
+        existing: &[Message],
         outcome: &mut Outcome,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Wanted>, HostError> {
+    ) -> Result<Vec<RefusedCode>, HostError> {
         let is_code = |want: &Wanted| self.kind(&want.kind).is_some_and(|kind| kind.lane == Lane::Otp);
         let (codes, others): (Vec<Wanted>, Vec<Wanted>) = wanted.drain(..).partition(is_code);
-        wanted = others;
-        if codes.is_empty() {
-            return Ok(wanted);
-        }
-        let existing = self.store.read().await?.messages_of_subject(&event.subject, event.test).await?;
+        *wanted = others;
+        let (mut free, mut counted, mut refused) = (existing.to_vec(), Vec::new(), Vec::new());
         for want in codes {
-            let refused = match &want.recipient.phone {
-                Some(phone) if want.known(&existing).is_none() => {
-                    self.count_planned(phone, event.test, now).await?
-                }
-                Some(_) | None => None,
-            };
-            match refused {
-                Some(cause) => outcome.passed_over.push(passed(&want, cause)),
+            let known = want.known(&free).map(|known| known.id);
+            free.retain(|message| Some(message.id) != known);
+            let phone = want.recipient.phone.clone();
+            match phone.filter(|_| known.is_none() && self.planned_message(event, &want, now).is_ok()) {
+                Some(phone) => match self.check_country(&phone, event.test) {
+                    Ok(()) => counted.push((want, phone)),
+                    Err(error) => refused.push((want, phone, error)),
+                },
+                // There is one, or there can be none: nothing is counted.
                 None => wanted.push(want),
             }
         }
-        Ok(wanted)
+        let phones: Vec<&PhoneNumber> = counted.iter().map(|(_, phone)| phone).collect();
+        let held = self.limit_each(tx, &planned_by(event.test), &phones, now).await?;
+        for ((want, phone), held) in counted.into_iter().zip(held) {
+            match held {
+                Some(error) => refused.push((want, phone, error)),
+                None => wanted.push(want),
+            }
+        }
+        let pass_over = |(want, phone, error): (Wanted, PhoneNumber, OtpError)| {
+            outcome.passed_over.push(passed(&want, Cause::new("code-refused", error.to_string())));
+            RefusedCode { phone, error }
+        };
+        Ok(refused.into_iter().map(pass_over).collect())
     }
 
-    async fn count_planned(
+    /// Writes down what was refused of a plan.
+    pub(in crate::service) async fn keep_planned_refusals(
         &self,
-        phone: &PhoneNumber,
         test: bool,
+        refused: &[RefusedCode],
         now: DateTime<Utc>,
-    ) -> Result<Option<Cause>, HostError> {
-        let origin = Origin { test, by_policy: true, ..Origin::default() };
-        let counted = async {
-            self.check_country(phone, test)?;
-            let mut tx = self.store.begin().await.map_err(not_counted)?;
-            self.limit(&mut tx, &origin, phone, None, now).await?;
-            tx.commit().await.map_err(not_counted)
-        };
-        let error = match counted.await {
-            Ok(()) => return Ok(None),
-            Err(OtpError::NotCounted(error)) => return Err(error),
-            Err(error) => error,
-        };
-        let refused = Refused { origin: &origin, phone: Some(phone), purpose: None };
-        self.keep_refusal(&refused, &error, now).await;
-        Ok(Some(Cause::new("code-refused", error.to_string())))
+    ) {
+        let origin = planned_by(test);
+        for RefusedCode { phone, error } in refused {
+            let refused = Refused { origin: &origin, phone: Some(phone), purpose: None };
+            self.keep_refusal(&refused, error, now).await;
+        }
     }
 
     /// Writes down that one was refused.
@@ -101,4 +109,9 @@ impl Host {
         let refused = Refused { origin: &Origin::of(caller, None), phone: Some(phone), purpose: None };
         self.keep_refusal(&refused, error, now).await;
     }
+}
+
+/// Who asks for a code that a policy plans.
+fn planned_by(test: bool) -> Origin {
+    Origin { test, by_policy: true, ..Origin::default() }
 }

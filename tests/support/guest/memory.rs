@@ -132,11 +132,17 @@ impl Memory {
 
     /// One planned message, as long as [`PLANNED`].
     pub(super) fn message(&mut self, message_type: &str, to: &str, send_at: u64) -> i32 {
+        self.message_about(message_type, to, send_at, None)
+    }
+
+    fn message_about(&mut self, message_type: &str, to: &str, send_at: u64, about: Option<u64>) -> i32 {
         let (key, message_type, to) = (self.text("a"), self.text(message_type), self.text(to));
         let reason = self.reason("ok", (0, 0));
         let named = [key.0, key.1, message_type.0, message_type.1, to.0, to.1];
-        // Neither an end nor an occurrence.
-        self.record(&[&named[..], &halves(send_at), &[0; 8], &reason].concat())
+        let [low, high] = halves(about.unwrap_or_default());
+        // No end.
+        let moments = [0, 0, 0, 0, i32::from(about.is_some()), 0, low, high];
+        self.record(&[&named[..], &halves(send_at), &moments, &reason].concat())
     }
 
     /// What `plan` answers, and one message to copy where there are many.
@@ -152,6 +158,7 @@ impl Memory {
             Plans::OfType(message_type) => self.message(message_type, "person-1", 0),
             Plans::To(somebody) => self.message(own, somebody, 0),
             Plans::At(moment) => self.message(own, "person-1", *moment),
+            Plans::About(moment) => self.message_about(own, "person-1", 0, Some(*moment)),
         };
         (self.planned((one, 1)), one)
     }

@@ -61,6 +61,8 @@ pub(crate) enum Plans {
     To(&'static str),
     /// One for this moment.
     At(u64),
+    /// One at once, about this moment of the subject.
+    About(u64),
 }
 
 /// What `on-reply` does.
