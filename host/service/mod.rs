@@ -140,6 +140,9 @@ pub enum HostError {
     /// A record could not be written as JSON, or read back.
     #[error("a record could not be written or read")]
     Record(#[from] serde_json::Error),
+    /// What it rests on was changed by others each time it was tried.
+    #[error("others changed what it rests on, {0} times in a row")]
+    Overtaken(u32),
     /// A transition that life does not know: a fault of ours.
     #[error("a message could not be moved")]
     Transition(#[from] crate::domain::message::InvalidTransition),

@@ -101,4 +101,18 @@ for_each_database! {
         told.sort();
         assert_eq!(told, ["chosen", "no-open-question", "no-open-question", "no-open-question"]);
     }
+
+    /// As if there were no end of others.
+    async fn a_number_that_others_overtake_time_and_again_is_given_back_to_the_provider(start: Start) {
+        let host = start.host().await;
+        two_visits(&host, "ana", "2026-12-03T15:30:00-05:00").await;
+        type_on(&host, ANA, "R").await;
+        host.sql(match host.host.store.engine() {
+            "sqlite" => "CREATE TRIGGER kept BEFORE UPDATE ON questions BEGIN SELECT RAISE(IGNORE); END",
+            _ => "CREATE RULE kept AS ON UPDATE TO questions DO INSTEAD NOTHING",
+        }).await;
+        let error = host.host.accept_reply(&inbound(&format!("SM{:032}", 7), ANA, "1")).await.unwrap_err();
+        assert_eq!(error.to_string(), "others changed what it rests on, 8 times in a row");
+        assert_eq!(requests(&host).await, []);
+    }
 }

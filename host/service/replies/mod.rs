@@ -28,6 +28,9 @@ use visits::{NUMBERS_REST, Visit};
 /// The type of the text that confirms a STOP.
 const STOPPED: &str = "reply-stopped";
 
+/// How often a text is judged anew because another of the phone's was faster.
+const TRIES: u32 = 8;
+
 /// A text that a phone sent us.
 #[derive(Clone, Debug)]
 pub struct Inbound {
@@ -132,9 +135,9 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// The database failed; the provider should deliver it again.
+    /// The database failed, or others of the phone's were faster time and again; the provider should deliver it again.
     pub async fn accept_reply(&self, inbound: &Inbound) -> Result<bool, HostError> {
-        loop {
+        for _ in 0..TRIES {
             // What another reply has chosen meanwhile is not open any more: the text is judged anew, here and
             // now, because Twilio need not deliver again what was answered by an error.
             if let Some(is_new) = self.judge_reply(inbound).await? {
@@ -143,6 +146,7 @@ impl Host {
             // What the other has written is seen by a new look only once it is on the disk.
             self.store.settled().await?;
         }
+        Err(HostError::Overtaken(TRIES))
     }
 
     /// Judges a text by what is known at this moment, and keeps what follows from it; `None` when that has
