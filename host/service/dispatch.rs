@@ -133,6 +133,7 @@ impl Host {
     }
 
     async fn try_process(&self, message: Message, arriving: Arriving) -> Result<(), HostError> {
+        self.read_list_before(&message).await?;
         // What is urgent waits for nobody.
         let turn = if message.lane.is_urgent() {
             None

@@ -1,6 +1,7 @@
 //! Sent before: what was posted and sent after a backup is not in it, and is posted again once it was put back. The
 //! provider still has those texts: for a day, each new text is looked for among them before it is sent, and one
-//! that is found is taken as sent.
+//! that is found is taken as sent. A phone's list is read once, page by page, before its text is judged: while it is
+//! read, nothing else of the person waits, and what was read of a list that breaks off is not read again.
 
 use super::intend::Intent;
 use super::judge::Verdict;
@@ -10,8 +11,9 @@ use super::{Host, HostError};
 use crate::domain::failure::ListedText;
 use crate::domain::link::without_codes;
 use crate::domain::message::{Cause, Message};
+use crate::domain::phone::PhoneNumber;
 use crate::store::{JournalLine, ProviderEventSource, Recovery};
-use crate::twilio::LookUpError;
+use crate::twilio::{LookUpError, MOST_PAGES, Provider};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,8 +34,60 @@ pub(super) struct Recoveries(Mutex<Known>);
 #[derive(Default)]
 struct Known {
     recoveries: Vec<Recovery>,
-    /// By the hash of the phone, and whether it is a test: the past does not change.
-    listed: HashMap<(Vec<u8>, bool), Arc<Vec<ListedText>>>,
+    /// By the hash of the phone, and whether it is a test.
+    lists: HashMap<(Vec<u8>, bool), Arc<tokio::sync::Mutex<List>>>,
+}
+
+/// A phone's list at the provider, as far as it was read: the past does not change.
+#[derive(Default)]
+struct List {
+    texts: Vec<ListedText>,
+    pages: usize,
+    /// Where it goes on.
+    next: Option<String>,
+    /// It was read to its end; or it has none.
+    read: Option<Result<(), Endless>>,
+}
+
+/// It cannot be followed to its end.
+#[derive(Clone, Copy)]
+struct Endless;
+
+impl List {
+    /// Reads on, from where the last look has stopped, what was sent in the lost time.
+    async fn read(
+        &mut self,
+        provider: &dyn Provider,
+        to: &PhoneNumber,
+        (since, until): (DateTime<Utc>, DateTime<Utc>),
+    ) -> Result<(), LookUpError> {
+        let is_lost = |text: &ListedText| {
+            text.outbound && text.created_at >= since - CLOCKS && text.created_at <= until + CLOCKS
+        };
+        while self.read.is_none() {
+            let page = match provider.list_page(to, self.next.as_deref()).await {
+                Ok(page) => page,
+                Err(error) => {
+                    match &error {
+                        LookUpError::Paging => self.read = Some(Err(Endless)),
+                        // The provider may not know the page by its name any more.
+                        LookUpError::Refused(_) => *self = Self::default(),
+                        LookUpError::NotASid | LookUpError::NoAnswer(_) | LookUpError::Unreadable => {}
+                    }
+                    return Err(error);
+                }
+            };
+            self.texts.extend(page.texts.into_iter().filter(is_lost));
+            self.pages += 1;
+            self.read = match &page.next {
+                None => Some(Ok(())),
+                Some(_) if self.pages == MOST_PAGES => Some(Err(Endless)),
+                Some(_) => None,
+            };
+            self.next = page.next;
+        }
+        Ok(())
+    }
 }
 
 impl Recoveries {
@@ -45,7 +99,7 @@ impl Recoveries {
     pub(super) fn learn(&self, recoveries: Vec<Recovery>) {
         let mut known = self.lock();
         if known.recoveries != recoveries {
-            *known = Known { recoveries, listed: HashMap::new() };
+            *known = Known { recoveries, lists: HashMap::new() };
         }
     }
 
@@ -63,35 +117,52 @@ impl Host {
         now - POSTED_AGAIN
     }
 
-    /// The intent, unless its very text went to the phone in a time that a backup has lost: then it is taken as
-    /// sent. One of which the provider cannot tell goes back to its place. An urgent one goes out unasked: an alert
-    /// twice is better than none, and a list may take its time.
-    pub(super) async fn unless_sent_before(&self, intent: Intent) -> Result<Option<Intent>, HostError> {
-        let (message, now) = (&intent.before, intent.at);
-        let lost = self.recoveries.lost(message.test, now);
+    /// The time of which the database knows nothing, where a text may be one that was sent in it. An urgent one goes
+    /// out unasked: an alert twice is better than none, and a list may take its time.
+    fn lost_before(&self, message: &Message, now: DateTime<Utc>) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+        let lost = self.recoveries.lost(message.test, now)?;
         // A code is worth nothing by then.
         let is_asked = message.attempts == 0 && !message.lane.is_urgent() && !self.has_secret(message);
-        let Some((since, until)) = lost.filter(|_| is_asked) else {
-            return Ok(Some(intent));
-        };
+        is_asked.then_some(lost)
+    }
+
+    /// Reads what the provider lists for a message's phone, where it must be looked for there and that was not read
+    /// yet. It may take long: nobody's turn is held meanwhile, and the message is judged by the moment after it; one
+    /// whose lease has ended since is another's.
+    pub(super) async fn read_list_before(&self, message: &Message) -> Result<(), HostError> {
+        let now = self.now();
+        // The provider's list is behind for moments.
+        let lost = self.lost_before(message, now).filter(|(_, until)| now >= *until + CLOCKS);
+        let Some(lost) = lost else { return Ok(()) };
+        let person = self.store.look().await?.recipient(&message.recipient).await?;
+        let Some(phone) = person.and_then(|person| person.phone) else { return Ok(()) };
+        let Some(provider) = self.provider(message.test).cloned() else { return Ok(()) };
+        let known = self.list_of(&phone, message.test);
+        let read = known.lock().await.read(&*provider, &phone, lost).await;
+        if let Err(error) = &read {
+            let error = error as &dyn std::error::Error;
+            tracing::warn!(message_id = %message.id, error, "look-up failed");
+        }
+        Ok(())
+    }
+
+    fn list_of(&self, phone: &PhoneNumber, test: bool) -> Arc<tokio::sync::Mutex<List>> {
+        let key = (self.store.keys().hash("phone", phone.e164()), test);
+        self.recoveries.lock().lists.entry(key).or_default().clone()
+    }
+
+    /// The intent, unless its very text went to the phone in a time that a backup has lost: then it is taken as
+    /// sent. One of which the provider has not told goes back to its place.
+    pub(super) async fn unless_sent_before(&self, intent: Intent) -> Result<Option<Intent>, HostError> {
+        let (message, now) = (&intent.before, intent.at);
+        let Some((since, _)) = self.lost_before(message, now) else { return Ok(Some(intent)) };
         if self.is_released(message).await? {
             return Ok(Some(intent));
         }
-        let listed = if now < until + CLOCKS {
-            // The provider's list is behind for moments.
-            None
-        } else {
-            let listed = self.listed_between(&intent, (since, until), now).await;
-            if let Err(error) = &listed {
-                let error = error as &dyn std::error::Error;
-                tracing::warn!(message_id = %message.id, error, "look-up failed");
-            }
-            if let Err(LookUpError::Paging) = listed {
-                return self.hold_endless(intent, now).await;
-            }
-            listed.ok()
-        };
-        let Some(listed) = listed else {
+        // One that is being read this moment, or could not be read to its end, is not waited for here.
+        let list = self.list_of(&intent.phone, message.test);
+        let list = list.try_lock().ok().filter(|list| list.read.is_some());
+        let Some(list) = list else {
             let note = Cause::new(
                 "cannot-tell",
                 "a backup was put back, and the provider cannot tell yet whether it was sent before; asked again",
@@ -99,8 +170,16 @@ impl Host {
             self.put_back(message, now + ASKED_AGAIN, note, now).await?;
             return Ok(None);
         };
+        if matches!(list.read, Some(Err(Endless))) {
+            drop(list);
+            return self.hold_endless(intent, now).await;
+        }
+        let same = list.texts.iter().filter(|text| self.has_same_words(text, &intent));
+        let mut listed: Vec<ListedText> = same.cloned().collect();
+        drop(list);
+        listed.sort_by_key(|text| text.created_at);
         let mut tx = self.store.read().await?;
-        for text in listed.iter().filter(|text| self.has_same_words(text, &intent)) {
+        for text in &listed {
             if tx.attempt_by_sid(&text.sid).await?.is_none() {
                 drop(tx);
                 self.adopt(intent, text, since, now).await?;
@@ -130,29 +209,6 @@ impl Host {
         let verdict = Verdict::HoldUntil { cause, until: intent.before.expires_at };
         self.conclude(intent.before, verdict, intent.record, now).await?;
         Ok(None)
-    }
-
-    /// What the provider took for the phone in the lost time, the oldest first.
-    async fn listed_between(
-        &self,
-        intent: &Intent,
-        (since, until): (DateTime<Utc>, DateTime<Utc>),
-        now: DateTime<Utc>,
-    ) -> Result<Arc<Vec<ListedText>>, LookUpError> {
-        let test = intent.before.test;
-        let key = (self.store.keys().hash("phone", intent.phone.e164()), test);
-        if let Some(listed) = self.recoveries.lock().listed.get(&key) {
-            return Ok(listed.clone());
-        }
-        let Some(provider) = self.provider(test) else { return Ok(Arc::default()) };
-        let mut listed = provider.list(&intent.phone, since - CLOCKS).await?;
-        listed.retain(|text| text.outbound && text.created_at <= until + CLOCKS);
-        listed.sort_by_key(|text| text.created_at);
-        let listed = Arc::new(listed);
-        if now >= until + CLOCKS {
-            self.recoveries.lock().listed.insert(key, listed.clone());
-        }
-        Ok(listed)
     }
 
     /// A trial account writes its own words before ours, and each message has link codes of its own.

@@ -1,8 +1,8 @@
 //! The calls to Twilio's Messages resource.
 
 use super::settings::{SettingsError, TwilioSettings, is_sid};
-use super::wire::{self, Page, Resource};
-use super::{BoxFuture, LookUpError, Outgoing, Provider, Sender};
+use super::wire::{self, Resource};
+use super::{BoxFuture, ListPage, LookUpError, Outgoing, Provider, Sender};
 use crate::domain::failure::{ListedText, SendOutcome};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::secret::Secret;
@@ -23,10 +23,6 @@ const LONGEST_ANSWER: usize = 16 << 20;
 
 /// Twilio's limits for the time in its queue, in seconds.
 const VALIDITY: (u64, u64) = (1, 36_000);
-
-/// Texts in a page, and pages that are followed: more to one number is not looked through.
-const PAGE_SIZE: &str = "200";
-const MOST_PAGES: usize = 50;
 
 /// Talks to Twilio, or to whatever speaks like it at `base_url`.
 #[derive(Clone)]
@@ -107,7 +103,7 @@ impl TwilioClient {
         format!("{}/2010-04-01/Accounts/{}", self.base, self.account_sid)
     }
 
-    fn messages(&self) -> String {
+    pub(super) fn messages(&self) -> String {
         format!("{}/2010-04-01/Accounts/{}/Messages.json", self.base, self.account_sid)
     }
 
@@ -171,44 +167,6 @@ impl TwilioClient {
         resource.listed().map(Some).ok_or(LookUpError::Unreadable)
     }
 
-    async fn all_to(&self, to: &PhoneNumber, since: DateTime<Utc>) -> Result<Vec<ListedText>, LookUpError> {
-        // Dates are compared here: how Twilio's filter treats a text that was not sent yet is not
-        // documented, and just those are looked for. Its dates have no milliseconds.
-        let since = since.timestamp();
-        let mut texts = self.listed(("To", to.e164())).await?;
-        texts.retain(|text| text.created_at.timestamp() >= since);
-        Ok(texts)
-    }
-
-    /// Everything that a filter lets through, page after page.
-    async fn listed(&self, filter: (&str, &str)) -> Result<Vec<ListedText>, LookUpError> {
-        let mut texts = Vec::new();
-        let mut request =
-            self.request(Method::GET, &self.messages()).query(&[filter, ("PageSize", PAGE_SIZE)]);
-        for _ in 0..MOST_PAGES {
-            // An account without this address is a fault of the settings, never an empty list.
-            let missing = || LookUpError::Refused(wire::error(404, &[]));
-            let body = self.ask(request).await?.ok_or_else(missing)?;
-            let page: Page = read_json(&body)?;
-            for resource in page.messages {
-                texts.push(resource.listed().ok_or(LookUpError::Unreadable)?);
-            }
-            let Some(next) = page.next_page_uri else { return Ok(texts) };
-            request = self.request(Method::GET, &self.next_page(&next)?);
-        }
-        Err(LookUpError::Paging)
-    }
-
-    /// The address of a next page. It carries our credentials, so it stays on the configured host.
-    fn next_page(&self, uri: &str) -> Result<String, LookUpError> {
-        let path = uri.strip_prefix(&self.base).unwrap_or(uri);
-        if path.starts_with("/2010-04-01/") {
-            Ok(format!("{}{path}", self.base))
-        } else {
-            Err(LookUpError::Paging)
-        }
-    }
-
     async fn empty(&self, sid: &str) -> Result<(), LookUpError> {
         let url = self.message(sid)?;
         self.ask(self.request(Method::POST, &url).form(&[("Body", "")])).await.map(drop)
@@ -230,6 +188,14 @@ impl Provider for TwilioClient {
         since: DateTime<Utc>,
     ) -> BoxFuture<'a, Result<Vec<ListedText>, LookUpError>> {
         Box::pin(self.all_to(to, since))
+    }
+
+    fn list_page<'a>(
+        &'a self,
+        to: &'a PhoneNumber,
+        from: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<ListPage, LookUpError>> {
+        Box::pin(self.page_to(to, from))
     }
 
     fn list_day(&self, day: NaiveDate) -> BoxFuture<'_, Result<Vec<ListedText>, LookUpError>> {
@@ -336,10 +302,10 @@ fn tls(needed: bool) -> Result<rustls::ClientConfig, SettingsError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn client(base: &str) -> TwilioClient {
+    pub(in crate::twilio) fn client(base: &str) -> TwilioClient {
         let settings = TwilioSettings {
             account_sid: format!("AC{}", "a".repeat(32)),
             auth_token: Secret::new("token"),
@@ -347,18 +313,6 @@ mod tests {
             ..TwilioSettings::default()
         };
         TwilioClient::with_tls(&settings, &base_url(base).unwrap(), tls(false).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn a_next_page_never_leaves_the_configured_host() {
-        let client = client("http://127.0.0.1:9/");
-        let here = "/2010-04-01/Accounts/AC1/Messages.json?Page=1";
-        for uri in [here.to_owned(), format!("http://127.0.0.1:9{here}")] {
-            assert_eq!(client.next_page(&uri).unwrap(), format!("http://127.0.0.1:9{here}"));
-        }
-        for uri in ["https://evil.example/2010-04-01/x", "//evil.example/2010-04-01/", "@evil.example/", ""] {
-            assert!(matches!(client.next_page(uri), Err(LookUpError::Paging)), "{uri}");
-        }
     }
 
     #[test]

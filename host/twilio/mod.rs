@@ -16,6 +16,7 @@
 //!
 //! ```text
 //! client ── wire ── errors (+ errors.toml)     what we ask, what we are answered
+//! lists                                        texts, page after page
 //! verify                                       codes that Twilio makes and checks
 //! webhook ── signature, callback               what Twilio tells, and why we believe it
 //! ```
@@ -24,6 +25,7 @@ mod account;
 pub mod callback;
 mod client;
 pub mod errors;
+mod lists;
 mod settings;
 pub mod signature;
 #[cfg(test)]
@@ -67,6 +69,18 @@ pub trait Provider: verify::Verify {
         since: DateTime<Utc>,
     ) -> BoxFuture<'a, Result<Vec<ListedText>, LookUpError>>;
 
+    /// One page of all texts to a number: the first, or the one that the page before it has named. For a list that is
+    /// read over several calls; where there are no pages, it is the whole.
+    fn list_page<'a>(
+        &'a self,
+        to: &'a PhoneNumber,
+        _from: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<ListPage, LookUpError>> {
+        Box::pin(
+            async move { Ok(ListPage { texts: self.list(to, DateTime::UNIX_EPOCH).await?, next: None }) },
+        )
+    }
+
     /// What its clock says, to the second; `None` when it does not answer.
     fn date(&self) -> BoxFuture<'_, Option<DateTime<Utc>>> {
         Box::pin(std::future::ready(None))
@@ -96,6 +110,18 @@ pub struct Outgoing {
     /// How long it may wait in the provider's queue; brought into the provider's limits.
     pub validity: Option<Duration>,
 }
+
+/// A page of a list.
+#[derive(Clone, Debug, Default)]
+pub struct ListPage {
+    /// What is on it, in no particular order.
+    pub texts: Vec<ListedText>,
+    /// Names the page after it; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// So many pages are followed: more to one number is not looked through.
+pub const MOST_PAGES: usize = 50;
 
 /// Who a text is from.
 #[derive(Clone, Debug, PartialEq, Eq)]

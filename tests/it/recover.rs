@@ -4,15 +4,16 @@ use crate::clocks::alert;
 use crate::delivery::{BO, after_seconds, another, notice, state};
 use crate::for_each_database;
 use crate::many_hosts::{client, machine};
-use crate::support::ANA;
 use crate::support::program::{Running, new_home, run};
+use crate::support::{ANA, TestHost};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use std::fs;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use tidings::clock::ManualClock;
 use tidings::domain::failure::{ListedText, SendOutcome};
 use tidings::domain::phone::PhoneNumber;
-use tidings::twilio::{BoxFuture, LookUpError, Outgoing, Provider};
+use tidings::twilio::{BoxFuture, ListPage, LookUpError, Outgoing, Provider};
 
 const CAM: &str = "+12025550145";
 const DEE: &str = "+12025550146";
@@ -42,6 +43,70 @@ impl Provider for Endless {
 
     fn redact<'a>(&'a self, sid: &'a str) -> BoxFuture<'a, Result<(), LookUpError>> {
         self.0.redact(sid)
+    }
+}
+
+/// A provider whose list of a phone is read in two pages, of which each takes its time.
+struct Slow {
+    real: Arc<dyn Provider>,
+    clock: Arc<ManualClock>,
+    page_takes: TimeDelta,
+    /// The pages that were asked for: whose, and which.
+    asked: Mutex<Vec<(String, Option<String>)>>,
+}
+
+impl Slow {
+    fn before(host: &TestHost, seconds: i64) -> Arc<Self> {
+        let (real, clock) = (client(host), host.clock.clone());
+        Arc::new(Self { real, clock, page_takes: TimeDelta::seconds(seconds), asked: Mutex::default() })
+    }
+
+    fn asked(&self) -> Vec<(String, Option<String>)> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+/// It makes no codes.
+impl tidings::twilio::verify::Verify for Slow {}
+
+impl Provider for Slow {
+    fn send<'a>(&'a self, text: &'a Outgoing) -> BoxFuture<'a, SendOutcome> {
+        self.real.send(text)
+    }
+
+    fn fetch<'a>(&'a self, sid: &'a str) -> BoxFuture<'a, Result<Option<ListedText>, LookUpError>> {
+        self.real.fetch(sid)
+    }
+
+    fn list<'a>(
+        &'a self,
+        to: &'a PhoneNumber,
+        since: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<Vec<ListedText>, LookUpError>> {
+        self.real.list(to, since)
+    }
+
+    fn list_page<'a>(
+        &'a self,
+        to: &'a PhoneNumber,
+        from: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<ListPage, LookUpError>> {
+        self.clock.advance(self.page_takes);
+        // Ana's second page breaks off the first time.
+        let page = (to.e164().to_owned(), from.map(str::to_owned));
+        let is_given = page != (ANA.to_owned(), Some("two".to_owned())) || self.asked().contains(&page);
+        self.asked.lock().unwrap().push(page);
+        Box::pin(async move {
+            match from {
+                _ if !is_given => Err(LookUpError::Unreadable),
+                None => Ok(ListPage { texts: Vec::new(), next: Some("two".to_owned()) }),
+                Some(_) => self.real.list_page(to, None).await,
+            }
+        })
+    }
+
+    fn redact<'a>(&'a self, sid: &'a str) -> BoxFuture<'a, Result<(), LookUpError>> {
+        self.real.redact(sid)
     }
 }
 
@@ -199,6 +264,40 @@ for_each_database! {
         astray.tick().await.unwrap();
         host.sandbox.until_quiet().await;
         assert_eq!((state(&host, &other).await.as_str(), host.sandbox.calls()), ("delivered", 2));
+    }
+
+    /// Longer than a lease, and with a page that breaks off.
+    async fn a_list_that_takes_long_is_read_once_and_what_it_was_read_for_goes_out(start: Start) {
+        let host = start.host().await;
+        let since = host.clock_now();
+        host.message(notice(BO)).await;
+        host.run().await;
+        for statement in KNOW_NOTHING {
+            host.sql(statement).await;
+        }
+        host.clock.advance(TimeDelta::minutes(10));
+        another(&host, |_| ()).recover(since, true, |_| ()).await.unwrap();
+        host.clock.advance(TimeDelta::minutes(2));
+        let slow = Slow::before(&host, 70);
+        let machine = machine(&host, slow.clone(), host.clock.clone(), |_| ());
+        machine.begin().await.unwrap();
+        let calls = host.sandbox.calls();
+        let (new, again) = (host.message(notice(ANA)).await, host.message(notice(BO)).await);
+        machine.tick().await.unwrap();
+        assert_eq!((state(&host, &new).await.as_str(), slow.asked().len()), ("planned", 4));
+        // Both pages are read by now: each is read on where it broke off, and no text is judged by a moment long past.
+        host.clock.advance(TimeDelta::seconds(30));
+        machine.tick().await.unwrap();
+        host.sandbox.until_quiet().await;
+        assert_eq!(slow.asked().iter().filter(|(_, page)| page.is_none()).count(), 2, "once for each phone");
+        assert_eq!((state(&host, &new).await.as_str(), state(&host, &again).await.as_str()), ("delivered", "delivered"));
+        assert_eq!((host.sandbox.calls(), host.texts_to(BO).len()), (calls + 1, 1), "the other was sent before");
+        // Known by now.
+        let asked = slow.asked().len();
+        let third = host.message(notice(ANA)).await;
+        machine.tick().await.unwrap();
+        host.sandbox.until_quiet().await;
+        assert_eq!((state(&host, &third).await.as_str(), slow.asked().len()), ("delivered", asked));
     }
 
     async fn what_cannot_be_looked_up_after_a_backup_waits_for_a_person(start: Start) {
