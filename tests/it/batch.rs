@@ -1,10 +1,16 @@
 //! Many texts at once: each is answered by itself, none is taken in twice, and none holds up what is
 //! posted singly.
 
-use crate::delivery::notice;
+use crate::delivery::{notice, state};
 use crate::for_each_database;
+use crate::many_hosts::{client, same_database};
 use crate::support::{ANA, TestHost, booked};
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tidings::crash::{Crash, Point};
+use tidings::service::{PostedMessage, PostedPerson};
+use tokio::sync::Semaphore;
 
 fn phones(count: u32) -> impl Iterator<Item = String> {
     (0..count).map(|number| format!("+12025550{}", 100 + number))
@@ -45,6 +51,45 @@ for_each_database! {
         batch(&host, (0..9).map(|_| notice(ANA)).collect()).await;
         host.run().await;
         assert_eq!(host.texts_to(ANA).len(), 6);
+    }
+
+    /// Whoever commits for all is gone before anybody is answered.
+    async fn texts_whose_commit_was_not_answered_for_are_taken_in_once(start: Start) {
+        let host = start.host().await;
+        let committed = Arc::new(Semaphore::new(0));
+        let (reached, is_first) = (committed.clone(), AtomicBool::new(true));
+        let machine = same_database(&host, client(&host), |settings| {
+            settings.crash = Crash::hooked(move |point| {
+                if point == Point::AcceptCommitted && is_first.swap(false, Ordering::Relaxed) {
+                    reached.add_permits(1);
+                    return Box::pin(std::future::pending());
+                }
+                Box::pin(std::future::ready(()))
+            });
+        });
+        let caller = host.host.caller(&host.key).await.unwrap();
+        let post = |to: String| {
+            let (machine, caller) = (machine.clone(), caller.clone());
+            let person = PostedPerson { id: Some(to.clone()), phone: Some(to), ..PostedPerson::default() };
+            let posted = PostedMessage { kind: "prescription-ready".to_owned(), to: person, variables: serde_json::Map::new(),
+                language: None, send_at: None, expires_at: None };
+            tokio::spawn(async move { machine.accept_message(&caller, None, b"{}", posted).await.unwrap() })
+        };
+        let mut posts: Vec<_> = phones(3).map(post).collect();
+        committed.acquire().await.unwrap().forget();
+        // Whichever works for all.
+        posts.remove(0).abort();
+        let mut ids = Vec::new();
+        for post in posts {
+            let accepted = post.await.unwrap();
+            assert!(!accepted.repeated);
+            ids.push(accepted.id.to_string());
+        }
+        host.run().await;
+        for id in ids {
+            assert_eq!(state(&host, &id).await, "delivered");
+        }
+        assert_eq!((host.states().await.len(), host.sandbox.calls()), (3, 3));
     }
 
     async fn a_batch_goes_in_the_lane_bulk_and_what_is_urgent_does_not(start: Start) {

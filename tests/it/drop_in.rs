@@ -204,6 +204,34 @@ for_each_database! {
         assert_eq!((&event["state"], kinds, &event["passed_over"]), (&json!("planned"), vec!["prescription-ready"], &json!([])), "{event}");
     }
 
+    /// The event waits for another policy; the one at work is changed meanwhile, and changed back.
+    async fn a_version_that_is_back_is_asked_again(start: Start) {
+        let home = home();
+        let plugins = home.path().join("plugins");
+        let own = |version, plans| {
+            let guest = Guest { name: "prescription-ready", message_type: "prescription-ready", version,
+                events: &["clinic.door"], plans, ..Guest::new(Decides::Send) };
+            std::fs::write(plugins.join("prescription-ready.toml"), "").unwrap();
+            std::fs::write(plugins.join("prescription-ready.wasm"), guest.component()).unwrap();
+        };
+        let silent = Guest { events: &["clinic.door"], ..Guest::new(Decides::Send) };
+        std::fs::write(plugins.join("silent.wasm"), silent.component()).unwrap();
+        let later = Plans::At(1_800_000_000_000);
+        own("1.0.0", Plans::At(1_800_000_000_000));
+        let host = begin(start, &home).await;
+        let event = host.event(json!({"type": "clinic.door", "subject": {"type": "door", "id": "7", "version": 1},
+            "people": [{"id": "ana", "phone": crate::support::ANA}]})).await;
+        assert_eq!((&event["state"], event["messages"].as_array().unwrap().len()), (&json!("planning"), 1), "{event}");
+        let mut states = Vec::new();
+        for (version, plans) in [("2.0.0", Plans::Nothing), ("1.0.0", later)] {
+            own(version, plans);
+            host.host.policies.reload().await;
+            host.run_after(TimeDelta::minutes(1)).await;
+            states.push(host.states().await.into_iter().map(|(.., state)| state).collect::<Vec<_>>());
+        }
+        assert_eq!(states, [vec!["canceled"], vec!["canceled", "planned"]]);
+    }
+
     async fn a_policy_that_does_not_answer_is_asked_after_1_5_and_15_minutes_and_then_a_person_must_look(start: Start) {
         let home = home();
         let host = begin(start, &home).await;

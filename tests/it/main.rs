@@ -28,6 +28,7 @@ mod events;
 mod events_at_once;
 mod events_waiting;
 mod guests;
+mod hanging;
 mod hostile;
 mod import;
 mod keys;

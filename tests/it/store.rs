@@ -87,7 +87,7 @@ pub(crate) fn holds(dump: &[u8], words: &str) -> bool {
         .any(|text| dump.windows(text.len()).any(|part| part == text.as_bytes()))
 }
 
-fn host_id() -> HostId {
+pub(crate) fn host_id() -> HostId {
     HostId::new(tuesday_morning(), &mut *Chance::from_machine().lock())
 }
 
@@ -95,7 +95,7 @@ fn lease(host: HostId) -> Lease {
     Lease { host, until: tuesday_morning() + TimeDelta::seconds(60) }
 }
 
-fn claim(host: HostId, limit: u32) -> Claim {
+pub(crate) fn claim(host: HostId, limit: u32) -> Claim {
     Claim {
         lane: Lane::Normal,
         modes: Modes::new(true, true).unwrap(),
@@ -124,7 +124,7 @@ async fn planted(store: &Store, count: u32) {
     tx.commit().await.unwrap();
 }
 
-async fn claimed(store: &Store, claim: &Claim) -> Vec<Message> {
+pub(crate) async fn claimed(store: &Store, claim: &Claim) -> Vec<Message> {
     let mut tx = store.begin().await.unwrap();
     tx.host_seen(claim.lease.host, claim.now).await.unwrap();
     let messages = tx.claim_messages(claim).await.unwrap();
