@@ -1,6 +1,6 @@
 //! Together: requests of many tasks that are answered by one unit of work. Whoever comes first works
-//! for all who have come; while that unit is on its way to the disk, the next ones gather. Nobody
-//! waits for others to come.
+//! for all who have come; while that unit is on its way to the disk, the next ones gather. Tasks that
+//! could run at this moment are let come along; nobody waits for others to come.
 
 use super::HostError;
 use crate::store::unyielding;
@@ -56,6 +56,9 @@ impl<Q: Clone, A> Together<Q, A> {
                         Err(_) => break,
                     },
                     turn = self.turn.lock() => {
+                        // What one unit has answered comes back all at once: the first of it would work for
+                        // itself alone, and the others for a second unit.
+                        tokio::task::yield_now().await;
                         self.work_for_all(&work).await;
                         drop(turn);
                     }
@@ -123,6 +126,19 @@ mod tests {
         }
         assert_eq!(sizes.len(), 300);
         assert!(sizes.iter().all(|size| *size <= MOST) && sizes.contains(&MOST), "{sizes:?}");
+    }
+
+    #[tokio::test]
+    async fn who_could_come_at_this_moment_comes_along_with_the_first() {
+        let together = Arc::new(Together::<u32, usize>::default());
+        let mut asks = tokio::task::JoinSet::new();
+        for number in 0..10 {
+            let together = together.clone();
+            asks.spawn(async move {
+                together.ask(number, |batch: Vec<u32>| async move { vec![batch.len(); batch.len()] }).await
+            });
+        }
+        assert_eq!(asks.join_all().await, [10; 10]);
     }
 
     #[tokio::test]
