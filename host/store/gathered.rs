@@ -41,6 +41,7 @@ macro_rules! standing {
 }
 const STANDING: Sql = both!(standing);
 
+// As many as a policy may set for a week: one that counts what it does not see sends too much.
 macro_rules! recent {
     ($db:ident) => {
         concat!(
@@ -59,7 +60,7 @@ macro_rules! recent {
             " AND messages.id <> ",
             value!($db, id, 3),
             " AND messages.state NOT IN ('planned', 'claimed', 'held', 'canceled')) AS newest
-            WHERE nth <= 50 ORDER BY place, nth"
+            WHERE nth <= 500 ORDER BY place, nth"
         )
     };
 }
@@ -97,7 +98,7 @@ impl Tx {
         Ok(consents)
     }
 
-    /// What people were sent since a moment, but for one message each, the newest first and at the most fifty;
+    /// What people were sent since a moment, but for one message each, the newest first and at the most five hundred;
     /// in their order.
     ///
     /// # Errors

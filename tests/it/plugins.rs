@@ -263,4 +263,29 @@ for_each_database! {
         assert_eq!((&event["state"], event["canceled"].as_array().unwrap().len()), (&json!("planned"), 2));
         assert_eq!(event["passed_over"][0]["reason"]["code"], "policy-out-of-fuel", "{event}");
     }
+    async fn a_cap_counts_all_that_a_person_was_sent_however_much_that_is(start: Start) {
+        let home = home();
+        let file = home.path().join("plugins/prescription-ready.toml");
+        let settings = std::fs::read_to_string(&file).unwrap();
+        let settings = settings.replace("at_most_per_day = 6", "at_most_per_day = 0");
+        std::fs::write(&file, settings.replace("at_most_per_week = 20", "at_most_per_week = 53")).unwrap();
+        let mut start = start;
+        start.home = home.path().to_owned();
+        let host = start.host().await;
+        let to = json!({"id": "bo", "phone": "+12025550144", "time_zone": "America/New_York"});
+        for number in 0..52 {
+            let text = format!("Closed until {number}.");
+            host.message(json!({"type": "urgent-alert", "to": to, "variables": {"text": text}})).await;
+        }
+        host.run().await;
+        let mut ends = Vec::new();
+        for _ in 0..2 {
+            let id = host.message(json!({"type": "prescription-ready", "to": to})).await;
+            host.run().await;
+            let story = host.story(&id).await;
+            let seen = story["decisions"][0]["input"]["recent"].as_array().unwrap().len();
+            ends.push((seen, story["decisions"][0]["reason"]["code"].as_str().unwrap().to_owned()));
+        }
+        assert_eq!(ends, [(52, "ok".to_owned()), (53, "weekly-cap".to_owned())]);
+    }
 }
