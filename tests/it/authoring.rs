@@ -121,7 +121,7 @@ fn the_price_is_shown_against_the_limits_and_a_narrow_limit_fails_the_command() 
     let text = printed(&output);
     assert!(output.status.success(), "{text}");
     assert!(text.contains("decide, fuel") && text.contains("memory, bytes"), "{text}");
-    std::fs::write(home.path().join("plugins/otp.toml"), "[limits]\nmemory = \"300 KiB\"\n").unwrap();
+    std::fs::write(home.path().join("plugins/otp.toml"), "[limits]\nmemory = \"150 KiB\"\n").unwrap();
     let output = plugin(home.path(), &["cost", "otp"]);
     assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
     assert!(printed(&output).contains("more than 80 % of a limit"), "{}", printed(&output));

@@ -3,8 +3,10 @@
 use super::{Folder, booked, bundled, due, ms};
 use crate::domain::kind::TypeName;
 use crate::domain::policy::{Decision, Fact, FactValue};
+use crate::domain::question::Question;
 use crate::policy::{Limits, Policies};
 use std::fs;
+use wasmparser::{Parser, Payload};
 
 /// The reminder alone, in a folder of its own.
 async fn reminder() -> (Folder, Policies) {
@@ -85,4 +87,21 @@ async fn facts_that_a_policy_does_not_list_do_not_reach_it() {
     // Equal fuel: it was not even copied into the policy's memory.
     let (bare, told) = (policies.decide(&loaded, &question).await, policies.decide(&loaded, &telling).await);
     assert_eq!(bare.unwrap(), told.unwrap());
+}
+
+#[tokio::test]
+async fn a_question_fits_into_the_memory_that_was_laid_out() {
+    let (_folder, policies) = reminder().await;
+    let loaded = policies.for_type(&TypeName::from("appointment-reminder")).unwrap();
+    let wasm = fs::read(&loaded.file).unwrap();
+    let laid_out = |payload| match payload {
+        Ok(Payload::MemorySection(memories)) => {
+            memories.into_iter().map(|it| it.unwrap().initial << 16).sum()
+        }
+        _ => 0,
+    };
+    let laid_out: u64 = Parser::new(0).parse_all(&wasm).map(laid_out).sum();
+    let question = Question::Decide(due("appointment-reminder", "2026-11-24T22:00:00-05:00"));
+    let (_, cost) = policies.ask_at_cost(&loaded, &question).await.unwrap();
+    assert_eq!(cost.memory.0 as u64, laid_out);
 }

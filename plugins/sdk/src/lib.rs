@@ -38,8 +38,6 @@ mod clock;
 mod component;
 mod describe;
 mod facts;
-#[cfg(target_arch = "wasm32")]
-mod heap;
 pub mod log;
 mod open_hours;
 mod plan;
@@ -70,6 +68,12 @@ pub use replies::{REPLY_WISH, ReplyWords, Wish};
 pub use retries::{Backoff, Retries};
 pub use schema::Schema;
 pub use span::Span;
+
+/// The memory of an instance, which lives for one question. `tidings plugin build` lays out as much as most
+/// questions need: to grow it costs the host two changes of its address space, for which all its cores wait.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static HEAP: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 /// Makes the crate a plugin: `export_policy!(MyPolicy);`
 ///

@@ -5,18 +5,18 @@ use crate::{
     calendar::{Date, FoldRule, GapRule, WallTime, from_local, to_local},
 };
 
-/// Times of the week, in local minutes of each day.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Times of the week.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct OpenHours {
-    /// Monday first; each range excludes its end.
-    days: [Vec<(u16, u16)>; 7],
+    times: Vec<Window>,
 }
 
 impl OpenHours {
     /// The same hours on every day.
     #[must_use]
     pub fn daily(daytime: Daytime) -> Self {
-        Self { days: std::array::from_fn(|_| vec![daytime.minutes()]) }
+        let (from_minute, to_minute) = daytime.minutes();
+        Self { times: (1..=7).map(|weekday| Window { weekday, from_minute, to_minute }).collect() }
     }
 
     /// The times at which a person likes to be reached, cut to the hours of `self`. A person who
@@ -26,23 +26,22 @@ impl OpenHours {
     pub fn preferring(&self, windows: &[Window]) -> Self {
         let mut both = Self::default();
         for window in windows {
-            let day = usize::from(window.weekday).wrapping_sub(1);
-            let (Some(open), Some(kept)) = (self.days.get(day), both.days.get_mut(day)) else { continue };
-            for (from, to) in open {
-                let (from, to) = (window.from_minute.max(*from), window.to_minute.min(*to));
-                if from < to {
-                    kept.push((from, to));
+            for open in self.on(window.weekday) {
+                let from_minute = window.from_minute.max(open.from_minute);
+                let to_minute = window.to_minute.min(open.to_minute);
+                if from_minute < to_minute {
+                    both.times.push(Window { weekday: window.weekday, from_minute, to_minute });
                 }
             }
         }
-        if both.days.iter().all(Vec::is_empty) { self.clone() } else { both }
+        if both.times.is_empty() { self.clone() } else { both }
     }
 
     /// Whether it is open when the clock shows this.
     #[must_use]
     pub fn contain(&self, local: &LocalTime) -> bool {
         let minute = TimeOfDay::of(local).minutes();
-        self.on(local.weekday).iter().any(|(from, to)| (*from..*to).contains(&minute))
+        self.on(local.weekday).any(|open| (open.from_minute..open.to_minute).contains(&minute))
     }
 
     /// The first moment from `at` on that is open in this zone; none if there is none in a week.
@@ -76,18 +75,19 @@ impl OpenHours {
         Ok(best)
     }
 
-    fn on(&self, weekday: u8) -> &[(u16, u16)] {
-        self.days.get(usize::from(weekday).wrapping_sub(1)).map_or(&[], Vec::as_slice)
+    fn on(&self, weekday: u8) -> impl Iterator<Item = &Window> {
+        self.times.iter().filter(move |open| open.weekday == weekday)
     }
 
     /// The moments of this date at which it may become open: when the clocks show the beginning,
     /// the first or the second time, or jump over it; and when they fall back from after the end.
     fn openings(&self, date: Date, time_zone: &str) -> Result<Vec<UnixMs>, Error> {
         let mut openings = Vec::new();
-        for (from, to) in self.on(date.weekday) {
-            let (Some(first), Some(last)) =
-                (TimeOfDay::from_minutes(*from), TimeOfDay::from_minutes(to.saturating_sub(1)))
-            else {
+        for open in self.on(date.weekday) {
+            let (Some(first), Some(last)) = (
+                TimeOfDay::from_minutes(open.from_minute),
+                TimeOfDay::from_minutes(open.to_minute.saturating_sub(1)),
+            ) else {
                 continue;
             };
             openings.extend(both_times(date.at(first), time_zone)?);

@@ -170,11 +170,11 @@ fn is_opt_out(text: &str) -> bool {
 
 /// Upper case, one space between words, no punctuation around it: ` "Yes!" ` is `YES`.
 fn bare(text: &str) -> String {
-    let trimmed = text.trim_matches(|c: char| !c.is_alphanumeric());
-    // Nearly all words are one, and all of a policy's own are looked at before every question.
-    if !trimmed.contains(char::is_whitespace) {
-        return trimmed.to_uppercase();
+    // Nearly all words are one of plain letters, and all of a policy's own are looked at before every question.
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return text.to_ascii_uppercase();
     }
+    let trimmed = text.trim_matches(|c: char| !c.is_alphanumeric());
     trimmed.split_whitespace().collect::<Vec<_>>().join(" ").to_uppercase()
 }
 

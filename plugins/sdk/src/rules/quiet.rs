@@ -52,7 +52,8 @@ pub struct Always<'a>(pub &'a Quiet);
 impl Rule for Always<'_> {
     fn judge(&self, c: &DecideContext, useful_until: UnixMs) -> Result<Option<Decision>, Error> {
         let day = OpenHours::daily(self.0.send_between);
-        let hours = if self.0.heed_preferred_times { day.preferring(&c.to.windows) } else { day.clone() };
+        let preferred = self.0.heed_preferred_times.then(|| day.preferring(&c.to.windows));
+        let hours = preferred.as_ref().unwrap_or(&day);
         if hours.contain(&c.to.local) {
             return Ok(None);
         }
