@@ -51,10 +51,11 @@ pub(crate) async fn run() {
         rounds.push(pair);
     }
     rounds.remove(0);
-    print("send path, a text", "us", &rounds, |round| round.took.as_secs_f64() * 1e6);
-    print("  of processor time", "us", &rounds, |round| round.spent.as_secs_f64() * 1e6);
+    print("send path, a text", "us", middle(&rounds, |round| round.took.as_secs_f64() * 1e6));
+    // Whose clock ticks too slowly for a round.
+    print("  of processor time", "us", sum(&rounds, |round| round.spent.as_secs_f64() * 1e6));
     #[expect(clippy::cast_precision_loss, reason = "some thousands")]
-    print("  the database is asked", "times", &rounds, |round| round.asked as f64);
+    print("  the database is asked", "times", sum(&rounds, |round| round.asked as f64));
 }
 
 async fn one_round(host: Host) -> Round {
@@ -68,17 +69,32 @@ async fn one_round(host: Host) -> Round {
     }
 }
 
-/// The middle of what a text costs natively and with policies, and of what it costs more in the same round.
-fn print(what: &str, unit: &str, rounds: &[[Round; 2]], of: impl Fn(&Round) -> f64) {
+/// What a text costs natively and with policies, and how much more that is in percent.
+type Price = [f64; 3];
+
+/// Of rounds that something else may have met, those in the middle count; the price is that within one round.
+fn middle(rounds: &[[Round; 2]], of: impl Fn(&Round) -> f64) -> Price {
     let middle = |figure: &dyn Fn(&[Round; 2]) -> f64| {
         let mut figures: Vec<f64> = rounds.iter().map(figure).collect();
         figures.sort_by(f64::total_cmp);
         figures[figures.len() / 2]
     };
-    let texts = f64::from(u32::try_from(TEXTS).unwrap_or(u32::MAX));
-    let each = |which: usize| middle(&|pair| of(&pair[which]) / texts);
-    let (native, policies) = (each(0), each(1));
-    let price = (middle(&|pair| of(&pair[1]) / of(&pair[0])) - 1.0) * 100.0;
+    let more = middle(&|pair| of(&pair[1]) / of(&pair[0]));
+    [middle(&|pair| of(&pair[0])) / texts(1), middle(&|pair| of(&pair[1])) / texts(1), (more - 1.0) * 100.0]
+}
+
+/// Over all rounds.
+fn sum(rounds: &[[Round; 2]], of: impl Fn(&Round) -> f64) -> Price {
+    let [native, policies] = [0, 1].map(|which| rounds.iter().map(|pair| of(&pair[which])).sum::<f64>());
+    let texts = texts(rounds.len());
+    [native / texts, policies / texts, (policies / native - 1.0) * 100.0]
+}
+
+fn texts(rounds: usize) -> f64 {
+    f64::from(u32::try_from(TEXTS * rounds).unwrap_or(u32::MAX))
+}
+
+fn print(what: &str, unit: &str, [native, policies, price]: Price) {
     println!("{what:<30} {native:>8.1} {unit} native, {policies:.1} {unit} with policies: {price:+.1} %");
 }
 
