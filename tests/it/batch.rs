@@ -6,8 +6,7 @@ use crate::for_each_database;
 use crate::many_hosts::{client, same_database};
 use crate::support::{ANA, TestHost, booked};
 use serde_json::{Value, json};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use tidings::crash::{Crash, Point};
 use tidings::service::{PostedMessage, PostedPerson};
 use tokio::sync::Semaphore;
@@ -56,15 +55,24 @@ for_each_database! {
     /// Whoever commits for all is gone before anybody is answered.
     async fn texts_whose_commit_was_not_answered_for_are_taken_in_once(start: Start) {
         let host = start.host().await;
-        let committed = Arc::new(Semaphore::new(0));
-        let (reached, is_first) = (committed.clone(), AtomicBool::new(true));
+        let (passed, reached, go_on) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let (seen, first, gate) = (passed.clone(), reached.clone(), go_on.clone());
         let machine = same_database(&host, client(&host), |settings| {
             settings.crash = Crash::hooked(move |point| {
-                if point == Point::AcceptCommitted && is_first.swap(false, Ordering::Relaxed) {
-                    reached.add_permits(1);
-                    return Box::pin(std::future::pending());
-                }
-                Box::pin(std::future::ready(()))
+                seen.lock().unwrap().push(point);
+                let commits = seen.lock().unwrap().iter().filter(|point| **point == Point::AcceptCommitted).count();
+                let (first, gate) = (first.clone(), gate.clone());
+                Box::pin(async move {
+                    match (point, commits) {
+                        // While the first commits, the others gather.
+                        (Point::AcceptCommitted, 1) => {
+                            first.add_permits(1);
+                            gate.acquire().await.unwrap().forget();
+                        }
+                        (Point::AcceptCommitted, 2) => panic!("for a test"),
+                        _ => {}
+                    }
+                })
             });
         });
         let caller = host.host.caller(&host.key).await.unwrap();
@@ -75,21 +83,32 @@ for_each_database! {
                 language: None, send_at: None, expires_at: None };
             tokio::spawn(async move { machine.accept_message(&caller, None, b"{}", posted).await.unwrap() })
         };
-        let mut posts: Vec<_> = phones(3).map(post).collect();
-        committed.acquire().await.unwrap().forget();
-        // Whichever works for all.
-        posts.remove(0).abort();
-        let mut ids = Vec::new();
-        for post in posts {
-            let accepted = post.await.unwrap();
-            assert!(!accepted.repeated);
-            ids.push(accepted.id.to_string());
+        let mut phones = phones(4);
+        let mut posts = vec![post(phones.next().unwrap())];
+        reached.acquire().await.unwrap().forget();
+        posts.extend(phones.map(post));
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
         }
+        go_on.add_permits(1);
+        let (mut gone, mut ids) = (0, Vec::new());
+        for post in posts {
+            match post.await {
+                Ok(accepted) => {
+                    assert!(!accepted.repeated);
+                    ids.push(accepted.id.to_string());
+                }
+                Err(_) => gone += 1,
+            }
+        }
+        assert_eq!((gone, ids.len()), (1, 3));
+        let written = passed.lock().unwrap().iter().filter(|point| **point == Point::AcceptUncommitted).count();
+        assert_eq!(written, 2, "nobody is written twice");
         host.run().await;
         for id in ids {
             assert_eq!(state(&host, &id).await, "delivered");
         }
-        assert_eq!((host.states().await.len(), host.sandbox.calls()), (3, 3));
+        assert_eq!((host.states().await.len(), host.sandbox.calls()), (4, 4));
     }
 
     async fn a_batch_goes_in_the_lane_bulk_and_what_is_urgent_does_not(start: Start) {
