@@ -1,8 +1,8 @@
 //! Subjects go from version to version, and no request writes over what it has not read.
 
-use super::planted;
+use super::{Raw, planted};
 use crate::for_each_database;
-use crate::support::tuesday_morning;
+use crate::support::{self, Start, tuesday_morning};
 use serde_json::json;
 use tidings::clock::Chance;
 use tidings::domain::event::{Event, Subject};
@@ -59,4 +59,31 @@ for_each_database! {
         assert_eq!(write(&store, &versions(2, 3), &[Some(2), Some(2)]).await.unwrap(), 2);
         assert_eq!(newest(&store).await, [Some(3), Some(3), Some(2)]);
     }
+}
+
+/// On SQLite whoever writes has the writer's place.
+#[tokio::test]
+async fn who_reads_a_subject_that_another_is_moving_on_waits_and_reads_what_it_became() {
+    let Some(start) = Start::postgres("moving_on") else {
+        return support::postgres::skip_aloud("two who read one subject");
+    };
+    let store = start.store().await;
+    planted(&store, 0).await;
+    write(&store, &versions(1, 1), &[None]).await.unwrap();
+    let [next] = &versions(1, 2)[..] else { unreachable!() };
+    let mut tx = store.begin().await.unwrap();
+    assert_eq!(tx.lock_subject(&next.subject, true).await.unwrap().map(|(version, _)| version), Some(1));
+    let (other, subject) = (store.clone(), next.subject.clone());
+    let reading = tokio::spawn(async move {
+        let mut tx = other.begin().await.unwrap();
+        tx.lock_subject(&subject, true).await.unwrap().map(|(version, _)| version)
+    });
+    let Raw::Postgres(pool) = Raw::of(&start).await else { unreachable!() };
+    let waits = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted";
+    while !reading.is_finished() && sqlx::query_scalar::<_, i64>(waits).fetch_one(&pool).await.unwrap() == 0 {
+        tokio::task::yield_now().await;
+    }
+    tx.insert_event(NewEvent { event: next, state: EventState::Accepted, before: Some(1) }).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(reading.await.unwrap(), Some(2));
 }
