@@ -83,8 +83,11 @@ impl Host {
         if is_first {
             tx.commit().await?;
             self.keep_planned_refusals(event.test, &refused, now).await;
+        } else {
+            // Somebody else was faster: their plan is the same, and stands once it is on the disk.
+            drop(tx);
+            self.store.settled().await?;
         }
-        // Otherwise another host was faster: its plan is the same, and stands.
         Ok(())
     }
 
