@@ -33,7 +33,7 @@ impl Templates {
             kinds: BTreeMap::new(),
             engine: template::engine(),
             scans: Vec::new(),
-            calls: Calls::new(),
+            calls: Calls::default(),
         };
         for (file, read) in &files.templates {
             let Some((name, extension)) = file.rsplit_once('.') else { continue };

@@ -3,9 +3,10 @@
 //! the warnings are looked for when somebody asks.
 
 mod characters;
+mod content;
 pub(super) mod cost;
+mod names;
 mod plurals;
-mod references;
 mod variables;
 mod warnings;
 mod wording;
@@ -13,12 +14,13 @@ mod wording;
 use super::fault::Fault;
 use super::ftl::FtlFile;
 use crate::domain::value::ValueType;
+use content::{Content, Name, is_certain};
 use fluent_syntax::ast::{
     Entry, Expression, InlineExpression, Message, Pattern, PatternElement, Term, VariantKey,
 };
-use std::collections::BTreeMap;
-
-pub(super) use references::duplicates;
+use names::Names;
+use rustc_hash::FxHashMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What templates hand to a message as one argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +32,13 @@ pub(super) struct Given {
 }
 
 /// What the templates hand to a message: by key, the arguments of each call.
-pub(super) type Calls = BTreeMap<String, Vec<BTreeMap<String, Given>>>;
+pub(super) type Calls = FxHashMap<String, Vec<Call>>;
+
+/// The arguments of one call, by name.
+pub(super) type Call = BTreeMap<String, Given>;
 
 /// The messages that a translation is measured by, by key.
-pub(super) type Reference = BTreeMap<String, Original>;
+pub(super) type Reference = FxHashMap<String, Original>;
 
 /// A message of the reference locale.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,26 +57,72 @@ pub(super) fn base(key: &str) -> &str {
 
 /// What others are measured by, from the files of the reference locale.
 pub(super) fn reference(files: &[FtlFile]) -> Reference {
-    let messages = files.iter().flat_map(messages);
-    messages
-        .filter_map(|message| {
-            let value = message.value.as_ref()?;
-            let variables = variables::certain(value).into_iter().map(str::to_owned).collect();
-            let commands = wording::commands(value).into_iter().map(str::to_owned).collect();
-            Some((message.id.name.to_owned(), Original { variables, commands }))
-        })
-        .collect()
+    let mut content = Content::default();
+    let mut reference = Reference::default();
+    for message in files.iter().flat_map(messages) {
+        let Some(value) = &message.value else { continue };
+        content.read(Some(value));
+        let used: BTreeSet<&str> = content.uses.iter().map(|(name, _)| *name).collect();
+        let certain = used.into_iter().filter(|name| is_certain(value, name));
+        let original = Original {
+            variables: certain.map(str::to_owned).collect(),
+            commands: wording::commands(&content.texts).map(str::to_owned).collect(),
+        };
+        reference.entry(message.id.name.to_owned()).or_insert(original);
+    }
+    reference
+}
+
+/// A message, what stands in it, and what it is measured by.
+struct Checked<'a, 'c> {
+    file: &'a FtlFile,
+    key: &'a str,
+    value: Option<&'a Pattern<&'a str>>,
+    content: &'c Content<'a>,
+    /// What templates hand to it.
+    calls: Option<&'c Vec<Call>>,
+    /// The English that it translates; of a short or discreet text that English lacks, the plain one.
+    original: Option<&'c Original>,
+    /// English has it under the same key.
+    is_in_english: bool,
 }
 
 /// What keeps these files of one locale from being used, and what should be looked at in them as they
 /// stand. `reference` is `None` for the reference itself.
 pub(super) fn check(files: &[FtlFile], calls: &Calls, reference: Option<&Reference>) -> Vec<Fault> {
-    let mut faults = duplicates(files);
-    faults.extend(references::check(files, calls));
+    let mut faults = Vec::new();
+    let mut names = Names::for_up_to(files.iter().map(|file| file.resource.entries().count()).sum());
+    let mut content = Content::default();
     for file in files {
-        faults.extend(variables::check(file, calls, reference));
-        faults.extend(wording::check(file, reference));
+        for message in messages(file) {
+            let key = message.id.name;
+            content.read(message.value.as_ref());
+            names.add(file, Name { is_term: false, name: key }, &content, &mut faults);
+            let own = reference.and_then(|reference| reference.get(key));
+            let checked = Checked {
+                file,
+                key,
+                value: message.value.as_ref(),
+                content: &content,
+                calls: calls.get(base(key)),
+                original: own.or_else(|| reference?.get(base(key))),
+                is_in_english: own.is_some(),
+            };
+            variables::check(&checked, &mut faults);
+            wording::check(&checked, &mut faults);
+            for attribute in &message.attributes {
+                let text = "a text message has no attributes; make it a message of its own";
+                faults.push(file.fault(attribute.id.name, text).by("attribute"));
+            }
+        }
+        for term in terms(file) {
+            content.read(Some(&term.value));
+            names.add(file, Name { is_term: true, name: term.id.name }, &content, &mut faults);
+            variables::check_term(file, &content, &mut faults);
+            wording::check_term(file, &content, &mut faults);
+        }
     }
+    names.check(calls, &mut faults);
     faults
 }
 

@@ -3,7 +3,8 @@
 use super::super::fault::Fault;
 use super::super::ftl::FtlFile;
 use super::super::locale::Locale;
-use super::{messages, texts, variables, variant_name};
+use super::content::is_certain;
+use super::{messages, texts, variant_name};
 use fluent_bundle::{FluentArgs, FluentBundle, FluentResource};
 use fluent_syntax::ast::{Expression, InlineExpression, Pattern, PatternElement, Variant, VariantKey};
 use std::collections::BTreeMap;
@@ -95,7 +96,7 @@ fn says(selector: &InlineExpression<&str>, pattern: &Pattern<&str>) -> bool {
         },
         _ => return true,
     };
-    variables::certain(pattern).contains(name) || texts(pattern).iter().all(|text| text.trim().is_empty())
+    is_certain(pattern, name) || texts(pattern).iter().all(|text| text.trim().is_empty())
 }
 
 fn examples(numbers: &[u32]) -> String {

@@ -3,63 +3,78 @@
 use super::super::clean;
 use super::super::fault::Fault;
 use super::super::ftl::FtlFile;
-use super::{Reference, base, messages, texts};
-use crate::domain::keyword::keyword;
-use fluent_syntax::ast::Pattern;
+use super::content::Content;
+use super::{Checked, base};
+use crate::domain::keyword::keyword_of;
 
 /// A number with as many digits is one to call.
 const PHONE_DIGITS: usize = 7;
 
-/// What is wrong with the words of a file.
-pub(super) fn check(file: &FtlFile, reference: Option<&Reference>) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    for message in messages(file) {
-        let Some(value) = &message.value else { continue };
-        let key = message.id.name;
-        let original = reference.and_then(|all| all.get(key).or_else(|| all.get(base(key))));
-        for text in texts(value) {
-            let found = [braces(text), address(text), phone(text)].into_iter().flatten();
-            faults.extend(found.map(|(at, rule, problem)| file.fault(at, problem).by(rule)));
-            // The answers about texts themselves, and every text's last sentence, name such words.
-            let may_name = key.starts_with("optout") || key.starts_with("reply-");
-            let words = latin_words(text).filter(|_| !may_name && shouts(text));
-            for word in words.filter(|word| is_keyword(word)) {
-                let text = format!("who answers {word} stops or starts all texts; choose another word");
-                faults.push(file.fault(word, text).by("opt-out-word"));
-            }
+/// What is wrong with the words of a message.
+pub(super) fn check(checked: &Checked<'_, '_>, faults: &mut Vec<Fault>) {
+    let Checked { file, key, content, .. } = *checked;
+    // The answers about texts themselves, and every text's last sentence, name such words.
+    let may_name = key.starts_with("optout") || key.starts_with("reply-");
+    for text in &content.texts {
+        foreign(file, text, faults);
+        if may_name || !shouts(text) {
+            continue;
         }
-        let there = commands(value);
-        for word in original.iter().flat_map(|original| &original.commands) {
-            if !there.contains(&word.as_str()) {
-                let text = format!("{word} is missing; readers send it, so it stays in Latin letters");
-                faults.push(file.fault(key, text).by("command"));
-            }
-        }
-        if base(key) == "optout" && !there.contains(&"STOP") {
-            let text = "the way out must name STOP in Latin letters: carriers act on this word";
-            faults.push(file.fault(key, text).by("opt-out"));
+        for word in latin_words(text).filter(|word| is_keyword(word)) {
+            let text = format!("who answers {word} stops or starts all texts; choose another word");
+            faults.push(file.fault(word, text).by("opt-out-word"));
         }
     }
-    faults
+    let says = |command: &str| commands(&content.texts).any(|word| word == command);
+    for word in checked.original.into_iter().flat_map(|original| &original.commands) {
+        if checked.value.is_some() && !says(word) {
+            let text = format!("{word} is missing; readers send it, so it stays in Latin letters");
+            faults.push(file.fault(key, text).by("command"));
+        }
+    }
+    if checked.value.is_some() && base(key) == "optout" && !says("STOP") {
+        let text = "the way out must name STOP in Latin letters: carriers act on this word";
+        faults.push(file.fault(key, text).by("opt-out"));
+    }
+}
+
+/// What is wrong with the words of a term, which stand in the messages that name it.
+pub(super) fn check_term(file: &FtlFile, content: &Content<'_>, faults: &mut Vec<Fault>) {
+    content.texts.iter().for_each(|text| foreign(file, text, faults));
+}
+
+/// What belongs to the template or to the clinic.
+fn foreign(file: &FtlFile, text: &str, faults: &mut Vec<Fault>) {
+    let found = [braces(text), address(text), phone(text)].into_iter().flatten();
+    faults.extend(found.map(|(at, rule, problem)| file.fault(at, problem).by(rule)));
 }
 
 /// The words that a reader is asked to send: keywords of carriers, and single letters.
-pub(super) fn commands<'a>(pattern: &'a Pattern<&'a str>) -> Vec<&'a str> {
+pub(super) fn commands<'a>(texts: &[&'a str]) -> impl Iterator<Item = &'a str> {
     let is_letter = |word: &str| matches!(word.as_bytes(), [b'A'..=b'Z']) && word != "A" && word != "I";
-    texts(pattern)
-        .into_iter()
-        .flat_map(latin_words)
-        .filter(|word| is_keyword(word) || is_letter(word))
-        .collect()
+    let words = texts.iter().copied().flat_map(latin_words);
+    words.filter(move |word| is_keyword(word) || is_letter(word))
 }
 
 /// Whether two capitals stand side by side, as in every keyword: most texts need no closer look.
 fn shouts(text: &str) -> bool {
-    text.as_bytes().windows(2).any(|two| two.iter().all(u8::is_ascii_uppercase))
+    holds_pair(text, |first, second| first.is_ascii_uppercase() & second.is_ascii_uppercase())
 }
 
 fn is_keyword(word: &str) -> bool {
-    word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase()) && keyword(word).is_some()
+    word.len() > 1 && word.bytes().all(|b| b.is_ascii_uppercase()) && keyword_of(word).is_some()
+}
+
+/// Whether one of a text's bytes is such. All are looked at, because a processor does that with many at once.
+fn holds(text: &str, is: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(false, |found, byte| found | is(byte))
+}
+
+/// The same of two that stand side by side.
+fn holds_pair(text: &str, is: impl Fn(u8, u8) -> bool) -> bool {
+    let bytes = text.as_bytes();
+    let pairs = bytes.iter().zip(bytes.get(1..).unwrap_or_default());
+    pairs.fold(false, |found, (first, second)| found | is(*first, *second))
 }
 
 /// Words in Latin letters, which other scripts write without a space before and behind.
@@ -73,7 +88,7 @@ type Found<'a> = Option<(&'a str, &'static str, String)>;
 
 /// `$name`, `%s`, `%{name}`: a value that would be sent as it stands.
 fn braces(text: &str) -> Found<'_> {
-    if !text.contains(['$', '%']) {
+    if !holds(text, |byte| matches!(byte, b'$' | b'%')) {
         return None;
     }
     let mut previous = ' ';
@@ -95,11 +110,11 @@ const fn is_conversion(c: char) -> bool {
     matches!(c, 's' | 'd' | 'i' | 'f' | '@' | '{' | '(')
 }
 
-/// Whether there is a sign of addresses, such as a dot with something behind it: most texts have none, and are read
-/// no closer.
+/// Whether there is a sign of addresses, such as a dot with something behind it: most texts and words have none,
+/// and are read no closer.
 fn is_suspect(text: &str) -> bool {
-    let is_dotted = |two: &[u8]| two[0] == b'.' && !two[1].is_ascii_whitespace();
-    text.bytes().any(|byte| matches!(byte, b':' | b'%' | b'@')) || text.as_bytes().windows(2).any(is_dotted)
+    holds(text, |byte| matches!(byte, b':' | b'%' | b'@'))
+        || holds_pair(text, |first, second| (first == b'.') & !second.is_ascii_whitespace())
 }
 
 fn address(text: &str) -> Found<'_> {
@@ -107,7 +122,8 @@ fn address(text: &str) -> Found<'_> {
         return None;
     }
     let is_mail = |word: &str| word.split_once('@').is_some_and(|(_, host)| host.contains('.'));
-    let word = text.split_whitespace().find(|word| is_mail(word) || clean::holds_address(word))?;
+    let mut words = text.split_whitespace().filter(|word| is_suspect(word));
+    let word = words.find(|word| is_mail(word) || clean::holds_address(word))?;
     Some((word, "address", "addresses come from the template, never from a translation".to_owned()))
 }
 

@@ -85,6 +85,17 @@ fn a_key_defined_twice_names_both_places() {
     let fault = Home::new().with("locales/en/z.ftl", "\nvisit = Again").faults().remove(0);
     assert_eq!((fault.file.as_str(), fault.line), ("locales/en/z.ftl", 2));
     assert_eq!(fault.message, "`visit` is there already, in locales/en/visits.ftl:1");
+    // Fluent would look for the one, find the other, and print neither.
+    let fault = Home::new().with("locales/en/z.ftl", "\n-visit = Again").faults().remove(0);
+    assert!(fault.message.ends_with("a message and a term cannot have the same name"), "{fault}");
+}
+
+#[test]
+fn a_long_chain_of_names_is_no_circle_and_keeps_nobody_waiting() {
+    let link = |nth: usize| format!("a{nth} = {{ a{} }}\n", nth + 1);
+    let chain: String = (0..2_000).map(link).chain(["a2000 = Fin.\n".to_owned()]).collect();
+    let home = Home::new().with("locales/es/chain.ftl", chain);
+    assert!(home.load().snapshot().faults().is_empty());
 }
 
 #[test]

@@ -136,6 +136,7 @@ fn words_that_readers_send_stay_and_words_that_end_all_texts_are_refused() {
         ("visit = Responda C.\noptout = Responda BASTA.", "opt-out"),
         ("visit = Responda C. Llame al 206 555 0100.", "phone"),
         ("visit = Responda C. Vea clinica.com.", "address"),
+        ("-site = Vea clinica.com.\nvisit = Responda C. { -site }", "address"),
         ("visit = Responda C, %s.", "forgotten-braces"),
         ("visit = Responda C, ${ minutes }.", "unknown-name"),
     ] {

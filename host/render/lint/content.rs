@@ -1,0 +1,183 @@
+//! What stands in a message, gathered in one walk over its syntax tree for all rules.
+
+use super::super::formats::Style;
+use super::variant_name;
+use fluent_syntax::ast::{CallArguments, Expression, InlineExpression, Pattern, PatternElement};
+
+/// What a message does with a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Printed,
+    Selects,
+    Dated,
+    Counted,
+}
+
+/// A message, or a term.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Name<'a> {
+    pub(super) is_term: bool,
+    /// Without the dash of a term.
+    pub(super) name: &'a str,
+}
+
+/// What Fluent would let pass in silence.
+#[derive(Debug)]
+pub(super) struct Misuse<'a> {
+    pub(super) rule: &'static str,
+    pub(super) at: &'a str,
+    pub(super) problem: String,
+}
+
+/// What stands in a message or a term, in all its variants.
+#[derive(Debug, Default)]
+pub(super) struct Content<'a> {
+    /// Fixed words.
+    pub(super) texts: Vec<&'a str>,
+    /// Variables.
+    pub(super) uses: Vec<(&'a str, Role)>,
+    /// Messages and terms.
+    pub(super) names: Vec<Name<'a>>,
+    pub(super) misuses: Vec<Misuse<'a>>,
+}
+
+impl<'a> Content<'a> {
+    /// What stands here, in place of what was there before.
+    pub(super) fn read(&mut self, value: Option<&'a Pattern<&'a str>>) {
+        self.texts.clear();
+        self.uses.clear();
+        self.names.clear();
+        self.misuses.clear();
+        if let Some(value) = value {
+            self.pattern(value);
+        }
+    }
+
+    fn pattern(&mut self, pattern: &'a Pattern<&'a str>) {
+        for element in &pattern.elements {
+            match element {
+                PatternElement::TextElement { value } => self.texts.push(value),
+                PatternElement::Placeable { expression } => self.expression(expression),
+            }
+        }
+    }
+
+    fn expression(&mut self, expression: &'a Expression<&'a str>) {
+        match expression {
+            Expression::Inline(inline) => self.inline(inline),
+            Expression::Select { selector, variants } => {
+                let near = variants.first().map_or("", |variant| variant_name(&variant.key));
+                self.selector(selector, near);
+                for variant in variants {
+                    self.pattern(&variant.value);
+                }
+            }
+        }
+    }
+
+    fn inline(&mut self, inline: &'a InlineExpression<&'a str>) {
+        match inline {
+            InlineExpression::StringLiteral { value } => self.texts.push(value),
+            InlineExpression::VariableReference { id } => self.uses.push((id.name, Role::Printed)),
+            InlineExpression::FunctionReference { id, arguments } => self.function(id.name, arguments),
+            InlineExpression::Placeable { expression } => self.expression(expression),
+            InlineExpression::MessageReference { id, .. } => {
+                self.names.push(Name { is_term: false, name: id.name });
+            }
+            InlineExpression::TermReference { id, .. } => {
+                self.names.push(Name { is_term: true, name: id.name });
+            }
+            InlineExpression::NumberLiteral { .. } => {}
+        }
+    }
+
+    fn selector(&mut self, selector: &'a InlineExpression<&'a str>, near: &'a str) {
+        match selector {
+            InlineExpression::VariableReference { id } => self.uses.push((id.name, Role::Selects)),
+            InlineExpression::FunctionReference { id, arguments } if id.name == "NUMBER" => {
+                self.function(id.name, arguments);
+            }
+            InlineExpression::TermReference { id, .. } => {
+                self.names.push(Name { is_term: true, name: id.name });
+            }
+            // A literal with many decimals makes Fluent panic, and DATETIME selects nothing.
+            InlineExpression::FunctionReference { .. }
+            | InlineExpression::StringLiteral { .. }
+            | InlineExpression::NumberLiteral { .. }
+            | InlineExpression::MessageReference { .. }
+            | InlineExpression::Placeable { .. } => {
+                let problem = "only a $variable or NUMBER($variable) can choose between variants";
+                self.misuse("selector", near, problem);
+            }
+        }
+    }
+
+    fn function(&mut self, name: &'a str, arguments: &'a CallArguments<&'a str>) {
+        let [InlineExpression::VariableReference { id }] = arguments.positional.as_slice() else {
+            return self.misuse("function", name, format!("{name} takes one $variable"));
+        };
+        match name {
+            "DATETIME" => {
+                self.uses.push((id.name, Role::Dated));
+                let style =
+                    arguments.named.iter().find_map(|argument| match (argument.name.name, &argument.value) {
+                        ("style", InlineExpression::StringLiteral { value }) => Style::from_name(value),
+                        _ => None,
+                    });
+                if style.is_none() || arguments.named.len() != 1 {
+                    let problem =
+                        "DATETIME is written DATETIME($variable, style: \"day\"), or \"date\", or \"time\"";
+                    self.misuse("function", name, problem);
+                }
+            }
+            "NUMBER" => {
+                self.uses.push((id.name, Role::Counted));
+                if !arguments.named.is_empty() {
+                    let problem = "NUMBER takes no options here; the locale decides how digits look";
+                    self.misuse("function", name, problem);
+                }
+            }
+            _ => {
+                let problem = format!("there is no function {name}; there are DATETIME and NUMBER");
+                self.misuse("function", name, problem);
+            }
+        }
+    }
+
+    fn misuse(&mut self, rule: &'static str, at: &'a str, problem: impl Into<String>) {
+        self.misuses.push(Misuse { rule, at, problem: problem.into() });
+    }
+}
+
+/// Whether a variable stands in a text whichever of its variants is chosen. What chooses between them
+/// counts as being there: `[one]` may say the number in words.
+pub(super) fn is_certain(pattern: &Pattern<&str>, variable: &str) -> bool {
+    pattern.elements.iter().any(|element| match element {
+        PatternElement::TextElement { .. } => false,
+        PatternElement::Placeable { expression } => in_expression(expression, variable),
+    })
+}
+
+fn in_expression(expression: &Expression<&str>, variable: &str) -> bool {
+    match expression {
+        Expression::Inline(inline) => in_inline(inline, variable),
+        Expression::Select { selector, variants } => {
+            in_inline(selector, variable)
+                || variants.iter().all(|variant| is_certain(&variant.value, variable))
+        }
+    }
+}
+
+fn in_inline(inline: &InlineExpression<&str>, variable: &str) -> bool {
+    match inline {
+        InlineExpression::VariableReference { id } => id.name == variable,
+        InlineExpression::FunctionReference { arguments, .. } => {
+            arguments.positional.iter().any(|argument| in_inline(argument, variable))
+        }
+        InlineExpression::Placeable { expression } => in_expression(expression, variable),
+        InlineExpression::StringLiteral { .. }
+        | InlineExpression::NumberLiteral { .. }
+        | InlineExpression::MessageReference { .. }
+        | InlineExpression::TermReference { .. } => false,
+    }
+}
