@@ -81,8 +81,13 @@ pub fn provider_restarts(text: &str) -> bool {
 /// Upper case, one space between words, no punctuation around: ` "Stop!" ` is `STOP`.
 #[must_use]
 pub fn bare(text: &str) -> String {
-    let trimmed = text.trim_matches(|c: char| !c.is_alphanumeric());
-    trimmed.split_whitespace().collect::<Vec<_>>().join(" ").to_uppercase()
+    let mut words = text.trim_matches(|c: char| !c.is_alphanumeric()).split_whitespace();
+    let mut bare = words.next().unwrap_or_default().to_uppercase();
+    for word in words {
+        bare.push(' ');
+        bare.push_str(&word.to_uppercase());
+    }
+    bare
 }
 
 /// A locale's own words, bare.

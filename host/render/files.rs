@@ -3,9 +3,9 @@
 
 use super::RenderLoadError;
 use super::fault::Fault;
-use super::source::{self, Source};
+use super::source::{Reader, Source};
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::fs::DirEntry;
 use std::path::Path;
 
 /// One file: its text, or why it is none.
@@ -27,12 +27,12 @@ impl Files {
     ///
     /// One of the two folders cannot be read. A file or a locale that cannot is a fault of its own.
     pub(super) fn read(home: &Path) -> Result<Self, RenderLoadError> {
-        let is_template = |path: &Path| has_extension(path, "j2") || has_extension(path, "toml");
-        let templates = folder(home, "templates", is_template)?;
+        let mut reader = Reader::default();
+        let templates = folder(&mut reader, home, "templates", &["j2", "toml"])?;
         let mut locales = BTreeMap::new();
-        for tag in entries(&home.join("locales"), Path::is_dir)? {
+        for tag in entries(&home.join("locales"), is_folder)? {
             let name = format!("locales/{tag}");
-            let files = folder(home, &name, |path| has_extension(path, "ftl")).unwrap_or_else(|error| {
+            let files = folder(&mut reader, home, &name, &["ftl"]).unwrap_or_else(|error| {
                 let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
                 let text = format!("the folder cannot be read: {source}");
                 BTreeMap::from([(String::new(), Err(Fault::whole(&name, text)))])
@@ -43,31 +43,38 @@ impl Files {
     }
 }
 
+/// The files of a folder that end in one of these.
 fn folder(
+    reader: &mut Reader,
     home: &Path,
     name: &str,
-    wanted: impl Fn(&Path) -> bool,
+    endings: &[&str],
 ) -> Result<BTreeMap<String, Read>, RenderLoadError> {
     let path = home.join(name);
-    let files = entries(&path, wanted)?;
+    let is_wanted =
+        |_: &DirEntry, file: &str| file.rsplit_once('.').is_some_and(|(_, ending)| endings.contains(&ending));
+    let files = entries(&path, is_wanted)?;
     Ok(files
         .into_iter()
         .map(|file| {
-            let read = source::read(&path.join(&file), &format!("{name}/{file}"));
+            let read = reader.read(&path.join(&file), format!("{name}/{file}"));
             (file, read)
         })
         .collect())
 }
 
 /// Names in a folder, without hidden ones: editors keep their drafts there.
-fn entries(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<String>, RenderLoadError> {
+fn entries(
+    folder: &Path,
+    is_wanted: impl Fn(&DirEntry, &str) -> bool,
+) -> Result<Vec<String>, RenderLoadError> {
     let failed = |source| RenderLoadError::Folder { path: folder.to_owned(), source };
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         if let Some(name) = entry.file_name().to_str()
             && !name.starts_with('.')
-            && wanted(&entry.path())
+            && is_wanted(&entry, name)
         {
             names.push(name.to_owned());
         }
@@ -75,6 +82,7 @@ fn entries(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<String>,
     Ok(names)
 }
 
-fn has_extension(path: &Path, extension: &str) -> bool {
-    path.extension() == Some(OsStr::new(extension))
+/// The folder's own listing says what is one, but for what a link leads to.
+fn is_folder(entry: &DirEntry, _: &str) -> bool {
+    entry.file_type().is_ok_and(|is| is.is_dir() || is.is_symlink() && entry.path().is_dir())
 }

@@ -71,13 +71,11 @@ impl Formats {
     /// A day or month that neither ICU nor the locale can name, where ICU has no dates in the language:
     /// it would write `M03 7, Sat`, and say nothing of it.
     pub(super) fn nameless(&self) -> Option<String> {
+        let unnamed = self.words.unnamed()?;
         let march = Date::try_new_gregorian(2026, 3, 7).ok()?;
         let mut pieces = Pieces::default();
         self.day.format(&march).write_to_parts(&mut pieces).ok()?;
-        if pieces.text_of(parts::MONTH) != "M03" {
-            return None;
-        }
-        self.words.unnamed()
+        (pieces.text_of(parts::MONTH) == "M03").then_some(unnamed)
     }
 
     /// A moment of the recipient's wall clock.

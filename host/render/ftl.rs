@@ -75,56 +75,69 @@ pub(super) fn commented(source: &str) -> Vec<Commented<'_>> {
 /// Where nesting first exceeds what is parsed. Counts too much rather than too little: whatever
 /// could be text to the parser must not hide a brace here.
 fn too_deep(text: &str) -> Option<usize> {
-    // For every open brace, the brackets that are open inside it.
-    let mut open: Vec<usize> = Vec::new();
-    let mut start = 0;
+    if !may_be_too_deep(text) {
+        return None;
+    }
+    let (mut start, mut after) = (0, 0);
     for line in text.split_inclusive('\n') {
         // A forgotten brace must not count against the messages that follow it.
         if starts_entry(line) {
-            open.clear();
-        }
-        // What a line without them opens, it has closed at its end.
-        if !line.bytes().any(|byte| matches!(byte, b'{' | b'}' | b'(' | b')')) {
-            start += line.len();
-            continue;
-        }
-        let (mut literal, mut escaped, mut opened) = (false, false, false);
-        for (at, character) in line.bytes().enumerate() {
-            // Only right behind a brace is a quotation mark surely the beginning of a literal.
-            let begins = opened && character == b'"';
-            opened = !literal && (character == b'{' || opened && character == b' ');
-            match character {
-                _ if escaped => escaped = false,
-                b'\\' if literal => escaped = true,
-                b'"' if literal || begins => literal = !literal,
-                _ if literal => {}
-                b'{' => open.push(0),
-                b'}' => drop(open.pop()),
-                b'(' | b')' => {
-                    if let Some(brackets) = open.last_mut() {
-                        *brackets =
-                            if character == b'(' { *brackets + 1 } else { brackets.saturating_sub(1) };
-                    }
-                }
-                _ => {}
-            }
-            if open.len() + open.iter().sum::<usize>() > MAX_DEPTH {
+            if let Some(at) = too_deep_entry(&text[start..after]) {
                 return Some(start + at);
             }
+            start = after;
         }
-        start += line.len();
+        after += line.len();
+    }
+    too_deep_entry(&text[start..]).map(|at| start + at)
+}
+
+/// Most messages, and many a file, have not even as many braces.
+fn may_be_too_deep(text: &str) -> bool {
+    text.bytes().filter(|byte| matches!(byte, b'{' | b'(')).count() > MAX_DEPTH
+}
+
+fn too_deep_entry(text: &str) -> Option<usize> {
+    if !may_be_too_deep(text) {
+        return None;
+    }
+    // For every open brace, the brackets that are open inside it.
+    let mut open: Vec<usize> = Vec::new();
+    let (mut literal, mut escaped, mut opened) = (false, false, false);
+    for (at, character) in text.bytes().enumerate() {
+        // Only right behind a brace is a quotation mark surely the beginning of a literal.
+        let begins = opened && character == b'"';
+        opened = !literal && (character == b'{' || opened && character == b' ');
+        match character {
+            // What a line opens, it has closed at its end.
+            b'\n' => (literal, escaped, opened) = (false, false, false),
+            _ if escaped => escaped = false,
+            b'\\' if literal => escaped = true,
+            b'"' if literal || begins => literal = !literal,
+            _ if literal => {}
+            b'{' => open.push(0),
+            b'}' => drop(open.pop()),
+            b'(' | b')' => {
+                if let Some(brackets) = open.last_mut() {
+                    *brackets = if character == b'(' { *brackets + 1 } else { brackets.saturating_sub(1) };
+                }
+            }
+            _ => {}
+        }
+        if open.len() + open.iter().sum::<usize>() > MAX_DEPTH {
+            return Some(at);
+        }
     }
     None
 }
 
 /// `key =` or `-term =` in the first column: the parser begins anew there, whatever came before.
 fn starts_entry(line: &str) -> bool {
-    let name = line.strip_prefix('-').unwrap_or(line);
-    name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name
-            .trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-')
-            .trim_start_matches(' ')
-            .starts_with('=')
+    let name = line.strip_prefix('-').unwrap_or(line).as_bytes();
+    let is_in_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let end = name.iter().position(|byte| !is_in_name(byte)).unwrap_or(name.len());
+    name.first().is_some_and(u8::is_ascii_alphabetic)
+        && name[end..].iter().find(|byte| **byte != b' ') == Some(&b'=')
 }
 
 fn fault(source: &Source, error: &ParserError) -> Fault {

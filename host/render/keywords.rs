@@ -3,7 +3,7 @@
 
 use super::fault::Fault;
 use super::ftl::FtlFile;
-use crate::domain::keyword::{Keyword, LocaleWords, bare, keyword_of};
+use crate::domain::keyword::{LocaleWords, bare, keyword_of};
 use fluent_syntax::ast::{Entry, PatternElement};
 
 /// The file with these words, one in each locale.
@@ -15,26 +15,18 @@ const COMMAS: [char; 4] = [',', '،', '，', '、'];
 /// Reads a locale's words; faults are added to `faults`, and what is faulty is left out.
 pub(super) fn read(file: &FtlFile, faults: &mut Vec<Fault>) -> LocaleWords {
     let mut words = LocaleWords::default();
-    let mut seen: Vec<(String, &str)> = Vec::new();
     for entry in file.resource.entries() {
         let Entry::Message(message) = entry else { continue };
         let name = message.id.name;
-        let (list, own) = match name {
-            "stop" => (&mut words.stop, Some(Keyword::Stop)),
-            "start" => (&mut words.start, Some(Keyword::Start)),
-            "help" => (&mut words.help, Some(Keyword::Help)),
-            "confirm" => (&mut words.confirm, None),
-            "reschedule" => (&mut words.reschedule, None),
-            "cancel" => (&mut words.cancel, None),
-            _ => {
-                let text = "here are only stop, start, help, confirm, reschedule and cancel";
-                faults.push(file.fault(name, text).by("keyword"));
-                continue;
-            }
+        let Some(list) = list_of(&mut words, name) else {
+            let text = "here are only stop, start, help, confirm, reschedule and cancel";
+            faults.push(file.fault(name, text).by("keyword"));
+            continue;
         };
-        let elements = message.value.iter().flat_map(|value| &value.elements);
+        // While it is away, a word that is found stands for something else.
+        let mut own = std::mem::take(list);
         let mut text = String::new();
-        for element in elements {
+        for element in message.value.iter().flat_map(|value| &value.elements) {
             match element {
                 PatternElement::TextElement { value } => text.push_str(value),
                 PatternElement::Placeable { .. } => {
@@ -45,21 +37,34 @@ pub(super) fn read(file: &FtlFile, faults: &mut Vec<Fault>) -> LocaleWords {
         }
         for word in text.split(COMMAS).map(bare).filter(|word| !word.is_empty()) {
             let provider = keyword_of(&word);
-            if provider.is_some() && provider != own {
+            let others = words.lists();
+            if provider.is_some_and(|provider| provider.name() != name) {
                 let problem = format!("{word} stops or starts all texts at Twilio; it cannot mean `{name}`");
                 faults.push(file.fault(name, problem).by("keyword"));
-            } else if let Some((_, other)) =
-                seen.iter().find(|(known, other)| *known == word && *other != name)
-            {
+            } else if let Some((other, _)) = others.iter().find(|(_, words)| words.contains(&word)) {
                 let problem = format!("{word} means `{other}` already");
                 faults.push(file.fault(name, problem).by("keyword"));
-            } else if !list.contains(&word) {
-                seen.push((word.clone(), name));
-                list.push(word);
+            } else if !own.contains(&word) {
+                own.push(word);
             }
+        }
+        if let Some(list) = list_of(&mut words, name) {
+            *list = own;
         }
     }
     words
+}
+
+fn list_of<'a>(words: &'a mut LocaleWords, name: &str) -> Option<&'a mut Vec<String>> {
+    match name {
+        "stop" => Some(&mut words.stop),
+        "start" => Some(&mut words.start),
+        "help" => Some(&mut words.help),
+        "confirm" => Some(&mut words.confirm),
+        "reschedule" => Some(&mut words.reschedule),
+        "cancel" => Some(&mut words.cancel),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -299,8 +299,7 @@ fn read_locale(
     let mut formats_file = None;
     let mut own_keywords = LocaleWords::default();
     for (name, read) in read {
-        let parsed = read.clone().map_err(|fault| vec![fault]).and_then(|source| ftl::parse(&source));
-        match parsed {
+        match read.as_ref().map_err(|fault| vec![fault.clone()]).and_then(ftl::parse) {
             Ok(parsed) if name == words::FILE => formats_file = Some(parsed),
             Ok(parsed) if name == keywords::FILE => own_keywords = keywords::read(&parsed, faults),
             Ok(parsed) => files.push(parsed),

@@ -24,37 +24,40 @@ impl Source {
     }
 }
 
-/// Reads `path`, called `file` in reports.
-pub(super) fn read(path: &Path, file: &str) -> Result<Source, Fault> {
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|opened| {
-            let length = opened.metadata().map_or(0, |metadata| metadata.len()).min(MAX_BYTES);
-            bytes.reserve_exact(usize::try_from(length).unwrap_or(0) + 1);
-            opened.take(MAX_BYTES + 1).read_to_end(&mut bytes)
-        })
-        .map_err(|error| Fault::whole(file, format!("the file cannot be read: {error}")))?;
-    decode(file, bytes)
+/// Reads files one after the other into one buffer, which has its size by then: a file costs no more
+/// calls than opening, reading, its end and closing.
+#[derive(Default)]
+pub(super) struct Reader {
+    bytes: Vec<u8>,
+}
+
+impl Reader {
+    /// Reads `path`, called `file` in reports.
+    pub(super) fn read(&mut self, path: &Path, file: String) -> Result<Source, Fault> {
+        self.bytes.clear();
+        match File::open(path).and_then(|opened| opened.take(MAX_BYTES + 1).read_to_end(&mut self.bytes)) {
+            Ok(_) => decode(file, &self.bytes),
+            Err(error) => Err(Fault::whole(&file, format!("the file cannot be read: {error}"))),
+        }
+    }
 }
 
 /// Takes bytes as text, or says which of the usual mistakes they are.
-pub(super) fn decode(file: &str, mut bytes: Vec<u8>) -> Result<Source, Fault> {
+fn decode(file: String, bytes: &[u8]) -> Result<Source, Fault> {
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(Fault::whole(file, "the file is larger than 256 KiB; split it").by("size"));
+        return Err(Fault::whole(&file, "the file is larger than 256 KiB; split it").by("size"));
     }
     if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
-        return Err(Fault::whole(file, "the file is saved as UTF-16; save it as UTF-8").by("encoding"));
+        return Err(Fault::whole(&file, "the file is saved as UTF-16; save it as UTF-8").by("encoding"));
     }
     // Notepad writes a mark that Fluent takes for a part of the first message.
-    if bytes.starts_with(&[0xEF, 0xBB, 0xBF]) {
-        bytes.drain(..3);
-    }
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(Source { file: file.to_owned(), text }),
+    let bytes = bytes.strip_prefix(&[0xEF, 0xBB, 0xBF]).unwrap_or(bytes);
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(Source { file, text: text.to_owned() }),
         Err(error) => {
-            let offset = error.utf8_error().valid_up_to();
-            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            Err(Fault::at(file, &text, offset, "this is not UTF-8; save the file as UTF-8").by("encoding"))
+            let text = String::from_utf8_lossy(bytes);
+            let offset = error.valid_up_to();
+            Err(Fault::at(&file, &text, offset, "this is not UTF-8; save the file as UTF-8").by("encoding"))
         }
     }
 }
@@ -63,12 +66,16 @@ pub(super) fn decode(file: &str, mut bytes: Vec<u8>) -> Result<Source, Fault> {
 mod tests {
     use super::*;
 
+    fn read(bytes: &[u8]) -> Result<Source, Fault> {
+        decode("f".to_owned(), bytes)
+    }
+
     #[test]
     fn a_mark_is_dropped_and_other_encodings_are_named() {
-        assert_eq!(decode("f", b"\xEF\xBB\xBFa = A".to_vec()).unwrap().text, "a = A");
-        assert!(decode("f", b"\xFF\xFEa\0".to_vec()).unwrap_err().message.contains("UTF-16"));
-        let latin1 = decode("f", b"a = A\nb = a\xF1o".to_vec()).unwrap_err();
+        assert_eq!(read(b"\xEF\xBB\xBFa = A").unwrap().text, "a = A");
+        assert!(read(b"\xFF\xFEa\0").unwrap_err().message.contains("UTF-16"));
+        let latin1 = read(b"a = A\nb = a\xF1o").unwrap_err();
         assert_eq!((latin1.line, latin1.column), (2, 6));
-        assert!(decode("f", vec![b'a'; 300 * 1024]).unwrap_err().message.contains("256 KiB"));
+        assert!(read(&vec![b'a'; 300 * 1024]).unwrap_err().message.contains("256 KiB"));
     }
 }
