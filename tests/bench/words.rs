@@ -1,6 +1,7 @@
 //! Rendering, and reading all locales again.
 
 use chrono_tz::Tz;
+use fluent_bundle::FluentResource;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
@@ -10,7 +11,7 @@ use tidings::domain::value::{Money, Value};
 use tidings::render::{Catalogue, Links, RenderRequest, RenderSettings, Renderer};
 
 const RENDERS: u32 = 20_000;
-const LOADS: u32 = 50;
+const LOADS: u32 = 100;
 
 const TYPE: &str = r#"
 description = "Four sentences with a day, a time, an amount and a plural."
@@ -69,25 +70,7 @@ pub(crate) fn print() {
         println!("renders, {threads} thread(s)           {per_second:>8.0} a second, {each:.1} us each");
     }
 
-    let load = |home: &Path| {
-        let began = Instant::now();
-        for _ in 0..LOADS {
-            Renderer::load(home, &settings).expect("a sound home");
-        }
-        began.elapsed().as_secs_f64() * 1e6 / f64::from(LOADS)
-    };
-    let locales = Renderer::load(repository, &settings).expect("a sound home").snapshot().locales().count();
-    let english = home.join("english");
-    super::host::copy(&repository.join("templates"), &english.join("templates"));
-    super::host::copy(&repository.join("locales/en"), &english.join("locales/en"));
-    let (all, one) = (load(repository), load(&english));
-    println!(
-        "reading all {locales} locales           {all:>8.0} us, with templates and rehearsal {one:.0} us of it"
-    );
-    let others = f64::from(u32::try_from(locales - 1).unwrap_or(1));
-    let files = reads(&repository.join("locales/es"));
-    let more = (all - one) / others;
-    println!("reading one locale more        {more:>8.0} us, {files:.0} us of it for its files");
+    locales(&home, &settings);
     println!("reading all again after an edit {:>7.0} us", reload(&home.join("house"), &settings));
     let catalogue = Renderer::load(repository, &settings).expect("a sound home").snapshot();
     let began = Instant::now();
@@ -96,15 +79,72 @@ pub(crate) fn print() {
     std::fs::remove_dir_all(home).ok();
 }
 
-/// What the machine takes for the files of a folder, in microseconds.
-fn reads(folder: &Path) -> f64 {
-    let began = Instant::now();
+/// Reading all locales, and what of it one costs: from its files to what texts are written with, and its end.
+/// Fluent's part and that of the files are measured by themselves, and the formatters by locales that have
+/// nothing else; what is left are the rules, and to put it all together.
+fn locales(home: &Path, settings: &RenderSettings) {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tags: Vec<String> = {
+        let catalogue = Renderer::load(repository, settings).expect("a sound home").snapshot();
+        catalogue.locales().filter(|tag| *tag != "en").map(str::to_owned).collect()
+    };
+    let (english, bare) = (home.join("english"), home.join("bare"));
+    for home in [&english, &bare] {
+        super::host::copy(&repository.join("templates"), &home.join("templates"));
+        super::host::copy(&repository.join("locales/en"), &home.join("locales/en"));
+    }
+    for tag in &tags {
+        let folder = bare.join("locales").join(tag);
+        std::fs::create_dir_all(&folder).expect("a place for files");
+        std::fs::write(folder.join("common.ftl"), "one = 1\n").expect("a place for files");
+    }
+    let load = |home: &Path| drop(Renderer::load(home, settings).expect("a sound home"));
+    let reads = |home: &Path| tags.iter().for_each(|tag| drop(texts(&home.join("locales").join(tag))));
+    let sources: Vec<String> =
+        tags.iter().flat_map(|tag| texts(&repository.join("locales").join(tag))).collect();
+    let [all, one, least, files, file, parse] = medians([
+        &|| load(repository),
+        &|| load(&english),
+        &|| load(&bare),
+        &|| reads(repository),
+        &|| reads(&bare),
+        &|| sources.iter().for_each(|text| drop(FluentResource::try_new(text.clone()))),
+    ]);
+    let others = f64::from(u32::try_from(tags.len()).unwrap_or(1));
+    let each = |took: f64| took / others;
+    let (more, formatters) = (each(all - one), each(least - one - file));
+    let (files, parse) = (each(files), each(parse));
+    println!(
+        "reading all {} locales           {all:>8.0} us, with templates and rehearsal {one:.0} us of it",
+        tags.len() + 1
+    );
+    println!(
+        "reading one locale more        {more:>8.0} us: {files:.0} its files, {parse:.0} Fluent's parser, \
+         {formatters:.0} formatters, {:.0} the rules and the rest",
+        more - files - parse - formatters
+    );
+}
+
+/// How long each takes, in microseconds: the middle of many times, taken in turns.
+fn medians<const N: usize>(works: [&dyn Fn(); N]) -> [f64; N] {
+    let mut times = [const { Vec::new() }; N];
     for _ in 0..LOADS {
-        for entry in std::fs::read_dir(folder).expect("a folder") {
-            std::fs::read_to_string(entry.expect("a file").path()).expect("a file");
+        for (work, times) in works.iter().zip(&mut times) {
+            let began = Instant::now();
+            work();
+            times.push(began.elapsed().as_secs_f64() * 1e6);
         }
     }
-    began.elapsed().as_secs_f64() * 1e6 / f64::from(LOADS)
+    times.map(|mut times: Vec<f64>| {
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2]
+    })
+}
+
+/// What stands in the files of a folder.
+fn texts(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    entries.map(|entry| std::fs::read_to_string(entry.expect("a file").path()).expect("a file")).collect()
 }
 
 /// What a running host does when a comment was added to each language.
