@@ -2,7 +2,7 @@
 //! messages themselves. What names a person goes before what only counts.
 
 use super::{Host, HostError};
-use crate::store::Cutoffs;
+use crate::store::{Cutoffs, FORGET_STEPS};
 use chrono::TimeDelta;
 
 /// How long what is kept, counted from its last change.
@@ -76,14 +76,14 @@ impl Host {
             tx.commit().await?;
             tokio::time::sleep(breath).await;
         }
-        loop {
-            let mut tx = self.store.begin().await?;
-            let more = tx.forget_step(&cutoffs, STEP).await?;
-            tx.commit().await?;
-            if !more {
-                break;
+        for step in &FORGET_STEPS {
+            let mut more = true;
+            while more {
+                let mut tx = self.store.begin().await?;
+                more = tx.forget(step, &cutoffs, STEP).await?;
+                tx.commit().await?;
+                tokio::time::sleep(breath).await;
             }
-            tokio::time::sleep(breath).await;
         }
         let mut tx = self.store.begin().await?;
         tx.queue_late_redactions(now - LATE, now).await?;

@@ -86,7 +86,7 @@ pub use recoveries::Recovery;
 pub use redactions::Redaction;
 pub use refusals::{Refusal, RefusalCount};
 pub use replies::{NewRequest, Reply, ReplyEntry, ReplyFilter};
-pub use retention::{Cutoffs, Page};
+pub use retention::{Cutoffs, FORGET_STEPS, ForgetStep, Page};
 pub use search::{MessageFilter, MessagePage};
 pub use senders::AccountStop;
 pub use shared_keys::KeysFit;

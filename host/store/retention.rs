@@ -75,71 +75,81 @@ const REMOVE: [&str; 6] = [
 const REMOVE_SEQUENCE: &str =
     "DELETE FROM webhook_sequences WHERE subject_type = 'message' AND subject_id = $1";
 
-/// Takes a moment and forgets at the most so many rows that are older.
-type Step = (&'static str, fn(&Cutoffs) -> DateTime<Utc>);
+/// A statement that forgets at the most so many rows that are older than its moment. It finds them by an
+/// index: what is kept for a year is not looked through every hour.
+#[derive(Debug)]
+pub struct ForgetStep {
+    sql: &'static str,
+    cutoff: fn(&Cutoffs) -> DateTime<Utc>,
+}
 
-const SMALL: [Step; 12] = [
-    (
+const fn step(sql: &'static str, cutoff: fn(&Cutoffs) -> DateTime<Utc>) -> ForgetStep {
+    ForgetStep { sql, cutoff }
+}
+
+/// Everything beside messages, in the order in which it points to each other.
+pub static FORGET_STEPS: [ForgetStep; 12] = [
+    step(
         "UPDATE replies SET text_sealed = NULL WHERE id IN
             (SELECT id FROM replies WHERE text_sealed IS NOT NULL AND received_at < $1 LIMIT $2)",
         |cutoffs| cutoffs.texts,
     ),
-    (
+    step(
         "UPDATE replies SET phone_sealed = NULL WHERE id IN
             (SELECT id FROM replies WHERE phone_sealed IS NOT NULL AND received_at < $1 LIMIT $2)",
         |cutoffs| cutoffs.phones,
     ),
-    (
+    step(
         "UPDATE events SET body_sealed = NULL WHERE id IN (SELECT id FROM events
             WHERE body_sealed IS NOT NULL AND state <> 'accepted' AND received_at < $1
                 AND NOT EXISTS (SELECT 1 FROM messages WHERE event_id = events.id
                     AND state IN ('planned', 'claimed', 'sending', 'unknown', 'held')) LIMIT $2)",
         |cutoffs| cutoffs.variables,
     ),
-    (
+    step(
         "UPDATE decisions SET input_sealed = NULL, answer_sealed = NULL, log_sealed = NULL WHERE id IN (SELECT id FROM decisions
-            WHERE event_id IS NOT NULL AND input_sealed IS NOT NULL AND at < $1 LIMIT $2)",
+            WHERE message_id IS NULL AND input_sealed IS NOT NULL AND at < $1 LIMIT $2)",
         |cutoffs| cutoffs.decisions,
     ),
-    (
+    step(
         "DELETE FROM decisions WHERE id IN (SELECT decisions.id FROM decisions
-            WHERE message_id IS NULL AND event_id IS NOT NULL AND at < $1
+            WHERE message_id IS NULL AND at < $1
                 AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.event_id = decisions.event_id) LIMIT $2)",
         |cutoffs| cutoffs.messages,
     ),
-    (
+    step(
         "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE received_at < $1 AND state <> 'accepted'
             AND NOT EXISTS (SELECT 1 FROM messages WHERE event_id = events.id)
             AND NOT EXISTS (SELECT 1 FROM decisions WHERE event_id = events.id) LIMIT $2)",
         |cutoffs| cutoffs.messages,
     ),
-    (
+    step(
         "DELETE FROM questions WHERE id IN (SELECT questions.id FROM questions
             JOIN replies ON replies.id = questions.reply_id WHERE replies.received_at < $1 LIMIT $2)",
         |cutoffs| cutoffs.messages,
     ),
-    (
+    step(
         "DELETE FROM requests WHERE id IN (SELECT requests.id FROM requests
             JOIN replies ON replies.id = requests.reply_id WHERE replies.received_at < $1 LIMIT $2)",
         |cutoffs| cutoffs.messages,
     ),
-    (
+    step(
         "DELETE FROM replies WHERE id IN (SELECT id FROM replies WHERE received_at < $1
             AND NOT EXISTS (SELECT 1 FROM questions WHERE reply_id = replies.id)
             AND NOT EXISTS (SELECT 1 FROM requests WHERE reply_id = replies.id) LIMIT $2)",
         |cutoffs| cutoffs.messages,
     ),
-    (
+    step(
         "DELETE FROM redactions WHERE sid IN
             (SELECT sid FROM redactions WHERE settled_at IS NOT NULL AND settled_at < $1 LIMIT $2)",
         |cutoffs| cutoffs.messages,
     ),
-    (
+    step(
         "DELETE FROM idempotency_keys WHERE (api_key_id, key) IN
             (SELECT api_key_id, key FROM idempotency_keys WHERE created_at < $1 LIMIT $2)",
         |cutoffs| cutoffs.variables,
     ),
-    (
+    step(
         "DELETE FROM usage WHERE (quarter, kind, country, locale, test, shard) IN
             (SELECT quarter, kind, country, locale, test, shard FROM usage WHERE quarter < $1 / 900000 LIMIT $2)",
         |cutoffs| cutoffs.counts.unwrap_or(DateTime::<Utc>::MIN_UTC),
@@ -218,21 +228,34 @@ impl Tx {
         Ok(())
     }
 
-    /// One step of everything else that is over its time; `false` when nothing was left to do.
+    /// One step of what is over its time beside messages; `false` when it has come to its end.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn forget_step(&mut self, cutoffs: &Cutoffs, limit: u32) -> Result<bool> {
-        let mut done = 0;
-        for (text, cutoff) in SMALL {
-            done += on!(self, |db| sqlx::query(text)
-                .bind(cutoff(cutoffs).timestamp_millis())
-                .bind(i64::from(limit))
-                .execute(db)
-                .await
-                .map(|done| done.rows_affected()))?;
+    pub async fn forget(&mut self, step: &ForgetStep, cutoffs: &Cutoffs, limit: u32) -> Result<bool> {
+        let done = on!(self, |db| sqlx::query(step.sql)
+            .bind((step.cutoff)(cutoffs).timestamp_millis())
+            .bind(i64::from(limit))
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected()))?;
+        Ok(done >= u64::from(limit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::found_by::tables_read_whole;
+
+    #[tokio::test]
+    async fn what_is_over_is_found_without_reading_what_is_kept() {
+        for ForgetStep { sql, .. } in &FORGET_STEPS {
+            assert_eq!(tables_read_whole(sql).await, [""; 0], "{sql}");
         }
-        Ok(done > 0)
+        for sql in [BOUNDS, FORGET, FORGET_DECISIONS, OVER] {
+            assert_eq!(tables_read_whole(sql).await, [""; 0], "{sql}");
+        }
     }
 }

@@ -60,3 +60,10 @@ CREATE INDEX replies_of_message ON replies (message_id) WHERE message_id IS NOT 
 CREATE INDEX questions_of_reply ON questions (reply_id);
 CREATE INDEX webhook_events_of_message ON webhook_events (message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX webhook_events_of_reply ON webhook_events (reply_id) WHERE reply_id IS NOT NULL;
+
+-- What retention looks for: by these it finds what is over, and passes by the year that is kept.
+CREATE INDEX events_with_body ON events (received_at) WHERE body_sealed IS NOT NULL;
+CREATE INDEX decisions_of_plans ON decisions (at) WHERE message_id IS NULL;
+CREATE INDEX decisions_of_plans_with_input ON decisions (at) WHERE message_id IS NULL AND input_sealed IS NOT NULL;
+CREATE INDEX redactions_settled ON redactions (settled_at) WHERE settled_at IS NOT NULL;
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
