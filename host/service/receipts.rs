@@ -134,7 +134,9 @@ impl Host {
             tx.commit().await?;
             return Ok(Received::Repeated);
         }
-        tx.settle_attempt(receipt.attempt, AttemptOutcome::Accepted, Some(&receipt.sid), None, now).await?;
+        if open.attempt.outcome != Some(AttemptOutcome::Accepted) {
+            tx.settle_attempt(receipt.attempt, AttemptOutcome::Accepted, Some(&receipt.sid), None, now).await?;
+        }
         if is_conflict(&statuses) {
             tracing::warn!(message_id = %message.id, "the provider has told of two different ends");
         }

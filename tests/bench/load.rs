@@ -82,8 +82,8 @@ pub(crate) async fn accepts(database: Option<String>) {
     host.stop();
 }
 
-/// Event, policy, render, provider, two callbacks: all on the disk. And the same without policies: texts
-/// that are posted, of a type that nobody decides about.
+/// Event, policy, render, provider, two callbacks: all on the disk. And the same without policies and
+/// rendering: texts that are posted, of a type that nobody decides about and that says one given word.
 pub(crate) async fn end_to_end(database: impl Fn() -> Option<Option<String>>) {
     const EVENTS: u32 = 6_000;
     let phone = |number: u32| format!("+1202{:07}", 2_000_000 + number);
@@ -104,8 +104,9 @@ pub(crate) async fn end_to_end(database: impl Fn() -> Option<Option<String>>) {
     let Some(second) = database() else { return };
     let home = Home::new(second);
     home.write("plugins/prescription-ready.toml", "mode = \"off\"\n");
-    let bare = seen_through("text -> delivered, no policy", &home, "/api/v1/messages", EVENTS, text).await;
-    println!("{:<44} {:>8.2}", "end to end, ratio to no policy", whole / bare);
+    home.write("templates/prescription-ready.j2", "{{ clinic }}");
+    let bare = seen_through("text -> delivered, no policy or words", &home, "/api/v1/messages", EVENTS, text).await;
+    println!("{:<44} {:>8.2}", "end to end, ratio to no policy or words", whole / bare);
 }
 
 /// Posts, waits for the last to be delivered, and answers how many a second that were.
