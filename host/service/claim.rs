@@ -5,7 +5,7 @@ use super::{Host, HostError, Permits};
 use crate::crash::Point;
 use crate::domain::message::{Lane, Lease};
 use crate::measure::SPANS;
-use crate::store::{Claim, Modes, yielding};
+use crate::store::{Claim, NextDue, yielding};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -61,7 +61,7 @@ impl Host {
         let due = self.store.look().await?.next_due(modes).await?;
         let lanes: Vec<(Lane, u32)> = Lane::ALL
             .into_iter()
-            .filter(|lane| due.get(lane).is_some_and(|due| *due <= now))
+            .filter(|lane| due.of(*lane).is_some_and(|due| due <= now))
             .filter_map(|lane| {
                 let free = u32::try_from(self.permits.of(lane).available_permits()).ok()?;
                 let limit = free.min(self.room(lane, now));
@@ -71,7 +71,7 @@ impl Host {
         if lanes.is_empty() {
             return Ok(tried);
         }
-        Ok(tried + self.claim_lanes(lanes, modes, tasks, now).await?)
+        Ok(tried + self.claim_lanes(lanes, &due, tasks, now).await?)
     }
 
     /// Where the account is refused, one text is tried from time to time.
@@ -84,14 +84,14 @@ impl Host {
         for (test, modes) in self.probes_due(now) {
             let due = self.store.look().await?.next_due(modes).await?;
             let is_due = |lane: &Lane| {
-                due.get(lane).is_some_and(|due| *due <= now)
+                due.of(*lane).is_some_and(|due| due <= now)
                     && (lane.is_urgent() || !self.doubts_clock())
                     && self.permits.of(*lane).available_permits() > 0
             };
             if let Some(lane) = Lane::ALL.into_iter().find(is_due)
                 && self.takes_probe(test, now).await?
             {
-                tried += self.claim_lanes(vec![(lane, 1)], modes, tasks, now).await?;
+                tried += self.claim_lanes(vec![(lane, 1)], &due, tasks, now).await?;
             }
         }
         Ok(tried)
@@ -100,15 +100,22 @@ impl Host {
     async fn claim_lanes(
         &self,
         lanes: Vec<(Lane, u32)>,
-        modes: Modes,
+        due: &NextDue,
         tasks: &mut JoinSet<()>,
         now: DateTime<Utc>,
     ) -> Result<usize, HostError> {
         let lease = Lease { host: self.id, until: now + self.settings.patience.lease };
         let mut claimed = Vec::new();
         let mut tx = self.store.begin().await?;
-        for (lane, limit) in lanes {
-            claimed.extend(tx.claim_messages(&Claim { lane, modes, now, limit, lease }).await?);
+        for (lane, mut limit) in lanes {
+            for test in due.modes(lane, now) {
+                if limit == 0 {
+                    break;
+                }
+                let taken = tx.claim_messages(&Claim { lane, test, now, limit, lease }).await?;
+                limit = limit.saturating_sub(u32::try_from(taken.len()).unwrap_or(u32::MAX));
+                claimed.extend(taken);
+            }
         }
         self.crash_at(Point::ClaimUncommitted).await;
         tx.commit().await?;
@@ -142,8 +149,10 @@ impl Host {
             0 => self.opens_at(lane).filter(|at| *at > now).map(|at| due.max(at)),
             _ => Some(due),
         };
-        let next =
-            due.await.map(|due| due.into_iter().filter(|(lane, _)| is_free(lane)).filter_map(at).min());
+        let next = due.await.map(|due| {
+            let lanes = Lane::ALL.into_iter().filter(is_free);
+            lanes.filter_map(|lane| Some((lane, due.of(lane)?))).filter_map(at).min()
+        });
         let floor = std::time::Duration::from_millis(20);
         match next {
             Ok(Some(due)) => (due - self.now()).to_std().unwrap_or(floor).clamp(floor, poll),

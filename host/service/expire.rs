@@ -16,7 +16,10 @@ impl Host {
             if self.open_modes() == Some(modes) && self.room(lane, now) > 0 {
                 continue;
             }
-            let over = self.store.look().await?.expired_messages(lane, modes, now, BATCH).await?;
+            let mut over = Vec::new();
+            for test in modes.each() {
+                over.extend(self.store.look().await?.expired_messages(lane, test, now, BATCH).await?);
+            }
             for message in over {
                 let cause = Cause::new("expired", "its use was over before it could be sent");
                 let mut after = message.clone();

@@ -3,7 +3,7 @@
 
 use super::Host;
 use crate::domain::message::Lane;
-use crate::store::{Result, Schema};
+use crate::store::{NextDue, Result, Schema};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -90,11 +90,11 @@ impl Host {
         let now = self.now();
         let due = match self.modes() {
             Some(modes) => async { self.store.look().await?.next_due(modes).await }.await.unwrap_or_default(),
-            None => std::collections::HashMap::default(),
+            None => NextDue::default(),
         };
         let lanes = Lane::ALL.map(|lane| LaneReadiness {
             lane,
-            waits: due.get(&lane).map(|due| (now - *due).to_std().unwrap_or_default()).unwrap_or_default(),
+            waits: due.of(lane).map(|due| (now - due).to_std().unwrap_or_default()).unwrap_or_default(),
             free: self.permits.of(lane).available_permits(),
         });
         // Given back at once: others wait for it.

@@ -135,7 +135,8 @@ impl Host {
             return Ok(Received::Repeated);
         }
         if open.attempt.outcome != Some(AttemptOutcome::Accepted) {
-            tx.settle_attempt(receipt.attempt, AttemptOutcome::Accepted, Some(&receipt.sid), None, now).await?;
+            tx.settle_attempt(receipt.attempt, AttemptOutcome::Accepted, Some(&receipt.sid), None, now)
+                .await?;
         }
         if is_conflict(&statuses) {
             tracing::warn!(message_id = %message.id, "the provider has told of two different ends");

@@ -3,7 +3,7 @@
 use super::{Host, HostError};
 use crate::domain::message::Lane;
 use crate::measure::Standing;
-use std::collections::HashMap;
+use crate::store::NextDue;
 
 impl Host {
     /// What waits, what rests, what is loaded.
@@ -15,9 +15,9 @@ impl Host {
         let now = self.now();
         let due = match self.modes() {
             Some(modes) => self.store.read().await?.next_due(modes).await?,
-            None => HashMap::default(),
+            None => NextDue::default(),
         };
-        let waited = |lane| due.get(&lane).map(|due| (now - *due).to_std().unwrap_or_default());
+        let waited = |lane| due.of(lane).map(|due| (now - due).to_std().unwrap_or_default());
         Ok(Standing {
             oldest_due: Lane::ALL.map(|lane| (lane.name(), waited(lane).unwrap_or_default())).into(),
             paused: self.is_stopped(),

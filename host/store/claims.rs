@@ -5,7 +5,6 @@ use super::{Result, Sql, Store, StoreError, Tx, inconsistent, moment, on};
 use crate::domain::id::{HostId, MessageId};
 use crate::domain::message::{Cause, Lane, Lease, Message, State};
 use chrono::{DateTime, Utc};
-use std::collections::HashMap;
 
 /// Which messages a host can serve: those of live keys (`false`), of test keys (`true`), or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +20,35 @@ impl Modes {
             (false, true) => Some(Self(true, true)),
             (false, false) => None,
         }
+    }
+
+    /// Each of them.
+    pub fn each(self) -> impl Iterator<Item = bool> {
+        [self.0, self.1].into_iter().take(if self.0 == self.1 { 1 } else { 2 })
+    }
+}
+
+/// When the next message of each lane is due, of live keys and of test keys.
+#[derive(Clone, Debug, Default)]
+pub struct NextDue(Vec<(Lane, bool, DateTime<Utc>)>);
+
+impl NextDue {
+    /// Of one lane; `None` when none waits there.
+    #[must_use]
+    pub fn of(&self, lane: Lane) -> Option<DateTime<Utc>> {
+        self.of_lane(lane).map(|(.., due)| due).min()
+    }
+
+    /// Which of live (`false`) and test (`true`) have something due in a lane, the one that waits longest first.
+    #[must_use]
+    pub fn modes(&self, lane: Lane, now: DateTime<Utc>) -> Vec<bool> {
+        let mut due: Vec<_> = self.of_lane(lane).filter(|(.., due)| *due <= now).collect();
+        due.sort_by_key(|(.., due)| *due);
+        due.into_iter().map(|(_, test, _)| test).collect()
+    }
+
+    fn of_lane(&self, lane: Lane) -> impl Iterator<Item = (Lane, bool, DateTime<Utc>)> {
+        self.0.iter().copied().filter(move |(of, ..)| *of == lane)
     }
 }
 
@@ -38,8 +66,8 @@ pub enum Waiting {
 pub struct Claim {
     /// One lane at a time.
     pub lane: Lane,
-    /// Live, test, or both: what this host can serve.
-    pub modes: Modes,
+    /// Of test keys, or of live keys.
+    pub test: bool,
     /// Due by now.
     pub now: DateTime<Utc>,
     /// At the most so many.
@@ -48,12 +76,13 @@ pub struct Claim {
     pub lease: Lease,
 }
 
-// The lane is an equality and the due time comes next in the index: future rows cost nothing. The
+// Lane and mode are equalities and the due time comes next in the index: future rows cost nothing, nor does
+// what waits while the account is refused. The
 // CTE keeps PostgreSQL from joining over the limit and taking more rows than were asked for.
 const CLAIM: Sql = Sql {
     sqlite: concat!(
         "WITH due AS MATERIALIZED (SELECT id AS due_id FROM messages
-            WHERE state = 'planned' AND lane = $1 AND due_at <= $2 AND test IN ($6, $7)
+            WHERE state = 'planned' AND lane = $1 AND test = $6 AND due_at <= $2
             ORDER BY due_at, id LIMIT $3)
         UPDATE messages SET state = 'claimed', lease_host = $4, lease_until = $5, updated_at = $2, changes = changes + 1
         FROM due WHERE id = due_id RETURNING ",
@@ -61,7 +90,7 @@ const CLAIM: Sql = Sql {
     ),
     postgres: concat!(
         "WITH due AS MATERIALIZED (SELECT id AS due_id FROM messages
-            WHERE state = 'planned' AND lane = $1 AND due_at <= $2 AND test IN ($6, $7)
+            WHERE state = 'planned' AND lane = $1 AND test = $6 AND due_at <= $2
             ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
         UPDATE messages SET state = 'claimed', lease_host = $4, lease_until = $5, updated_at = $2, changes = changes + 1
         FROM due WHERE id = due_id RETURNING ",
@@ -78,8 +107,7 @@ macro_rules! with_claim {
             .bind(i64::from($claim.limit))
             .bind($claim.lease.host.0)
             .bind(millis($claim.lease.until))
-            .bind($claim.modes.0)
-            .bind($claim.modes.1)
+            .bind($claim.test)
     };
 }
 
@@ -111,28 +139,32 @@ const TO_CHECK: &str = concat!(
 const EXPIRED: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM messages WHERE state = 'planned' AND lane = $1 AND due_at <= $2 AND expires_at <= $2 AND test IN ($4, $5)
+    " FROM messages WHERE state = 'planned' AND lane = $1 AND test = $4 AND due_at <= $2 AND expires_at <= $2
       ORDER BY due_at, id LIMIT $3"
 );
 
-// One look at each lane's index.
+// One look at the index for each lane.
 macro_rules! next_due {
-    ($lane:literal) => {
+    ($lane:literal, $test:literal) => {
         concat!(
-            "SELECT lane, due_at FROM (SELECT lane, due_at FROM messages WHERE state = 'planned' AND lane = '",
-            $lane, "' AND test IN ($1, $2) ORDER BY due_at, id LIMIT 1) AS ", $lane
+            "SELECT lane, test, due_at FROM (SELECT lane, test, due_at FROM messages WHERE state = 'planned' AND lane = '",
+            $lane, "' AND test = ", $test, " ORDER BY due_at, id LIMIT 1) AS ", $lane
+        )
+    };
+    ($test:literal) => {
+        concat!(
+            next_due!("otp", $test),
+            " UNION ALL ",
+            next_due!("urgent", $test),
+            " UNION ALL ",
+            next_due!("normal", $test),
+            " UNION ALL ",
+            next_due!("bulk", $test)
         )
     };
 }
-const NEXT_DUE: &str = concat!(
-    next_due!("otp"),
-    " UNION ALL ",
-    next_due!("urgent"),
-    " UNION ALL ",
-    next_due!("normal"),
-    " UNION ALL ",
-    next_due!("bulk")
-);
+const NEXT_DUE_OF_ONE: &str = next_due!("$1");
+const NEXT_DUE: &str = concat!(next_due!("$1"), " UNION ALL ", next_due!("$2"));
 
 /// Messages that can be read; one that cannot keeps nobody else waiting.
 fn readable(rows: Vec<MessageRow>) -> Vec<Message> {
@@ -276,7 +308,7 @@ impl Tx {
         Ok(readable(rows))
     }
 
-    /// What is due in one lane and of no use any more.
+    /// What is due in one lane, of live or of test keys, and of no use any more.
     ///
     /// # Errors
     ///
@@ -284,7 +316,7 @@ impl Tx {
     pub async fn expired_messages(
         &mut self,
         lane: Lane,
-        modes: Modes,
+        test: bool,
         now: DateTime<Utc>,
         limit: u32,
     ) -> Result<Vec<Message>> {
@@ -292,8 +324,7 @@ impl Tx {
             .bind(lane.name())
             .bind(millis(now))
             .bind(i64::from(limit))
-            .bind(modes.0)
-            .bind(modes.1)
+            .bind(test)
             .fetch_all(db)
             .await)?;
         Ok(readable(rows))
@@ -322,21 +353,22 @@ impl Tx {
         Ok(readable(rows))
     }
 
-    /// When the next message of each lane is due that a host can serve; a lane where none waits is left
-    /// out.
+    /// When the next message of each lane is due that a host can serve.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn next_due(&mut self, modes: Modes) -> Result<HashMap<Lane, DateTime<Utc>>> {
-        let rows: Vec<(String, i64)> =
-            on!(self, |db| sqlx::query_as(NEXT_DUE).bind(modes.0).bind(modes.1).fetch_all(db).await)?;
-        rows.into_iter()
-            .map(|(name, due)| {
-                let lane = Lane::ALL.into_iter().find(|lane| lane.name() == name);
-                let lane = lane.ok_or_else(|| inconsistent("messages", &name, "a lane that is none"))?;
-                Ok((lane, moment(due, "messages", &name)?))
-            })
-            .collect()
+    pub async fn next_due(&mut self, modes: Modes) -> Result<NextDue> {
+        let rows: Vec<(String, bool, i64)> = if modes.0 == modes.1 {
+            on!(self, |db| sqlx::query_as(NEXT_DUE_OF_ONE).bind(modes.0).fetch_all(db).await)?
+        } else {
+            on!(self, |db| sqlx::query_as(NEXT_DUE).bind(modes.0).bind(modes.1).fetch_all(db).await)?
+        };
+        let read = |(name, test, due): (String, bool, i64)| {
+            let lane = Lane::ALL.into_iter().find(|lane| lane.name() == name);
+            let lane = lane.ok_or_else(|| inconsistent("messages", &name, "a lane that is none"))?;
+            Ok((lane, test, moment(due, "messages", &name)?))
+        };
+        Ok(NextDue(rows.into_iter().map(read).collect::<Result<_>>()?))
     }
 }

@@ -60,7 +60,7 @@ mod yielding;
 
 pub use attempts::{Attempt, AttemptOutcome, NewAttempt, OpenAttempt};
 pub use audit::{AuditEntry, AuditLine};
-pub use claims::{Claim, Modes, Waiting};
+pub use claims::{Claim, Modes, NextDue, Waiting};
 pub use consents::{ConsentLine, NewConsent};
 pub use counted_texts::Counting;
 pub use decision_pages::PastDecision;

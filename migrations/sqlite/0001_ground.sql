@@ -171,9 +171,10 @@ CREATE TABLE messages (
     CHECK (attempts >= 0 AND deferrals >= 0)
 ) STRICT;
 
--- What hosts ask for all day: one lane at a time, in order of due time. The lane is an equality and
--- the time comes next, so that ten million future rows cost what ten thousand do.
-CREATE INDEX messages_due ON messages (lane, due_at, id) WHERE state = 'planned';
+-- What hosts ask for all day: one lane at a time, live and test texts each for themselves, in order of due
+-- time. Lane and mode are equalities and the time comes next, so that ten million future rows cost what ten
+-- thousand do, and what cannot be sent costs nobody else anything.
+CREATE INDEX messages_due ON messages (lane, test, due_at, id) WHERE state = 'planned';
 -- What a dead host left behind.
 CREATE INDEX messages_leased ON messages (lease_until) WHERE state IN ('claimed', 'sending');
 -- What must be looked up, or asked again.

@@ -105,7 +105,8 @@ pub(crate) async fn end_to_end(database: impl Fn() -> Option<Option<String>>) {
     let home = Home::new(second);
     home.write("plugins/prescription-ready.toml", "mode = \"off\"\n");
     home.write("templates/prescription-ready.j2", "{{ clinic }}");
-    let bare = seen_through("text -> delivered, no policy or words", &home, "/api/v1/messages", EVENTS, text).await;
+    let bare =
+        seen_through("text -> delivered, no policy or words", &home, "/api/v1/messages", EVENTS, text).await;
     println!("{:<44} {:>8.2}", "end to end, ratio to no policy or words", whole / bare);
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tidings::domain::keyword::{Keyword, OptOutAnswers};
 use tidings::domain::message::{Lane, Lease};
 use tidings::service::{Inbound, PostedOptOut};
-use tidings::store::{Claim, Modes};
+use tidings::store::Claim;
 
 /// Everything that a phone shows but what was typed on it, Twilio's own words included.
 async fn shown_on(host: &TestHost, phone: &str) -> Vec<String> {
@@ -319,11 +319,10 @@ for_each_database! {
     async fn a_stop_that_comes_while_a_text_is_in_hand_is_in_time(start: Start) {
         let host = start.host().await;
         let id = host.message(json!({"type": "follow-up", "to": {"id": "ana", "phone": ANA}})).await;
-        let modes = Modes::new(false, true).unwrap();
         let now = host.host.now();
         let lease = Lease { host: host.host.id, until: now + TimeDelta::seconds(60) };
         let mut tx = host.host.store.begin().await.unwrap();
-        let claimed = tx.claim_messages(&Claim { lane: Lane::Normal, modes, now, limit: 10, lease }).await.unwrap();
+        let claimed = tx.claim_messages(&Claim { lane: Lane::Normal, test: true, now, limit: 10, lease }).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(claimed.len(), 1);
         say(&host, 1, ANA, "STOP").await;

@@ -21,7 +21,7 @@ use tidings::domain::message::{Cause, Lane, Lease, Message};
 use tidings::domain::recipient::{Recipient, Role};
 use tidings::sandbox::Fault;
 use tidings::store::seal::{Keyring, hex};
-use tidings::store::{Change, Claim, Modes, NewAttempt, Payload, Store, StoreError};
+use tidings::store::{Change, Claim, NewAttempt, Payload, Store, StoreError};
 use tokio::task::JoinSet;
 
 /// The same database, past the store.
@@ -96,13 +96,7 @@ fn lease(host: HostId) -> Lease {
 }
 
 pub(crate) fn claim(host: HostId, limit: u32) -> Claim {
-    Claim {
-        lane: Lane::Normal,
-        modes: Modes::new(true, true).unwrap(),
-        now: tuesday_morning(),
-        limit,
-        lease: lease(host),
-    }
+    Claim { lane: Lane::Normal, test: true, now: tuesday_morning(), limit, lease: lease(host) }
 }
 
 fn noted() -> Change<'static> {
