@@ -79,6 +79,10 @@ macro_rules! sealed_of_many {
 }
 const SEALED_OF_MANY: Sql = both!(sealed_of_many);
 
+const NEWEST_OF_KEY: &str =
+    "SELECT id FROM messages WHERE recipient_id = $1 AND kind = $2 AND key = $3 AND test = $4
+    ORDER BY created_at DESC, id DESC LIMIT 1";
+
 const SET_SID: &str = "UPDATE messages SET sid = $2 WHERE id = $1 AND sid IS NULL";
 
 const FORGET_PAYLOAD: &str = "UPDATE messages SET payload_sealed = NULL WHERE id = $1";
@@ -150,6 +154,23 @@ impl Tx {
             .fetch_all(db)
             .await)?;
         rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// The newest of a person's messages of one type and key: of a code that was asked for again, the one that
+    /// still has a use.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn newest_of_key(&mut self, message: &Message) -> Result<Option<MessageId>> {
+        let row: Option<(uuid::Uuid,)> = on!(self, |db| sqlx::query_as(NEWEST_OF_KEY)
+            .bind(&message.recipient)
+            .bind(message.kind.as_str())
+            .bind(&message.key)
+            .bind(message.test)
+            .fetch_optional(db)
+            .await)?;
+        Ok(row.map(|(id,)| MessageId(id)))
     }
 
     /// Adds a message with what its text is made of. `false` when the same message was planned
@@ -303,8 +324,8 @@ mod tests {
     use crate::store::found_by::tables_read_whole;
 
     #[tokio::test]
-    async fn the_messages_of_a_subject_and_of_an_event_are_found_by_their_indexes() {
-        for sql in [OF_SUBJECT, OF_EVENT, BY_IDS.sqlite, SEALED_OF_MANY.sqlite] {
+    async fn the_messages_of_a_subject_an_event_and_a_key_are_found_by_their_indexes() {
+        for sql in [OF_SUBJECT, OF_EVENT, BY_IDS.sqlite, SEALED_OF_MANY.sqlite, NEWEST_OF_KEY] {
             assert_eq!(tables_read_whole(sql).await, [""; 0], "{sql}");
         }
     }

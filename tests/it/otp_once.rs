@@ -1,4 +1,5 @@
-//! Codes asked for once more under the same `Idempotency-Key`; and refusals, as they are read.
+//! Codes asked for once more: before the first text is out, and under the same `Idempotency-Key`; and refusals, as
+//! they are read.
 
 use crate::for_each_database;
 use crate::otp::{check, last_code};
@@ -44,6 +45,19 @@ fn row(hour: u32, reason: &str, country: &str, purpose: &str, count: i64, has_ke
 }
 
 for_each_database! {
+    async fn a_code_that_is_asked_for_again_before_it_is_out_is_sent_once(start: Start) {
+        let host = start.host().await;
+        let (_, answer) = host.post("/api/v1/otp", login()).await;
+        let id = answer["id"].as_str().unwrap();
+        host.clock.advance(TimeDelta::seconds(30));
+        assert_eq!(host.post(&format!("/api/v1/otp/{id}/resend"), json!({})).await.0, 202);
+        host.run().await;
+        assert_eq!(host.texts_to(ANA).len(), 1, "{:?}", host.texts_to(ANA));
+        assert_eq!(check(&host, id, &last_code(&host, ANA)).await["status"], "approved");
+        let states = host.states().await;
+        assert_eq!(states.iter().map(|(_, _, state)| state.as_str()).collect::<Vec<_>>(), ["delivered", "suppressed"]);
+    }
+
     async fn a_repeated_request_for_a_code_is_one(start: Start) {
         let host = start.host().await;
         let (status, first) = post(&host, "/api/v1/otp", "a", &login()).await;

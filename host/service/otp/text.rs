@@ -52,6 +52,11 @@ impl Host {
             opened.payload = Some(Payload::default());
             return Ok(CodeText::Verify(Box::new(Verifying { challenge, cancel_older })));
         }
+        // While Twilio was out of reach somebody may have asked for it three times more.
+        if challenge.sends > 1 && tx.newest_of_key(message).await? != Some(message.id) {
+            let text = "the code was asked for again before this text was out; the newer text says it";
+            return Ok(CodeText::Useless(Verdict::Suppress { cause: Cause::new("code-sent-again", text) }));
+        }
         let Some(payload) = self.words_of(&challenge, recipient, now)? else {
             let text = "the key that the code is derived with is missing from this home";
             return Ok(CodeText::Useless(Verdict::Hold { cause: Cause::new("code-key-missing", text) }));
