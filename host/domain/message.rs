@@ -18,8 +18,9 @@ pub enum Priority {
     Low,
 }
 
-/// The host's own queues. Each is claimed by itself, so that none waits behind another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// The host's own queues, in the order in which they are served. Each is claimed by itself, so that none waits
+/// behind another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lane {
     /// One-time codes: urgent, with permits of their own.

@@ -11,7 +11,7 @@ use crate::store::Tx;
 use crate::twilio::Sender;
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::RngExt as _;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -45,8 +45,8 @@ pub(super) struct Turns(Mutex<Known>);
 #[derive(Default)]
 struct Known {
     paces: HashMap<String, Pace>,
-    /// Where the next text goes that is put back for a sender.
-    tails: HashMap<String, DateTime<Utc>>,
+    /// Where the next text of a lane goes that is put back for a sender.
+    tails: HashMap<String, BTreeMap<Lane, DateTime<Utc>>>,
     /// Claimed and not yet given to a sender.
     arriving: HashMap<Lane, u32>,
 }
@@ -177,22 +177,27 @@ impl Host {
         waits.then(|| self.next_turn(message, route.sender.as_str(), now))
     }
 
-    /// Where a message goes that has to wait: behind those that wait already, so that about as many come
-    /// back at a time as have their turn. One that comes back and finds others there stays near.
+    /// Where a message goes that has to wait: behind those of its lane and of the lanes before it that wait
+    /// already, so that about as many come back at a time as have their turn. One that comes back and finds
+    /// others there stays near. No place is one where its use is over: rather than there it competes at once.
     pub(super) fn next_turn(&self, message: &Message, sender: &str, now: DateTime<Utc>) -> DateTime<Utc> {
         let mut known = self.turns.lock();
         let pace = known.paces.get(sender).copied().unwrap_or_default();
         let opens_at = pace.opens_at(message.lane).max(now) + TimeDelta::milliseconds(1);
         if message.due_at > message.planned_for && message.deferrals == 0 {
-            let spread = self.chance.lock().random_range(0..SOON);
+            let left = (message.expires_at - opens_at).num_milliseconds();
+            let spread = self.chance.lock().random_range(0..SOON.min(left).max(1));
             return opens_at + TimeDelta::milliseconds(spread);
         }
         let rate = self.settings.senders.iter().find(|route| route.sender.as_str() == sender);
         let mut one = Pace { busy_until: now, ..pace };
         one.take(rate.and_then(|route| route.rate), Lane::Urgent, 1, now);
-        let tail = known.tails.entry(sender.to_owned()).or_insert(opens_at);
-        let turn = opens_at.max(*tail);
-        *tail = turn + (one.busy_until - now);
+        let tails = known.tails.entry(sender.to_owned()).or_default();
+        let turn = tails.range(..=message.lane).map(|(_, tail)| *tail).fold(opens_at, Ord::max);
+        if turn >= message.expires_at {
+            return opens_at;
+        }
+        tails.insert(message.lane, turn + (one.busy_until - now));
         turn
     }
 

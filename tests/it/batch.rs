@@ -15,7 +15,7 @@ fn phones(count: u32) -> impl Iterator<Item = String> {
     (0..count).map(|number| format!("+12025550{}", 100 + number))
 }
 
-async fn batch(host: &TestHost, messages: Vec<Value>) -> Value {
+pub(crate) async fn batch(host: &TestHost, messages: Vec<Value>) -> Value {
     let (status, answer) = host.post("/api/v1/messages/batch", json!({"messages": messages})).await;
     assert_eq!(status, 202, "{answer}");
     answer

@@ -1,10 +1,11 @@
 //! Senders: each text goes out from the number or service that is meant for it, no faster than that takes
 //! it, and nobody waits for somebody else's sender.
 
+use crate::batch::batch;
 use crate::delivery::{BO, after_seconds, another, code, notice, state};
 use crate::for_each_database;
 use crate::support::{ANA, Start, TestHost};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tidings::config::SenderSettings;
 use tidings::domain::pace::Rate;
@@ -128,6 +129,42 @@ for_each_database! {
             after_seconds(&host, 1).await;
         }
         assert_eq!((sent(&host), host.sandbox.calls()), (31, 31));
+    }
+
+    async fn a_single_text_waits_behind_no_bulk_though_another_sender_is_idle(start: Start) {
+        let mut start = with_rate(start, 1.0);
+        start.config.senders = vec![sender("CLINIC", &["GB"], &[], 1000.0)];
+        let host = start.host().await;
+        let bulk = (10..130).map(|number| notice(&one_of(number))).collect();
+        batch(&host, bulk).await;
+        notices(&host, 3).await;
+        host.run().await;
+        let mut soon = notice(ANA);
+        soon["expires_at"] = json!(host.host.now() + TimeDelta::seconds(60));
+        let id = host.message(soon).await;
+        for _ in 0..8 {
+            after_seconds(&host, 1).await;
+        }
+        assert_eq!(state(&host, &id).await, "delivered");
+    }
+
+    async fn no_text_is_put_where_its_use_is_over(start: Start) {
+        let mut start = with_rate(start, 0.1);
+        start.config.senders = vec![sender("CLINIC", &["GB"], &[], 1000.0)];
+        let host = start.host().await;
+        notices(&host, 10).await;
+        host.run().await;
+        let mut soon = notice(ANA);
+        let over = host.host.now() + TimeDelta::seconds(50);
+        soon["expires_at"] = json!(over);
+        let id = host.message(soon).await;
+        for _ in 0..3 {
+            after_seconds(&host, 1).await;
+            let story = host.story(&id).await;
+            assert_eq!(story["state"], "planned");
+            let due: DateTime<Utc> = story["due_at"].as_str().unwrap().parse().unwrap();
+            assert!(due < over, "{due} is too late");
+        }
     }
 
     async fn hosts_share_the_rate_of_a_sender(start: Start) {
