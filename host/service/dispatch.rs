@@ -17,7 +17,7 @@ use crate::domain::secret::Secret;
 use crate::measure::SPANS;
 use crate::store::StoreError;
 use crate::twilio::Outgoing;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::future::Future;
 use std::sync::atomic::Ordering;
 use tokio::task::JoinSet;
@@ -25,6 +25,12 @@ use tracing::Instrument as _;
 
 /// How long a shutdown waits for calls that are out.
 const DRAIN: std::time::Duration = std::time::Duration::from_secs(17);
+
+/// A text that the database has failed is tried again after so many seconds, each time of its life.
+const TRIED_AGAIN: [i64; 4] = [1, 5, 15, 60];
+
+/// Why it was.
+const DATABASE_FAILED: &str = "database-failed";
 
 /// What one round did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,33 +108,45 @@ impl Host {
             }
             Err(error) => {
                 tracing::error!(message_id = %id, error = &error as &dyn std::error::Error, "a message could not be sent");
-                self.hold_faulty(id).await;
+                self.put_aside(id, &error).await;
             }
         }
     }
 
-    /// What cannot be processed is not tried for ever. When not even that can be written, the lease runs
-    /// out and the message is taken up again.
-    async fn hold_faulty(&self, id: MessageId) {
+    /// What cannot be processed is not tried for ever: a database that fails for a moment costs a text a moment,
+    /// and what does not pass is held. When not even that can be written, the lease runs out and the message is
+    /// taken up again.
+    async fn put_aside(&self, id: MessageId, error: &HostError) {
         let now = self.now();
-        let held = async {
+        let put = async {
             let mut tx = self.store.read().await?;
             let message = tx.message(id).await?;
+            let times = tx.times_noted(id, DATABASE_FAILED).await?;
             drop(tx);
+            let pause = match error {
+                HostError::Store(error) if error.may_pass() => TRIED_AGAIN.get(times as usize),
+                _ => None,
+            };
             match message.filter(|message| matches!(message.state, State::Claimed(_))) {
                 Some(message) if message.expires_at <= now => {
                     let cause = Cause::new("expired", "its use was over before it could be sent");
                     self.conclude(message, Verdict::Expire { cause }, None, now).await
                 }
                 Some(message) => {
+                    if let Some(seconds) = pause {
+                        // Early enough that what is short of time has a try left.
+                        let pause = TimeDelta::seconds(*seconds).min((message.expires_at - now) / 2);
+                        let note = Cause::new(DATABASE_FAILED, "the database failed; it is tried again soon");
+                        return self.put_back(&message, now + pause, note, now).await;
+                    }
                     let cause = Cause::new("host-failed", "the host could not process it; its log says why");
                     self.conclude(message, Verdict::Hold { cause }, None, now).await
                 }
                 None => Ok(()),
             }
         };
-        if let Err(error) = held.await {
-            tracing::error!(message_id = %id, error = &error as &dyn std::error::Error, "it could not be held either");
+        if let Err(error) = put.await {
+            tracing::error!(message_id = %id, error = &error as &dyn std::error::Error, "it could not be put aside either");
         }
     }
 

@@ -80,6 +80,14 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether the database itself failed, which the next try may find over: it was locked, full or away.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Database(_) | Self::NotCommitted(_))
+    }
+}
+
 /// What the store's functions answer.
 pub type Result<T> = std::result::Result<T, StoreError>;
 

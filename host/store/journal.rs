@@ -55,6 +55,8 @@ const LINE: &str =
 
 const TIMES: &str = "SELECT COUNT(*) FROM journal WHERE message_id = $1 AND to_state = $2";
 
+const NOTED: &str = "SELECT COUNT(*) FROM journal WHERE message_id = $1 AND code = $2";
+
 impl Tx {
     /// Every transition of a message, in order.
     ///
@@ -86,6 +88,17 @@ impl Tx {
         self.write_journal().await?;
         let times: i64 =
             on!(self, |db| sqlx::query_scalar(TIMES).bind(id.0).bind(state).fetch_one(db).await)?;
+        small(times, "journal", id)
+    }
+
+    /// How often a reason was noted for a message.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn times_noted(&mut self, id: MessageId, code: &'static str) -> Result<u32> {
+        self.write_journal().await?;
+        let times: i64 = on!(self, |db| sqlx::query_scalar(NOTED).bind(id.0).bind(code).fetch_one(db).await)?;
         small(times, "journal", id)
     }
 

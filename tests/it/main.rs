@@ -29,6 +29,7 @@ mod events_at_once;
 mod events_waiting;
 mod guests;
 mod hanging;
+mod hiccups;
 mod hostile;
 mod import;
 mod keys;
