@@ -156,8 +156,8 @@ impl Tx {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
-    /// The newest of a person's messages of one type and key: of a code that was asked for again, the one that
-    /// still has a use.
+    /// The newest of a person's messages of one type and key that will say it, or has: of a code that was asked
+    /// for again, the one that still has a use.
     ///
     /// # Errors
     ///

@@ -110,6 +110,7 @@ async fn kill() {
     crash::control(size, seed).await;
     crash::at_every_point(crash::Engine::ALL).await;
     crash::frozen(crash::Engine::ALL).await;
+    crash::among_many(crash::Engine::ALL).await;
     crash::asked_to_end(crash::Engine::ALL).await;
     crash::at_random(crash::Engine::ALL, size, seed).await;
 }

@@ -41,6 +41,7 @@ async fn main() {
     }
     if wanted("crash::frozen") {
         program::frozen(Engine::ALL).await;
+        program::among_many(Engine::ALL).await;
     }
     if wanted("crash::end") {
         program::asked_to_end(Engine::ALL).await;

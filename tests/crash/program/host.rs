@@ -14,6 +14,9 @@ use tokio::process::{Child, ChildStdout, Command};
 /// A host that has not come to its crash point by then never will.
 const LONG: Duration = Duration::from_mins(1);
 
+/// A host gives its calls 20 s, and those that the trial leaves unanswered take 30.
+const DRAIN: Duration = Duration::from_secs(28);
+
 /// What a process says when it is ready; empty when it has ended.
 pub(crate) async fn first_line(said: ChildStdout) -> String {
     let said = File::from(said.into_owned_fd().unwrap());
@@ -93,7 +96,7 @@ impl Host {
         let mut child = self.child.take().unwrap();
         let id = child.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
-        let ended = tokio::time::timeout(LONG, child.wait()).await.expect("it does not end").unwrap();
+        let ended = tokio::time::timeout(DRAIN, child.wait()).await.expect("it does not end").unwrap();
         assert!(ended.success(), "{ended}");
     }
 

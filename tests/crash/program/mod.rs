@@ -175,6 +175,28 @@ pub(crate) async fn frozen(engines: &[Engine]) {
     trials.join_all().await;
 }
 
+/// Of three and of four hosts one is killed and one frozen, with work in their hands: those that are left do it.
+pub(crate) async fn among_many(engines: &[Engine]) {
+    if !COMPILED_IN || !engines.contains(&Engine::TwoOnPostgres) {
+        return;
+    }
+    for hosts in [3, 4] {
+        let Some(house) = Engine::TwoOnPostgres.house("many") else { return };
+        let mut trial = Trial::new(house, hosts, QUICK).await;
+        for host in 2..hosts {
+            trial.start(host).await;
+        }
+        trial.start_to_die_at(1, Point::ClaimCommitted).await;
+        trial.start_to_freeze_at(0, Point::IntentCommitted).await;
+        trial.post_until(Lane::Normal, "both", |trial| trial.is_dead(1) && trial.is_frozen(0)).await;
+        trial.until_ended(hosts - 1).await;
+        trial.thaw(0).await;
+        trial.until_ended(0).await;
+        let what = format!("PostgreSQL, {hosts} hosts, one killed, one frozen");
+        trial.finish().await.print(&what).assert_sound();
+    }
+}
+
 /// Kills hosts at random moments, under a stream of texts of which many go wrong at the provider.
 pub(crate) async fn at_random(engines: &[Engine], size: Size, seed: u64) {
     let mut trials = JoinSet::new();

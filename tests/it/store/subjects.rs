@@ -79,7 +79,8 @@ async fn who_reads_a_subject_that_another_is_moving_on_waits_and_reads_what_it_b
         tx.lock_subject(&subject, true).await.unwrap().map(|(version, _)| version)
     });
     let Raw::Postgres(pool) = Raw::of(&start).await else { unreachable!() };
-    let waits = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted";
+    let waits = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted
+        AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
     while !reading.is_finished() && sqlx::query_scalar::<_, i64>(waits).fetch_one(&pool).await.unwrap() == 0 {
         tokio::task::yield_now().await;
     }
