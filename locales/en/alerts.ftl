@@ -1,3 +1,4 @@
+### No native speaker has reviewed these texts yet. Corrections are welcome.
 ### Alerts that cannot wait.
 
 # The clinic's own words, which the host does not translate.

@@ -1,3 +1,4 @@
+### No native speaker has reviewed these texts yet. Corrections are welcome.
 ### Texts about visits. The first sentence names the clinic and says day and time. The reason for a
 ### visit is never named: texts show on locked telephones.
 

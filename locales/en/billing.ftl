@@ -1,3 +1,4 @@
+### No native speaker has reviewed these texts yet. Corrections are welcome.
 ### Texts about payments.
 
 # An amount is to be paid by a day.

@@ -1,3 +1,4 @@
+### No native speaker has reviewed these texts yet. Corrections are welcome.
 ### One-time codes.
 
 # The code. Say nothing of what it opens.

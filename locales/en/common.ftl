@@ -1,3 +1,4 @@
+### No native speaker has reviewed these texts yet. Corrections are welcome.
 ### Sentences that several text messages share. Each must make sense by itself, because the host
 ### puts them together.
 ###

@@ -1,3 +1,4 @@
+### No native speaker has reviewed these texts yet. Corrections are welcome.
 ### How dates, money and spaces look in text messages. English leaves dates and times to CLDR:
 ### "Sat, Mar 7" and "2:30 PM" in the United States, "Sat 7 Mar" and "14:30" in the United Kingdom.
 ###

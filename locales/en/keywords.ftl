@@ -1,3 +1,4 @@
+### No native speaker has reviewed these texts yet. Corrections are welcome.
 ### Words that readers send, each as a whole text. Capital letters and the punctuation around a word do
 ### not matter. Write the words with commas between them, with the misspellings that people make. Twilio's own
 ### words (STOP, CANCEL, END, QUIT, UNSUBSCRIBE, START, HELP and some more) work in every language and need

@@ -1,3 +1,4 @@
+### No native speaker has reviewed these texts yet. Corrections are welcome.
 ### The pages that a link in a text may lead to when it leads nowhere else. They are read in a browser: no
 ### limit of length.
 

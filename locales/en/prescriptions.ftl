@@ -1,3 +1,4 @@
+### No native speaker has reviewed these texts yet. Corrections are welcome.
 ### Texts about prescriptions. Never the name of a medicine.
 
 # It can be picked up.

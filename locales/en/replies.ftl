@@ -1,3 +1,4 @@
+### No native speaker has reviewed these texts yet. Corrections are welcome.
 ### Answers to HELP, STOP and START. Carriers demand that the answer to HELP says who writes, whom to
 ### call, that texts may cost money, and how to stop.
 
