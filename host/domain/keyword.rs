@@ -64,6 +64,21 @@ pub fn keyword_of(bare: &str) -> Option<Keyword> {
     }
 }
 
+/// Reads one word as one of the provider's, whatever its case.
+#[must_use]
+pub fn keyword_in_any_case(word: &str) -> Option<Keyword> {
+    let is_in = |words: &[&str]| words.iter().any(|known| known.eq_ignore_ascii_case(word));
+    if is_in(&STOP) {
+        Some(Keyword::Stop)
+    } else if is_in(&START) {
+        Some(Keyword::Start)
+    } else if is_in(&HELP) {
+        Some(Keyword::Help)
+    } else {
+        None
+    }
+}
+
 /// Whether the provider's own filter takes the text for a keyword: it forgives case and spaces around, and
 /// nothing else.
 #[must_use]

@@ -132,7 +132,8 @@ impl Catalogue {
                     let budget = budget(kind, &draft.locale);
                     let over_budget = draft.segments.parts > budget;
                     let rendered = rendered(draft, request.language, reason.as_ref(), over_budget);
-                    if !over_budget || position + 1 == chain.len() && dear.is_none() {
+                    let may_be_dear = kind.on_missing != OnMissing::Hold;
+                    if !over_budget || position + 1 == chain.len() && dear.is_none() && may_be_dear {
                         return Ok(rendered);
                     }
                     let Rendered { segments, locale_sent, .. } = dear.get_or_insert(rendered);

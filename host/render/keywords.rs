@@ -3,8 +3,9 @@
 
 use super::fault::Fault;
 use super::ftl::FtlFile;
+use super::lint;
 use crate::domain::keyword::{LocaleWords, bare, keyword_of};
-use fluent_syntax::ast::{Entry, PatternElement};
+use fluent_syntax::ast::PatternElement;
 
 /// The file with these words, one in each locale.
 pub(super) const FILE: &str = "keywords.ftl";
@@ -15,8 +16,7 @@ const COMMAS: [char; 4] = [',', '،', '，', '、'];
 /// Reads a locale's words; faults are added to `faults`, and what is faulty is left out.
 pub(super) fn read(file: &FtlFile, faults: &mut Vec<Fault>) -> LocaleWords {
     let mut words = LocaleWords::default();
-    for entry in file.resource.entries() {
-        let Entry::Message(message) = entry else { continue };
+    for message in lint::sound(file, faults) {
         let name = message.id.name;
         let Some(list) = list_of(&mut words, name) else {
             let text = "here are only stop, start, help, confirm, reschedule and cancel";

@@ -297,16 +297,18 @@ fn read_locale(
     };
     let mut files: Vec<FtlFile> = Vec::new();
     let mut formats_file = None;
-    let mut own_keywords = LocaleWords::default();
+    let mut keywords_file = None;
     for (name, read) in read {
         match read.as_ref().map_err(|fault| vec![fault.clone()]).and_then(ftl::parse) {
             Ok(parsed) if name == words::FILE => formats_file = Some(parsed),
-            Ok(parsed) if name == keywords::FILE => own_keywords = keywords::read(&parsed, faults),
+            Ok(parsed) if name == keywords::FILE => keywords_file = Some(parsed),
             Ok(parsed) => files.push(parsed),
             Err(found) => faults.extend(found),
         }
     }
     let own_words = formats_file.as_ref().map_or_else(Words::default, |file| words::read(file, faults));
+    let own_keywords =
+        keywords_file.as_ref().map_or_else(LocaleWords::default, |file| keywords::read(file, faults));
     let mut found = lint::check(&files, &templates.calls, reference);
     found.retain(|fault| fault.severity == Severity::Fault);
     files.retain(|file| !found.iter().any(|fault| fault.rule != "duplicate" && fault.file == file.file));
@@ -324,8 +326,9 @@ fn read_locale(
         faults.push(Fault::whole(&format!("{folder}/{}", words::FILE), text).by("language-tag"));
         return None;
     }
-    (!files.is_empty())
-        .then(|| Locale::new(tag, id, formats, files, formats_file).with_keywords(own_keywords))
+    (!files.is_empty()).then(|| {
+        Locale::new(tag, id, formats, files, formats_file).with_keywords(own_keywords, keywords_file)
+    })
 }
 
 /// Files that are gone or empty, with texts that nobody has any more: an editor is saving, or

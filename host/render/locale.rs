@@ -29,6 +29,8 @@ pub(super) struct Locale {
     pub(super) formats_file: Option<FtlFile>,
     /// The words that its readers send.
     pub(super) keywords: LocaleWords,
+    /// The file with them.
+    pub(super) keywords_file: Option<FtlFile>,
     bundle: ArcSwap<Bundle>,
 }
 
@@ -43,12 +45,21 @@ impl Locale {
     ) -> Self {
         let bundle = ArcSwap::from_pointee(bundle(tag, &files));
         let (tag, keywords) = (tag.to_owned(), LocaleWords::default());
-        Self { tag, id, formats: Arc::new(formats), files, formats_file, keywords, bundle }
+        Self {
+            tag,
+            id,
+            formats: Arc::new(formats),
+            files,
+            formats_file,
+            keywords,
+            keywords_file: None,
+            bundle,
+        }
     }
 
-    /// The same with the words that its readers send.
-    pub(super) fn with_keywords(self, keywords: LocaleWords) -> Self {
-        Self { keywords, ..self }
+    /// The same with the words that its readers send, and their file.
+    pub(super) fn with_keywords(self, keywords: LocaleWords, file: Option<FtlFile>) -> Self {
+        Self { keywords, keywords_file: file, ..self }
     }
 
     /// Whether there is a text for a key.

@@ -3,7 +3,8 @@
 
 use super::fault::Fault;
 use super::ftl::FtlFile;
-use fluent_syntax::ast::{self, Entry, Expression, InlineExpression, PatternElement};
+use super::lint;
+use fluent_syntax::ast::{self, Expression, InlineExpression, PatternElement};
 use std::collections::BTreeMap;
 
 /// The file with these words, one in each locale.
@@ -88,18 +89,17 @@ impl Pattern {
 /// Reads a locale's words; faults are added to `faults`, and what is faulty is left out.
 pub(super) fn read(file: &FtlFile, faults: &mut Vec<Fault>) -> Words {
     let mut words = Words::default();
-    for entry in file.resource.entries() {
-        let Entry::Message(message) = entry else { continue };
+    for message in lint::sound(file, faults) {
         let at = message.id.name;
         let pattern = match message.value.as_ref().map_or(Ok(Pattern::default()), pattern) {
             Ok(pattern) => pattern,
             Err(problem) => {
-                faults.push(file.fault(at, problem));
+                faults.push(file.fault(at, problem).by("format"));
                 continue;
             }
         };
         if let Err(problem) = words.take(message.id.name, pattern) {
-            faults.push(file.fault(at, problem));
+            faults.push(file.fault(at, problem).by("format"));
         }
     }
     words
@@ -116,7 +116,8 @@ impl Words {
     }
 
     fn take(&mut self, key: &str, pattern: Pattern) -> Result<(), String> {
-        let allowed: &[&str] = match key.split_once('-') {
+        // What a format may say, and how much of it it must.
+        let (slots, needed): (&[&str], usize) = match key.split_once('-') {
             None if key == "sp" => {
                 self.joiner = word(key, &pattern)?;
                 return Ok(());
@@ -129,9 +130,10 @@ impl Words {
                 self.months[at] = Some(word(key, &pattern)?);
                 return Ok(());
             }
-            Some(("pattern", "day")) => &["weekday", "day", "month"],
-            Some(("pattern", "date")) => &["day", "month"],
-            Some(("money", code)) if code == "other" || code.len() == 3 => &["amount", "currency"],
+            Some(("pattern", "day")) => (&["weekday", "day", "month"], 3),
+            Some(("pattern", "date")) => (&["day", "month"], 2),
+            Some(("money", "other")) => (&["amount", "currency"], 2),
+            Some(("money", code)) if code.len() == 3 => (&["amount", "currency"], 1),
             _ => {
                 return Err(format!(
                     "`{key}` is not known here; there are sp, weekday-mon to weekday-sun, month-jan to month-dec, \
@@ -139,8 +141,12 @@ impl Words {
                 ));
             }
         };
-        if let Some(slot) = pattern.slots().find(|slot| !allowed.contains(slot)) {
-            return Err(format!("there is no ${slot} in `{key}`; there are ${}", allowed.join(", $")));
+        if let Some(slot) = pattern.slots().find(|slot| !slots.contains(slot)) {
+            return Err(format!("there is no ${slot} in `{key}`; there are ${}", slots.join(", $")));
+        }
+        if let Some(slot) = slots.iter().take(needed).find(|slot| pattern.slots().all(|said| said != **slot))
+        {
+            return Err(format!("`{key}` must say {{ ${slot} }}"));
         }
         match key {
             "pattern-day" => self.day = Some(pattern),

@@ -7,7 +7,7 @@ use super::super::fault::Fault;
 use super::super::ftl::FtlFile;
 use super::super::locale::Locale;
 use super::super::pages::asks_for;
-use super::{messages, texts};
+use super::{messages, terms, texts};
 use crate::domain::segments::{look_alike, septets};
 use fluent_syntax::ast::{Expression, InlineExpression, Pattern, PatternElement};
 use icu_locale::{Direction, LocaleDirectionality};
@@ -35,6 +35,13 @@ pub(super) fn check(locale: &Locale, english: &Locale) -> Vec<Fault> {
     let is_cheap = is_latin && mostly_gsm7(locale);
     let mut found = Vec::new();
     for file in &locale.files {
+        for term in terms(file) {
+            for text in texts(&term.value) {
+                found.extend(hidden(file, text, is_latin));
+                found.extend(spaces(file, text));
+            }
+            found.extend(dear(file, term.id.name, &term.value, is_latin, is_cheap));
+        }
         for message in messages(file) {
             let (Some(value), key) = (&message.value, message.id.name) else { continue };
             for text in texts(value) {
@@ -59,6 +66,11 @@ pub(super) fn check(locale: &Locale, english: &Locale) -> Vec<Fault> {
                             whole text from its first letter";
                 found.push(file.fault(key, text).warn("direction"));
             }
+        }
+    }
+    for file in locale.formats_file.iter().chain(&locale.keywords_file) {
+        for value in messages(file).filter_map(|message| message.value.as_ref()) {
+            found.extend(texts(value).into_iter().filter_map(|text| hidden(file, text, is_latin)));
         }
     }
     found

@@ -2,6 +2,7 @@
 //! at the start, by a running host and by `tidings locale check`, and keep a file from being used;
 //! the warnings are looked for when somebody asks.
 
+mod asked;
 mod characters;
 mod content;
 pub(super) mod cost;
@@ -124,6 +125,21 @@ pub(super) fn check(files: &[FtlFile], calls: &Calls, reference: Option<&Referen
     }
     names.check(calls, &mut faults);
     faults
+}
+
+/// The messages of a file that is no set of texts, such as formats or lists of words, but for those with a
+/// name or with words that are a fault.
+pub(super) fn sound<'a>(file: &'a FtlFile, faults: &mut Vec<Fault>) -> Vec<&'a Message<&'a str>> {
+    let mut names = Names::for_up_to(file.resource.entries().count());
+    let mut content = Content::default();
+    let is_sound = |message: &&'a Message<&'a str>| {
+        let before = faults.len();
+        content.read(message.value.as_ref());
+        names.add(file, Name { is_term: false, name: message.id.name }, &content, faults);
+        wording::check_fixed(file, &content, faults);
+        faults.len() == before
+    };
+    messages(file).filter(is_sound).collect()
 }
 
 /// The messages of a file.

@@ -14,7 +14,11 @@ impl Catalogue {
     /// Faults and warnings about all files, or those of one locale; each once, in the order of files.
     #[must_use]
     pub fn report(&self, only: Option<&str>) -> Vec<Fault> {
-        let folder = only.map(|tag| format!("locales/{tag}/"));
+        let folder = only.map(|tag| format!("locales/{tag}"));
+        // A fault may be of the folder itself.
+        let is_in = |folder: &str, file: &str| {
+            file.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
         let mut found = self.faults.clone();
         for locale in self.locales.values().filter(|locale| only.is_none_or(|tag| tag == locale.tag)) {
             found.extend(self.warnings(locale));
@@ -22,7 +26,7 @@ impl Catalogue {
         if only.is_none() {
             found.extend(self.unsaid());
         }
-        found.retain(|fault| folder.as_ref().is_none_or(|folder| fault.file.starts_with(folder.as_str())));
+        found.retain(|fault| folder.as_ref().is_none_or(|folder| is_in(folder, &fault.file)));
         found.sort_by(|a, b| (&a.file, a.line, a.column, a.rule).cmp(&(&b.file, b.line, b.column, b.rule)));
         found.dedup();
         found

@@ -4,27 +4,24 @@ use super::super::clean;
 use super::super::fault::Fault;
 use super::super::ftl::FtlFile;
 use super::content::Content;
-use super::{Checked, base};
+use super::{Checked, asked, base};
 use crate::domain::keyword::keyword_of;
 
 /// A number with as many digits is one to call.
 const PHONE_DIGITS: usize = 7;
 
+/// The answers to STOP, START and HELP, and every text's last sentence, which have to name these words.
+const ANSWERS: [&str; 6] =
+    ["optout", "reply-help", "reply-stopped", "reply-stopped-undo", "reply-started", "reply-for-help"];
+
+/// The words that answers name.
+const NAMED: [&str; 3] = ["STOP", "START", "HELP"];
+
 /// What is wrong with the words of a message.
 pub(super) fn check(checked: &Checked<'_, '_>, faults: &mut Vec<Fault>) {
     let Checked { file, key, content, .. } = *checked;
-    // The answers about texts themselves, and every text's last sentence, name such words.
-    let may_name = key.starts_with("optout") || key.starts_with("reply-");
-    for text in &content.texts {
-        foreign(file, text, faults);
-        if may_name || !shouts(text) {
-            continue;
-        }
-        for word in latin_words(text).filter(|word| is_keyword(word)) {
-            let text = format!("who answers {word} stops or starts all texts; choose another word");
-            faults.push(file.fault(word, text).by("opt-out-word"));
-        }
-    }
+    check_fixed(file, content, faults);
+    opt_out_words(file, content, ANSWERS.contains(&base(key)), faults);
     let says = |command: &str| commands(&content.texts).any(|word| word == command);
     for word in checked.original.into_iter().flat_map(|original| &original.commands) {
         if checked.value.is_some() && !says(word) {
@@ -40,7 +37,23 @@ pub(super) fn check(checked: &Checked<'_, '_>, faults: &mut Vec<Fault>) {
 
 /// What is wrong with the words of a term, which stand in the messages that name it.
 pub(super) fn check_term(file: &FtlFile, content: &Content<'_>, faults: &mut Vec<Fault>) {
+    check_fixed(file, content, faults);
+    opt_out_words(file, content, false, faults);
+}
+
+/// What has no place in any fixed words, be they a message's or a format's.
+pub(super) fn check_fixed(file: &FtlFile, content: &Content<'_>, faults: &mut Vec<Fault>) {
     content.texts.iter().for_each(|text| foreign(file, text, faults));
+}
+
+/// Words that somebody would be asked to send, and that carriers act on.
+fn opt_out_words(file: &FtlFile, content: &Content<'_>, is_answer: bool, faults: &mut Vec<Fault>) {
+    for word in content.texts.iter().flat_map(|text| asked::opt_out_words(text)) {
+        if !(is_answer && NAMED.contains(&word)) {
+            let text = format!("who answers {word} stops or starts all texts; choose another word");
+            faults.push(file.fault(word, text).by("opt-out-word"));
+        }
+    }
 }
 
 /// What belongs to the template or to the clinic.
@@ -56,12 +69,7 @@ pub(super) fn commands<'a>(texts: &[&'a str]) -> impl Iterator<Item = &'a str> {
     words.filter(move |word| is_keyword(word) || is_letter(word))
 }
 
-/// Whether two capitals stand side by side, as in every keyword: most texts need no closer look.
-fn shouts(text: &str) -> bool {
-    holds_pair(text, |first, second| first.is_ascii_uppercase() & second.is_ascii_uppercase())
-}
-
-fn is_keyword(word: &str) -> bool {
+pub(super) fn is_keyword(word: &str) -> bool {
     word.len() > 1 && word.bytes().all(|b| b.is_ascii_uppercase()) && keyword_of(word).is_some()
 }
 
@@ -78,10 +86,12 @@ fn holds_pair(text: &str, is: impl Fn(u8, u8) -> bool) -> bool {
 }
 
 /// Words in Latin letters, which other scripts write without a space before and behind.
-fn latin_words(text: &str) -> impl Iterator<Item = &str> {
-    let is_latin =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '\u{C0}'..='\u{24F}' | '\u{1E00}'..='\u{1EFF}');
-    text.split(move |c| !is_latin(c)).filter(|word| !word.is_empty())
+pub(super) fn latin_words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c| !is_latin(c)).filter(|word| !word.is_empty())
+}
+
+pub(super) const fn is_latin(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '\u{C0}'..='\u{24F}' | '\u{1E00}'..='\u{1EFF}')
 }
 
 type Found<'a> = Option<(&'a str, &'static str, String)>;

@@ -44,6 +44,16 @@ fn a_type_that_must_not_change_its_language_is_held() {
 }
 
 #[test]
+fn a_type_that_must_not_change_its_language_is_held_when_its_text_is_too_dear() {
+    let home = Home::new()
+        .with("templates/visit.toml", format!("on_missing = \"hold\"\n{VISIT}\n[max_parts]\ndefault = 1"))
+        .with("locales/en/visits.ftl", format!("visit = {}", "x".repeat(161)));
+    let error = Ask::new("visit", "en").of(&home.load().snapshot(), &ana()).unwrap_err();
+    let RenderError::Held { source, .. } = &error else { panic!("{error}") };
+    assert_eq!(source.code, "over-budget");
+}
+
+#[test]
 fn a_text_over_its_budget_is_shortened_before_it_is_given_up() {
     let long = "x".repeat(161);
     let home = Home::new()

@@ -129,10 +129,33 @@ fn a_format_says_nothing_but_formats() {
         ("pattern-day = { $year }", "there is no $year"),
         ("weekday-sat = { $day }", "is a word"),
         ("money-usd = { NUMBER($amount) }", "only"),
+        ("pattern-day = { $day } de { $month }", "must say { $weekday }"),
+        ("pattern-date = { $month }", "must say { $day }"),
+        ("money-usd = USD", "must say { $amount }"),
+        ("money-other = { $amount }", "must say { $currency }"),
+        ("money-usd = $amount", "a variable is written { $name }"),
+        ("money-usd = { $amount } clinica.com", "addresses come from the template"),
+        ("month-aug = ago\nmonth-aug = agosto", "`month-aug` is there already"),
     ] {
         let fault = Home::new().with("locales/en/formats.ftl", formats).faults().remove(0);
         assert!(fault.message.contains(word), "{fault}");
     }
+    for (words, word) in [
+        ("stop = basta\nstop = alto", "`stop` is there already"),
+        ("stop = basta, clinica.com", "addresses come from the template"),
+    ] {
+        let fault = Home::new().with("locales/en/keywords.ftl", words).faults().remove(0);
+        assert!(fault.message.contains(word), "{fault}");
+    }
+}
+
+#[test]
+fn a_fault_of_a_locales_folder_is_told_to_who_asks_about_this_locale() {
+    let home = Home::new().with("locales/not a language/visits.ftl", "visit = Hi.");
+    let report = home.load().snapshot().report(Some("not a language"));
+    assert_eq!(report.len(), 1, "{report:?}");
+    assert_eq!((report[0].file.as_str(), report[0].rule), ("locales/not a language", "language-tag"));
+    assert!(home.load().snapshot().report(Some("not")).is_empty());
 }
 
 #[test]

@@ -48,6 +48,29 @@ fn letters_are_looked_at() {
     assert!(rules(&found("visit = Hi.", "visit = Hola, ¿qué tal?")).is_empty());
 }
 
+#[test]
+fn letters_of_terms_formats_and_lists_of_words_are_looked_at_too() {
+    let rest = "visit = Hola.";
+    let home = |file: &str, text: &str| {
+        let home = Home::new()
+            .with("templates/visit.j2", "{{ t(\"visit\") }}")
+            .with("locales/en/visits.ftl", "visit = Hi.")
+            .with("locales/es/visits.ftl", rest);
+        home.with(file, text).load().snapshot().report(Some("es"))
+    };
+    for (file, text, rule) in [
+        ("locales/es/names.ftl", "-us = Nuestra\u{200B} casa", "invisible"),
+        ("locales/es/names.ftl", "-us = Nuestra  casa", "punctuation"),
+        ("locales/es/names.ftl", "-us = Clínica", "dear-letter"),
+        ("locales/es/formats.ftl", "month-aug = ago\u{200B}sto", "invisible"),
+        ("locales/es/keywords.ftl", "stop = bas\u{200B}ta", "invisible"),
+    ] {
+        let report = home(file, text);
+        let found = report.iter().find(|fault| fault.rule == rule);
+        assert!(found.is_some_and(|fault| fault.file == file), "{rule}: {report:?}");
+    }
+}
+
 /// The samples are short; what the clinic is called, and where it is at home, may not be.
 #[test]
 fn a_code_is_priced_with_what_the_clinic_itself_says() {
@@ -133,6 +156,12 @@ fn words_that_readers_send_stay_and_words_that_end_all_texts_are_refused() {
     for (spanish, rule) in [
         ("visit = Responda para confirmar.", "command"),
         ("visit = Responda C o CANCEL.", "opt-out-word"),
+        ("visit = Responda C o cancel.", "opt-out-word"),
+        ("visit = Responda C.\nreply-change = Responda R o CANCEL.", "opt-out-word"),
+        ("visit = Responda C.\nreply-confirm-or-change = Responda C, R o cancel.", "opt-out-word"),
+        ("visit = Responda C.\nreply-for-help = Responda HELP o END.", "opt-out-word"),
+        ("visit = Responda C.\nreply-change-short = STOP: no.", "opt-out-word"),
+        ("-word = CANCEL\nvisit = Responda C o { -word }.", "opt-out-word"),
         ("visit = Responda C.\noptout = Responda BASTA.", "opt-out"),
         ("visit = Responda C. Llame al 206 555 0100.", "phone"),
         ("visit = Responda C. Vea clinica.com.", "address"),
@@ -211,6 +240,23 @@ fn the_house_itself_is_clean() {
     let catalogue = Renderer::load(home, &american()).unwrap().snapshot();
     let report = catalogue.report(None);
     assert!(report.is_empty(), "{}", Faults(report));
+}
+
+#[test]
+fn every_file_says_in_its_first_line_whether_a_native_speaker_has_reviewed_it() {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let catalogue = Renderer::load(home, &american()).unwrap().snapshot();
+    let mut files = 0;
+    for tag in catalogue.locales() {
+        for entry in std::fs::read_dir(home.join("locales").join(tag)).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let first = text.lines().next().unwrap_or_default();
+            assert!(first.starts_with("### ") && first.contains("native speaker"), "{}", path.display());
+            files += 1;
+        }
+    }
+    assert!(files >= 100, "{files}");
 }
 
 #[test]
