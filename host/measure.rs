@@ -74,7 +74,10 @@ fn describe() {
         "What became of texts at the carrier, by type, outcome, the provider's error and the number's country"
     );
     describe_counter!("tidings_unknown_outcomes_total", "Calls whose outcome was not seen");
-    describe_counter!("tidings_locale_fallbacks_total", "Texts in another language than their reader's");
+    describe_counter!(
+        "tidings_locale_fallbacks_total",
+        "Messages in another language than their reader's, each once, however often it is tried"
+    );
     describe_counter!("tidings_segments_total", "Segments handed to the provider");
     describe_counter!("tidings_cost_micros_total", "Estimated cost, in millionths of the currency");
     describe_histogram!("tidings_due_to_provider_seconds", "From the moment a message was due to its call");
@@ -154,7 +157,7 @@ pub struct Handed {
     pub segments: u32,
     /// Estimate, in millionths.
     pub cost_micros: i64,
-    /// The languages asked for and sent, where they differ.
+    /// The languages asked for and sent, where they differ and the message goes out for the first time.
     pub fallback: Option<(String, String)>,
 }
 

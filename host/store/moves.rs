@@ -234,10 +234,16 @@ impl Tx {
 
 /// What operators are told of a transition.
 pub(super) fn measured(before: &Message, after: &Message, at: DateTime<Utc>) -> Moved {
+    // A patient is told in another language once, however often the text is tried.
+    let is_first = before.text.is_none();
     let handed = after.text.as_ref().filter(|_| after.state.name() == "sending").map(|text| Handed {
         segments: text.segments,
         cost_micros: text.cost_micros,
-        fallback: text.fallback.as_ref().map(|_| (text.locale_asked.clone(), text.locale_sent.clone())),
+        fallback: text
+            .fallback
+            .as_ref()
+            .filter(|_| is_first)
+            .map(|_| (text.locale_asked.clone(), text.locale_sent.clone())),
     });
     let is_end = matches!(after.state.name(), "delivered" | "undelivered" | "failed");
     let ended = after.attempt.filter(|_| is_end && after.state.name() != before.state.name());
@@ -266,4 +272,40 @@ struct SealedChange {
     text: Option<Vec<u8>>,
     phone: Option<Vec<u8>>,
     phone_hash: Option<Vec<u8>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::{AttemptId, MessageId};
+    use crate::domain::kind::TypeName;
+    use crate::domain::message::{Lease, State, TextFacts};
+    use crate::domain::segments::Encoding;
+
+    #[test]
+    fn a_message_in_another_language_is_counted_once_however_often_it_is_tried() {
+        let now = DateTime::UNIX_EPOCH;
+        let why = Cause::new("asked", "somebody asked for it");
+        let id = MessageId(uuid::Uuid::nil());
+        let planned = Message::new(id, TypeName::from("visit"), "ana".to_owned(), why, false, now);
+        let lease = Lease { host: HostId(uuid::Uuid::nil()), until: now };
+        let attempt = AttemptId(uuid::Uuid::nil());
+        let sending = Message {
+            state: State::Claimed(lease).send(lease, attempt).unwrap(),
+            text: Some(TextFacts {
+                locale_asked: "bn".to_owned(),
+                locale_sent: "en".to_owned(),
+                fallback: Some("there are no texts in `bn`".to_owned()),
+                encoding: Encoding::Gsm7,
+                segments: 1,
+                cost_micros: 7900,
+            }),
+            ..planned.clone()
+        };
+        let fallback = |before: &Message| measured(before, &sending, now).handed.unwrap().fallback;
+        assert_eq!(fallback(&planned), Some(("bn".to_owned(), "en".to_owned())));
+        // Refused for a moment and due again: what it was made of is known, and no attempt counts.
+        let again = Message { state: State::Planned, ..sending.clone() };
+        assert_eq!(fallback(&again), None);
+    }
 }
