@@ -299,3 +299,17 @@ fn tests_may_use_a_little_more_and_only_tests() {
     assert_eq!(lines("sandbox/post.rs", "mod tests { use crate::twilio; }\nuse crate::twilio::Client;"), [2]);
     assert_eq!(lines("sandbox/tests/wire.rs", "use crate::twilio::Client;\nuse crate::store::Store;"), [2]);
 }
+
+/// An edit of the words while a message is on its way would send one text and keep another.
+#[test]
+fn a_message_is_written_with_the_words_that_it_began_with() {
+    let looks = |file: &str| {
+        let source =
+            std::fs::read_to_string(format!("{}/host/service/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        ["renderer.snapshot()", "self.kind(", "code_kind("].map(|look| source.matches(look).count())
+    };
+    assert_eq!(looks("dispatch.rs"), [1, 0, 0]);
+    for file in ["text.rs", "judge.rs", "intend.rs", "otp/text.rs"] {
+        assert_eq!(looks(file), [0, 0, 0], "{file}");
+    }
+}

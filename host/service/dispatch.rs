@@ -164,19 +164,21 @@ impl Host {
             return self.put_back(&message, message.due_at, note, now).await;
         }
         let Gathered { recipient, mut opened, consents, recent } = self.gather(&message).await?;
-        let (Some(recipient), Some(kind)) = (recipient, self.kind(&message.kind)) else {
+        let words = self.renderer.snapshot();
+        let (Some(recipient), Some(kind)) = (recipient, words.kind(&message.kind).cloned()) else {
             let cause = Cause::new(
                 "unknown-type",
                 "no template of this type is loaded, or nobody is known by its recipient's id",
             );
             return self.conclude(message, Verdict::Hold { cause }, None, now).await;
         };
-        let (verifying, useless) = match self.put_in_code(&message, &recipient, &mut opened, now).await? {
-            CodeText::Ours => (None, None),
-            CodeText::Verify(verifying) => (Some(verifying), None),
-            CodeText::Useless(verdict) => (None, Some(verdict)),
-        };
-        let facts = Facts { recipient, opened, kind, consents, recent, verifying };
+        let (verifying, useless) =
+            match self.put_in_code(&message, &kind, &recipient, &mut opened, now).await? {
+                CodeText::Ours => (None, None),
+                CodeText::Verify(verifying) => (Some(verifying), None),
+                CodeText::Useless(verdict) => (None, Some(verdict)),
+            };
+        let facts = Facts { recipient, opened, kind, words, consents, recent, verifying };
         if let Some(verdict) = self.own_rules(&message, &facts, now).or(useless) {
             return self.conclude(message, verdict, None, now).await;
         }

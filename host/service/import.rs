@@ -81,7 +81,9 @@ impl Host {
         let mut person = known.unwrap_or_else(|| Recipient::new(draft.person.clone(), role, now));
         person.apply(&draft.update);
         let (message, payload) = self.message_of(draft, &person, true, now)?;
-        let rendered = self.render_text(&message, &person, &payload.variables, false).map_err(|error| {
+        let words = self.renderer.snapshot();
+        let rendered = self.render_text(&words, &message, &person, &payload.variables, false);
+        let rendered = rendered.map_err(|error| {
             let detail = format!("the text cannot be rendered: {error}");
             IntakeError::Fields(vec![FieldError::new("/variables", detail)])
         })?;

@@ -10,8 +10,10 @@ use crate::domain::kind::{Kind, OnPolicyFailure};
 use crate::domain::message::{Cause, Message, Priority};
 use crate::domain::policy::{Blame, Decision, PastMessage, PolicyFault};
 use crate::domain::recipient::Recipient;
+use crate::render::Catalogue;
 use crate::store::{Change, Opened};
 use chrono::{DateTime, TimeDelta, Utc};
+use std::sync::Arc;
 
 /// The scope of the answers to STOP, START and HELP.
 pub(super) const SERVICE: &str = "service";
@@ -46,6 +48,8 @@ pub(super) struct Facts {
     pub(super) recipient: Recipient,
     pub(super) opened: Opened,
     pub(super) kind: Kind,
+    /// What its text is written with, and what its type was read from.
+    pub(super) words: Arc<Catalogue>,
     pub(super) consents: Consents,
     /// What the recipient was sent before, the newest first.
     pub(super) recent: Vec<PastMessage>,

@@ -97,7 +97,8 @@ impl Host {
         drop(tx);
         let variables = payload.variables.clone();
         let opened = Opened { payload: Some(payload), text: None, phone: None };
-        let facts = Facts { recipient, opened, kind, consents, recent, verifying: None };
+        let words = self.renderer.snapshot();
+        let facts = Facts { recipient, opened, kind, words, consents, recent, verifying: None };
 
         let languages = if locales.is_empty() {
             let own = message.language.as_deref().unwrap_or_else(|| self.language_of(&facts.recipient));
@@ -107,14 +108,14 @@ impl Host {
         };
         let texts = languages.into_iter().map(|asked| {
             let message = Message { language: Some(asked.clone()), ..message.clone() };
-            let rendered = self.render_text(&message, &facts.recipient, &variables, true);
+            let rendered = self.render_text(&facts.words, &message, &facts.recipient, &variables, true);
             let rendered = rendered
                 .map(|text| (text.text.clone(), self.text_facts(&text)))
                 .map_err(|error| super::with_causes(&error));
             PreviewText { asked, rendered }
         });
         let texts = texts.collect();
-        let own = self.render_text(&message, &facts.recipient, &variables, true);
+        let own = self.render_text(&facts.words, &message, &facts.recipient, &variables, true);
         let own = own.map(|text| self.text_facts(&text)).map_err(|error| error.to_string());
 
         let decisions = self.judged_to_the_end(&message, &facts, &own).await?;

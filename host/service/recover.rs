@@ -75,9 +75,9 @@ impl Host {
             "a backup was put back; it may have been sent since then, and is looked up at the provider",
         );
         let text = match (&recipient, &opened.payload) {
-            (Some(recipient), Some(payload)) => {
-                self.render_text(&message, recipient, &payload.variables, false).ok()
-            }
+            (Some(recipient), Some(payload)) => self
+                .render_text(&self.renderer.snapshot(), &message, recipient, &payload.variables, false)
+                .ok(),
             _ => None,
         };
         let (Some(recipient), Some(text)) = (recipient, text) else {

@@ -5,7 +5,7 @@ use super::judge::Facts;
 use super::otp::words_of_verify;
 use crate::domain::message::{Message, TextFacts};
 use crate::domain::recipient::Recipient;
-use crate::render::{Links, RenderRequest, Rendered};
+use crate::render::{Catalogue, Links, RenderRequest, Rendered};
 use std::collections::BTreeMap;
 
 impl Host {
@@ -14,16 +14,18 @@ impl Host {
         message.language.as_deref().unwrap_or_else(|| self.language_of(recipient))
     }
 
-    /// The text as it goes out, and as it is kept: without its secrets.
+    /// The text as it goes out, and as it is kept: without its secrets. Whoever asks for several takes all of
+    /// them from one catalogue: an edit in between would keep words that were never sent.
     pub(super) fn render_text(
         &self,
+        words: &Catalogue,
         message: &Message,
         recipient: &Recipient,
         variables: &BTreeMap<String, crate::domain::value::Value>,
         redact_secrets: bool,
     ) -> Result<Rendered, crate::render::RenderError> {
         let links = self.short_links(message.id, variables);
-        self.renderer.snapshot().render(&RenderRequest {
+        words.render(&RenderRequest {
             kind: &message.kind,
             language: self.language_for(message, recipient),
             time_zone: self.zone_of(recipient),
@@ -43,10 +45,10 @@ impl Host {
         if let Some(verifying) = &facts.verifying {
             return Ok(words_of_verify(verifying, self.language_for(message, &facts.recipient)));
         }
-        let text = self.render_text(message, &facts.recipient, variables, false)?;
+        let text = self.render_text(&facts.words, message, &facts.recipient, variables, false)?;
         let has_secrets = facts.kind.variables.values().any(|variable| variable.secret);
         let kept = if has_secrets {
-            self.render_text(message, &facts.recipient, variables, true)?.text
+            self.render_text(&facts.words, message, &facts.recipient, variables, true)?.text
         } else {
             text.text.clone()
         };

@@ -3,6 +3,7 @@
 use super::verify::Verifying;
 use super::{Host, HostError, KIND};
 use crate::domain::id::ChallengeId;
+use crate::domain::kind::Kind;
 use crate::domain::message::{Cause, Message};
 use crate::domain::otp::{Challenge, Maker, Standing, minutes_left};
 use crate::domain::recipient::Recipient;
@@ -26,6 +27,7 @@ impl Host {
     pub(in crate::service) async fn put_in_code(
         &self,
         message: &Message,
+        kind: &Kind,
         recipient: &Recipient,
         opened: &mut Opened,
         now: DateTime<Utc>,
@@ -57,7 +59,7 @@ impl Host {
             let text = "the code was asked for again before this text was out; the newer text says it";
             return Ok(CodeText::Useless(Verdict::Suppress { cause: Cause::new("code-sent-again", text) }));
         }
-        let Some(payload) = self.words_of(&challenge, recipient, now)? else {
+        let Some(payload) = self.words_of(kind, &challenge, recipient, now)? else {
             let text = "the key that the code is derived with is missing from this home";
             return Ok(CodeText::Useless(Verdict::Hold { cause: Cause::new("code-key-missing", text) }));
         };
@@ -68,11 +70,11 @@ impl Host {
     /// What the text is made of. Of what the template may say, it is given what it declares.
     fn words_of(
         &self,
+        kind: &Kind,
         challenge: &Challenge,
         recipient: &Recipient,
         now: DateTime<Utc>,
     ) -> Result<Option<Payload>, HostError> {
-        let kind = self.code_kind()?;
         let Some(code) = self.code_of(challenge) else { return Ok(None) };
         let settings = &self.settings.otp;
         let words = [
@@ -84,7 +86,7 @@ impl Host {
         let declared = words.into_iter().filter(|(name, _)| kind.variables.contains_key(*name));
         let given = declared.map(|(name, value)| (name.to_owned(), value)).collect();
         let variables =
-            self.bind_variables(&kind, &serde_json::Value::Null, recipient, &given).map_err(|errors| {
+            self.bind_variables(kind, &serde_json::Value::Null, recipient, &given).map_err(|errors| {
                 let problem = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
                 crate::store::StoreError::Inconsistent { table: "templates", id: KIND.to_owned(), problem }
             })?;
