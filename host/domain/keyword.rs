@@ -49,25 +49,10 @@ pub fn keyword(text: &str) -> Option<Keyword> {
     keyword_of(&bare(text))
 }
 
-/// Reads a text that is bare already.
+/// Reads a text that is bare already, or one word, as one of the provider's, whatever its case.
 #[must_use]
 pub fn keyword_of(bare: &str) -> Option<Keyword> {
-    let is_in = |words: &[&str]| words.contains(&bare);
-    if is_in(&STOP) {
-        Some(Keyword::Stop)
-    } else if is_in(&START) {
-        Some(Keyword::Start)
-    } else if is_in(&HELP) {
-        Some(Keyword::Help)
-    } else {
-        None
-    }
-}
-
-/// Reads one word as one of the provider's, whatever its case.
-#[must_use]
-pub fn keyword_in_any_case(word: &str) -> Option<Keyword> {
-    let is_in = |words: &[&str]| words.iter().any(|known| known.eq_ignore_ascii_case(word));
+    let is_in = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(bare));
     if is_in(&STOP) {
         Some(Keyword::Stop)
     } else if is_in(&START) {

@@ -2,7 +2,7 @@
 //! written, they are told from those by what stands around them.
 
 use super::wording::{is_keyword, is_latin, latin_words};
-use crate::domain::keyword::{Keyword, keyword_in_any_case};
+use crate::domain::keyword::{Keyword, keyword_of};
 
 /// "Reply" in the languages of the house that are written with Latin letters.
 const REPLY: [&str; 34] = [
@@ -55,7 +55,7 @@ const QUOTES: [char; 12] = ['"', '\'', '“', '”', '„', '‘', '’', '«', 
 
 /// The words among them that carriers act on.
 pub(super) fn opt_out_words(text: &str) -> impl Iterator<Item = &str> {
-    let words = latin_words(text).filter_map(|word| Some((word, keyword_in_any_case(word)?)));
+    let words = latin_words(text).filter_map(|word| Some((word, keyword_of(word)?)));
     words
         .filter(|(word, keyword)| is_keyword(word) || is_asked_for(text, word, *keyword))
         .map(|(word, _)| word)
