@@ -340,17 +340,18 @@ fn lost(before: &Locale, now: Option<&Locale>, read: Option<&BTreeMap<String, Re
     if read.contains_key("") {
         return Vec::new();
     }
+    let is_empty = |file: &FtlFile| match read.get(file.file.rsplit('/').next().unwrap_or_default()) {
+        None => true,
+        Some(Ok(source)) => !source.text.contains('='),
+        Some(Err(_)) => false,
+    };
     let is_missed = |key: &str| now.is_none_or(|now| !now.has(key));
-    let files = before.files.iter().chain(&before.formats_file).filter(|file| {
-        let name = file.file.rsplit('/').next().unwrap_or_default();
-        let is_empty = match read.get(name) {
-            None => true,
-            Some(Ok(source)) => !source.text.contains('='),
-            Some(Err(_)) => false,
-        };
-        is_empty && lint::messages(file).any(|message| is_missed(message.id.name))
-    });
-    files.map(|file| gone_for_now(&file.file)).collect()
+    let texts = before.files.iter();
+    let texts = texts.filter(|file| lint::messages(file).any(|message| is_missed(message.id.name)));
+    // These have one place each.
+    let others = before.formats_file.iter().chain(&before.keywords_file);
+    let others = others.filter(|file| lint::messages(file).next().is_some());
+    texts.chain(others).filter(|file| is_empty(file)).map(|file| gone_for_now(&file.file)).collect()
 }
 
 fn gone_for_now(file: &str) -> Fault {

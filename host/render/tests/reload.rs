@@ -1,6 +1,7 @@
 //! Files that change under a running host: what is good is used, what is not changes nothing.
 
 use super::*;
+use crate::domain::keyword::Keyword;
 
 const SPANISH: &str = "visit = Hola { $name }, { DATETIME($at, style: \"date\") }.";
 
@@ -13,6 +14,8 @@ fn home() -> Home {
         .with("locales/es/bye.ftl", "bye = Hasta luego.")
         .with("locales/fr/visits.ftl", SPANISH.replace("Hola", "Bonjour"))
         .with("locales/fr/bye.ftl", "bye = Au revoir.")
+        .with("locales/en/keywords.ftl", "stop = no more texts")
+        .with("locales/es/keywords.ftl", "stop = basta ya")
 }
 
 fn said(renderer: &Renderer, language: &'static str) -> String {
@@ -93,13 +96,23 @@ fn a_file_that_vanishes_takes_no_text_with_it() {
         || Box::new(|path: PathBuf| std::fs::write(path, "").unwrap()) as Box<dyn Fn(PathBuf)>,
         || Box::new(|path: PathBuf| std::fs::remove_file(path).unwrap()) as Box<dyn Fn(PathBuf)>,
     ] {
-        for file in ["locales/es/bye.ftl", "locales/en/bye.ftl"] {
+        for file in
+            ["locales/es/bye.ftl", "locales/en/bye.ftl", "locales/es/keywords.ftl", "locales/en/keywords.ftl"]
+        {
+            let text = std::fs::read_to_string(home.0.join(file)).unwrap();
             vanish()(home.0.join(file));
             renderer.reload().unwrap();
+            for (language, stop) in [("es", "Basta ya"), ("en", "No more texts")] {
+                let catalogue = renderer.snapshot();
+                assert_eq!(
+                    catalogue.keywords(language).unwrap().keyword(stop),
+                    Some(Keyword::Stop),
+                    "{file}"
+                );
+            }
             assert_eq!(said(&renderer, "es"), "Hola Ana, 7 mar. Hasta luego.");
             assert_eq!(said(&renderer, "en"), "Hi Ana, Sat, Mar 7. Bye.");
             assert!(reported(&renderer).contains(&format!("{file}: it is gone or empty")));
-            let text = if file.contains("/es/") { "bye = Hasta luego." } else { "bye = Bye." };
             std::fs::write(home.0.join(file), text).unwrap();
             renderer.reload().unwrap();
             assert!(reported(&renderer).is_empty(), "{}", reported(&renderer));
