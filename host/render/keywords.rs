@@ -23,18 +23,20 @@ pub(super) fn read(file: &FtlFile, faults: &mut Vec<Fault>) -> LocaleWords {
             faults.push(file.fault(name, text).by("keyword"));
             continue;
         };
+        let elements = message.value.iter().flat_map(|value| &value.elements);
+        let written: Option<String> = elements
+            .map(|element| match element {
+                PatternElement::TextElement { value } => Some(*value),
+                PatternElement::Placeable { .. } => None,
+            })
+            .collect();
+        let Some(text) = written else {
+            let problem = "words are written out, with commas between them, and without braces";
+            faults.push(file.fault(name, problem).by("keyword"));
+            continue;
+        };
         // While it is away, a word that is found stands for something else.
         let mut own = std::mem::take(list);
-        let mut text = String::new();
-        for element in message.value.iter().flat_map(|value| &value.elements) {
-            match element {
-                PatternElement::TextElement { value } => text.push_str(value),
-                PatternElement::Placeable { .. } => {
-                    let problem = "words are written out, with commas between them, and without braces";
-                    faults.push(file.fault(name, problem).by("keyword"));
-                }
-            }
-        }
         for word in text.split(COMMAS).map(bare).filter(|word| !word.is_empty()) {
             let provider = keyword_of(&word);
             let others = words.lists();
@@ -100,5 +102,6 @@ mod tests {
             assert!(faults.len() == 1 && faults[0].contains(expected), "{text}: {faults:?}");
         }
         assert_eq!(words("stop = stop, cancel").1, Vec::<String>::new());
+        assert_eq!(words("confirm = ok { $x }, yes").0.confirm, Vec::<String>::new());
     }
 }

@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 /// The file with these words, one in each locale.
 pub(super) const FILE: &str = "formats.ftl";
 
+/// A day without a name: who reads "Sat,  7" comes in the wrong month.
+const EMPTY: &str = "a word was expected here; without it, texts would have a gap";
+
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
@@ -91,7 +94,7 @@ pub(super) fn read(file: &FtlFile, faults: &mut Vec<Fault>) -> Words {
     let mut words = Words::default();
     for message in lint::sound(file, faults) {
         let at = message.id.name;
-        let pattern = match message.value.as_ref().map_or(Ok(Pattern::default()), pattern) {
+        let pattern = match message.value.as_ref().map_or(Err(EMPTY), pattern) {
             Ok(pattern) => pattern,
             Err(problem) => {
                 faults.push(file.fault(at, problem).by("format"));
@@ -119,7 +122,8 @@ impl Words {
         // What a format may say, and how much of it it must.
         let (slots, needed): (&[&str], usize) = match key.split_once('-') {
             None if key == "sp" => {
-                self.joiner = word(key, &pattern)?;
+                // Nothing stands between sentences in languages written without spaces.
+                self.joiner = text_of(key, &pattern)?;
                 return Ok(());
             }
             Some(("weekday", day)) if let Some(at) = WEEKDAYS.iter().position(|name| *name == day) => {
@@ -161,6 +165,11 @@ impl Words {
 }
 
 fn word(key: &str, pattern: &Pattern) -> Result<String, String> {
+    let word = text_of(key, pattern)?;
+    if word.trim().is_empty() { Err(EMPTY.to_owned()) } else { Ok(word) }
+}
+
+fn text_of(key: &str, pattern: &Pattern) -> Result<String, String> {
     match pattern.slots().next() {
         Some(slot) => Err(format!("`{key}` is a word, and ${slot} has no place in it")),
         None => Ok(pattern.fill(|_| String::new())),

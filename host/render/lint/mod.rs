@@ -128,7 +128,7 @@ pub(super) fn check(files: &[FtlFile], calls: &Calls, reference: Option<&Referen
 }
 
 /// The messages of a file that is no set of texts, such as formats or lists of words, but for those with a
-/// name or with words that are a fault.
+/// name or with words that are a fault. It has nothing but messages.
 pub(super) fn sound<'a>(file: &'a FtlFile, faults: &mut Vec<Fault>) -> Vec<&'a Message<&'a str>> {
     let mut names = Names::for_up_to(file.resource.entries().count());
     let mut content = Content::default();
@@ -137,9 +137,18 @@ pub(super) fn sound<'a>(file: &'a FtlFile, faults: &mut Vec<Fault>) -> Vec<&'a M
         content.read(message.value.as_ref());
         names.add(file, Name { is_term: false, name: message.id.name }, &content, faults);
         wording::check_fixed(file, &content, faults);
+        for attribute in &message.attributes {
+            let text = "this file has no attributes; nobody would read it";
+            faults.push(file.fault(attribute.id.name, text).by("attribute"));
+        }
         faults.len() == before
     };
-    messages(file).filter(is_sound).collect()
+    let sound = messages(file).filter(is_sound).collect();
+    for term in terms(file) {
+        let text = "this file has no terms; nobody would read it";
+        faults.push(file.fault(term.id.name, text).by("term"));
+    }
+    sound
 }
 
 /// The messages of a file.

@@ -136,6 +136,10 @@ fn a_format_says_nothing_but_formats() {
         ("money-usd = $amount", "a variable is written { $name }"),
         ("money-usd = { $amount } clinica.com", "addresses come from the template"),
         ("month-aug = ago\nmonth-aug = agosto", "`month-aug` is there already"),
+        ("month-mar = { \"\" }", "a word was expected"),
+        ("weekday-sat = { \" \" }", "a word was expected"),
+        ("sp = { \" \" }\n .x = y", "no attributes"),
+        ("-word = x", "no terms"),
     ] {
         let fault = Home::new().with("locales/en/formats.ftl", formats).faults().remove(0);
         assert!(fault.message.contains(word), "{fault}");
@@ -143,10 +147,14 @@ fn a_format_says_nothing_but_formats() {
     for (words, word) in [
         ("stop = basta\nstop = alto", "`stop` is there already"),
         ("stop = basta, clinica.com", "addresses come from the template"),
+        ("stop = basta\n .x = y", "no attributes"),
+        ("-word = x", "no terms"),
     ] {
         let fault = Home::new().with("locales/en/keywords.ftl", words).faults().remove(0);
         assert!(fault.message.contains(word), "{fault}");
     }
+    // Between sentences there may be nothing.
+    Home::new().with("locales/en/formats.ftl", "sp = { \"\" }").load();
 }
 
 #[test]
