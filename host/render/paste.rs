@@ -89,10 +89,9 @@ impl Catalogue {
             .collect();
         let files = self.english().filter(|file| locale.is_none() || name(file) != words::FILE);
         let files = files.map(|file| (file, &is_wanted as &dyn Fn(&str) -> bool));
-        let words = self.words_to_hear();
         let is_unheard = |list: &str| !heard.get(list).copied().unwrap_or(false);
         files
-            .chain(words.iter().map(|file| (file, &is_unheard as &dyn Fn(&str) -> bool)))
+            .chain(self.words_to_hear().map(|file| (file, &is_unheard as &dyn Fn(&str) -> bool)))
             .filter_map(|(file, is_wanted)| {
                 let found = entries(file).into_iter().filter(|message| is_wanted(&message.id.name));
                 let written: Vec<String> = found
@@ -108,7 +107,7 @@ impl Catalogue {
     #[must_use]
     pub fn pseudo(&self, kind: Pseudo) -> Vec<(String, String)> {
         self.english()
-            .chain(&self.words_to_hear())
+            .chain(self.words_to_hear())
             .map(|file| {
                 let mut body: Vec<Entry<String>> = entries(file).into_iter().map(Entry::Message).collect();
                 if ![words::FILE, keywords::FILE].contains(&name(file)) {
@@ -123,9 +122,8 @@ impl Catalogue {
     }
 
     /// The file with the words that readers of English send.
-    fn words_to_hear(&self) -> Option<FtlFile> {
-        let read = self.files.locales.get(REFERENCE)?.get(keywords::FILE)?;
-        ftl::parse(read.as_ref().ok()?).ok()
+    fn words_to_hear(&self) -> impl Iterator<Item = &FtlFile> {
+        self.locales[REFERENCE].keywords_file.iter()
     }
 
     fn english(&self) -> impl Iterator<Item = &FtlFile> {
