@@ -50,11 +50,12 @@ pub struct Variable {
     pub samples: Vec<serde_json::Value>,
 }
 
-/// What happens when a text cannot be rendered whole in the recipient's language.
+/// What happens when a text cannot be rendered whole in the recipient's language, or costs more there than the
+/// type allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnMissing {
-    /// It is rendered whole in the next language.
+    /// It is rendered whole in the next language; if each is above its budget, it goes out in the recipient's own.
     Fallback,
     /// A person must look.
     Hold,

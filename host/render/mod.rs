@@ -142,8 +142,10 @@ pub enum RenderError {
         /// What would be right.
         expected: &'static str,
     },
-    /// The type is not sent in another language than the recipient's: a person must look.
-    #[error("`{kind}` cannot be rendered in `{language}`, and is not sent in another language")]
+    /// The type is sent in no other language than the recipient's, and not above its budget: a person must look.
+    #[error(
+        "`{kind}` cannot go out in `{language}`, and is sent in no other language and not above its budget"
+    )]
     Held {
         /// The message type.
         kind: TypeName,

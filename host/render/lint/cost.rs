@@ -8,7 +8,7 @@ use super::super::formats::{Formats, Style};
 use super::super::locale::Locale;
 use super::super::{Links, RenderRequest, ftl::FtlFile};
 use super::{base, messages};
-use crate::domain::kind::{Kind, Variable};
+use crate::domain::kind::{Kind, OnMissing, Variable};
 use crate::domain::message::Lane;
 use crate::domain::policy::Discretion;
 use crate::domain::segments::{self, Encoding, Segments, septets};
@@ -56,25 +56,35 @@ pub(super) fn check(catalogue: &Catalogue, locale: &Arc<Locale>) -> Vec<Fault> {
             let when =
                 if times(kind).next().is_some() { format!(" on {days} of 365 days") } else { String::new() };
             let text = format!(
-                "with its samples, {} costs up to {parts} segments{when}, {} allowed; `-short` messages help",
+                "with its samples, {} costs up to {parts} segments{when}, {} allowed{}; `-short` messages help",
                 kind.name,
-                budget(kind, &locale.tag)
+                budget(kind, &locale.tag),
+                held(kind)
             );
             found.push(at_first(locale, &keys, text).warn("over-budget"));
         } else if let Some(parts) =
             own_parts(catalogue, locale, kind).filter(|p| *p > budget(kind, &locale.tag))
         {
             let text = format!(
-                "with the clinic's own name, domain, app hash and digits, {} costs {parts} segments, {} allowed; a \
+                "with the clinic's own name, domain, app hash and digits, {} costs {parts} segments, {} allowed{}; a \
                  shorter name or domain helps, and so do `-short` messages",
                 kind.name,
-                budget(kind, &locale.tag)
+                budget(kind, &locale.tag),
+                held(kind)
             );
             found.push(at_first(locale, &keys, text).warn("over-budget"));
         }
         found.extend(calendar.dear_words(catalogue, locale, kind, &keys));
     }
     found
+}
+
+/// What becomes of a text above its budget.
+const fn held(kind: &Kind) -> &'static str {
+    match kind.on_missing {
+        OnMissing::Hold => ", and such texts are held",
+        OnMissing::Fallback => "",
+    }
 }
 
 /// The most segments of a text with a code as this clinic sends it.
