@@ -41,9 +41,9 @@ pub(super) fn parse(source: &Source) -> Result<FtlFile, Vec<Fault>> {
     }
 }
 
-/// A message with the comment that stands over it.
+/// A message or a term with the comment that stands over it.
 pub(super) struct Commented<'a> {
-    /// Its key, a slice of the source.
+    /// Its key, a slice of the source; without the dash of a term.
     pub(super) key: &'a str,
     /// The lines of its comment, without `#`.
     pub(super) comment: Vec<&'a str>,
@@ -62,12 +62,18 @@ pub(super) fn messages<'a, S: Slice<'a>>(source: S) -> impl Iterator<Item = Mess
     })
 }
 
-/// The messages of a source with their comments.
+/// The messages and terms of a source with their comments.
 pub(super) fn commented(source: &str) -> Vec<Commented<'_>> {
-    messages(source)
-        .map(|message| Commented {
-            key: message.id.name,
-            comment: message.comment.map(|comment| comment.content).unwrap_or_default(),
+    let (Ok(resource) | Err((resource, _))) = parser::parse(source);
+    let entries = resource.body.into_iter().filter_map(|entry| match entry {
+        Entry::Message(message) => Some((message.id, message.comment)),
+        Entry::Term(term) => Some((term.id, term.comment)),
+        Entry::Comment(_) | Entry::GroupComment(_) | Entry::ResourceComment(_) | Entry::Junk { .. } => None,
+    });
+    entries
+        .map(|(id, comment)| Commented {
+            key: id.name,
+            comment: comment.map(|comment| comment.content).unwrap_or_default(),
         })
         .collect()
 }

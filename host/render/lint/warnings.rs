@@ -6,6 +6,7 @@ use super::super::ftl::FtlFile;
 use super::super::locale::Locale;
 use super::super::pages::asks_for;
 use super::super::{REFERENCE, ftl, keywords};
+use super::wording::is_way_out;
 use super::{base, characters, check, cost, messages, plurals};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -41,7 +42,8 @@ impl Catalogue {
         found.extend(characters::check(locale, &self.locales[REFERENCE]));
         found.extend(plurals::check(locale));
         found.extend(cost::check(self, locale));
-        let allowed: Vec<Allowed> = locale.files.iter().flat_map(allowed).collect();
+        let files = locale.files.iter().chain(&locale.formats_file).chain(&locale.keywords_file);
+        let allowed: Vec<Allowed> = files.flat_map(allowed).collect();
         found.retain(|fault| !allowed.iter().any(|allowed| allowed.covers(fault)));
         found
     }
@@ -101,7 +103,13 @@ impl Catalogue {
 
     /// Templates of types that are not urgent, and do not say how to stop them.
     fn unsaid(&self) -> Vec<Fault> {
-        let says = |scan: &super::super::scan::Scan| scan.calls.iter().any(|call| call.key == "optout");
+        let names_stop = |key: &str| {
+            self.reference
+                .get(key)
+                .is_some_and(|original| original.commands.iter().any(|word| word == "STOP"))
+        };
+        let is_said = |key: &str| key == "optout" || is_way_out(key) && names_stop(key);
+        let says = |scan: &super::super::scan::Scan| scan.calls.iter().any(|call| is_said(&call.key));
         let kinds = self.templates.kinds.values().filter(|kind| !kind.lane.is_urgent());
         let mut found = Vec::new();
         for kind in kinds {
@@ -116,7 +124,7 @@ impl Catalogue {
     }
 }
 
-/// A message whose comment says `allow: <rule>`.
+/// A message or a term whose comment says `allow: <rule>`.
 struct Allowed {
     file: String,
     lines: std::ops::Range<usize>,

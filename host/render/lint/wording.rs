@@ -10,9 +10,15 @@ use crate::domain::keyword::keyword_of;
 /// A number with as many digits is one to call.
 const PHONE_DIGITS: usize = 7;
 
-/// The answers to STOP, START and HELP, and every text's last sentence, which have to name these words.
-const ANSWERS: [&str; 6] =
-    ["optout", "reply-help", "reply-stopped", "reply-stopped-undo", "reply-started", "reply-for-help"];
+/// The answers to STOP, START and HELP, which have to name these words.
+const ANSWERS: [&str; 5] =
+    ["reply-help", "reply-stopped", "reply-stopped-undo", "reply-started", "reply-for-help"];
+
+/// A text's last sentence, which has to name them too: that of the house, and what a clinic says in its place,
+/// such as `optout-payments`.
+pub(super) fn is_way_out(key: &str) -> bool {
+    base(key).strip_prefix("optout").is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
 
 /// The words that answers name.
 const NAMED: [&str; 3] = ["STOP", "START", "HELP"];
@@ -21,7 +27,7 @@ const NAMED: [&str; 3] = ["STOP", "START", "HELP"];
 pub(super) fn check(checked: &Checked<'_, '_>, faults: &mut Vec<Fault>) {
     let Checked { file, key, content, .. } = *checked;
     check_fixed(file, content, faults);
-    opt_out_words(file, content, ANSWERS.contains(&base(key)), faults);
+    opt_out_words(file, content, is_way_out(key) || ANSWERS.contains(&base(key)), faults);
     let says = |command: &str| commands(&content.texts).any(|word| word == command);
     for word in checked.original.into_iter().flat_map(|original| &original.commands) {
         if checked.value.is_some() && !says(word) {

@@ -18,7 +18,7 @@ fn found_in(tag: &str, english: &str, translated: &str) -> Vec<Fault> {
     home.load().snapshot().report(Some(tag))
 }
 
-fn rules(found: &[Fault]) -> Vec<&str> {
+pub(super) fn rules(found: &[Fault]) -> Vec<&str> {
     found.iter().map(|fault| fault.rule).collect()
 }
 
@@ -151,34 +151,6 @@ fn plural_categories_are_those_of_the_language() {
 }
 
 #[test]
-fn words_that_readers_send_stay_and_words_that_end_all_texts_are_refused() {
-    let english = "visit = Reply C to confirm.\noptout = Reply STOP to opt out.";
-    for (spanish, rule) in [
-        ("visit = Responda para confirmar.", "command"),
-        ("visit = Responda C o CANCEL.", "opt-out-word"),
-        ("visit = Responda C o cancel.", "opt-out-word"),
-        ("visit = Responda C.\nreply-change = Responda R o CANCEL.", "opt-out-word"),
-        ("visit = Responda C.\nreply-confirm-or-change = Responda C, R o cancel.", "opt-out-word"),
-        ("visit = Responda C.\nreply-for-help = Responda HELP o END.", "opt-out-word"),
-        ("visit = Responda C.\nreply-change-short = STOP: no.", "opt-out-word"),
-        ("-word = CANCEL\nvisit = Responda C o { -word }.", "opt-out-word"),
-        ("visit = Responda C.\noptout = Responda BASTA.", "opt-out"),
-        ("visit = Responda C. Llame al 206 555 0100.", "phone"),
-        ("visit = Responda C. Vea clinica.com.", "address"),
-        ("-site = Vea clinica.com.\nvisit = Responda C. { -site }", "address"),
-        ("visit = Responda C, %s.", "forgotten-braces"),
-        ("visit = Responda C, ${ minutes }.", "unknown-name"),
-    ] {
-        let home = Home::new()
-            .with("templates/visit.j2", "{{ t(\"visit\") }}{{ sp }}{{ t(\"optout\") }}")
-            .with("locales/en/visits.ftl", english)
-            .with("locales/es/visits.ftl", spanish);
-        let catalogue = home.load().snapshot();
-        assert!(rules(catalogue.faults()).contains(&rule), "{spanish}: {:?}", catalogue.faults());
-    }
-}
-
-#[test]
 fn a_year_of_dates_is_counted_and_the_word_to_blame_is_shown() {
     let long = "Venga con tiempo y traiga sus papeles, por favor.";
     let spanish = format!(
@@ -225,6 +197,47 @@ fn a_warning_that_is_meant_is_allowed_by_a_comment() {
     let more = "visit-short = Hola.\nvisit-discreet = Hola.";
     assert!(rules(&found("visit = Hi.", &format!("{spanish}{more}"))).is_empty());
     assert_eq!(rules(&found("visit = Hi.", &format!("visit = Su código.\n{more}"))), ["dear-letter"]);
+}
+
+#[test]
+fn a_warning_about_a_term_a_format_or_a_list_of_words_is_allowed_too() {
+    let report = |files: [(&str, &str); 3]| {
+        let home = Home::new()
+            .with("templates/visit.j2", "{{ t(\"visit\") }}")
+            .with("locales/en/visits.ftl", "visit = Hi.");
+        let home =
+            files.into_iter().fold(home, |home, (name, text)| home.with(&format!("locales/es/{name}"), text));
+        home.load().snapshot().report(Some("es"))
+    };
+    let texts = "# allow: dear-letter\n-us = Clínica\nvisit = Hola, { -us }.";
+    let formats = "# allow: invisible\nmonth-aug = ago\u{200B}sto";
+    let words = "# allow: invisible\nstop = bas\u{200B}ta";
+    let clean = [("visits.ftl", texts), ("formats.ftl", formats), ("keywords.ftl", words)];
+    assert_eq!(rules(&report(clean)), [""; 0]);
+    for at in 0..3 {
+        let mut files = clean;
+        let bare = files[at].1.split_once('\n').unwrap().1;
+        files[at].1 = bare;
+        assert_eq!(report(files).len(), 1, "{bare}");
+    }
+    // What is meant of a message is not meant of the term below it.
+    let texts = "# allow: dear-letter\nvisit = Hola.\n-us = Clínica";
+    assert_eq!(rules(&report([("visits.ftl", texts), clean[1], clean[2]])), ["dear-letter"]);
+}
+
+#[test]
+fn a_text_above_its_budget_that_would_be_held_is_told_so() {
+    let long = format!("visit = {}", "x".repeat(170));
+    for (hold, words) in
+        [("on_missing = \"hold\"\n", "1 allowed, and such texts are held;"), ("", "1 allowed; ")]
+    {
+        let home = Home::new()
+            .with("templates/visit.toml", format!("{hold}{VISIT}\n[max_parts]\ndefault = 1"))
+            .with("locales/en/visits.ftl", &long);
+        let report = home.load().snapshot().report(None);
+        let over = report.iter().find(|fault| fault.rule == "over-budget").unwrap();
+        assert!(over.message.contains(words), "{over}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod faults;
 mod lint;
 mod reload;
 mod traps;
+mod words_to_send;
 
 use super::*;
 use crate::domain::value::Money;
