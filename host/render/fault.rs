@@ -100,8 +100,9 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let weight = match self.severity {
-            Severity::Fault => "",
-            Severity::Warning => "warning: ",
+            Severity::Fault => String::new(),
+            // A comment that allows it names its rule.
+            Severity::Warning => format!("warning ({}): ", self.rule),
         };
         if self.line == 0 {
             return write!(f, "{}: {weight}{}", self.file, self.message);

@@ -11,7 +11,12 @@ use std::path::Path;
 #[derive(Args)]
 #[command(
     after_help = "Example: tidings locale check\n\nExit status: 0 no fault, 1 a fault, 2 wrong arguments or no home.\n\
-    A warning that is meant as it is: write `# allow: <rule>` over the message."
+    A warning that is meant as it is: write `# allow: <rule>` over the message, the term, the format or the list of\n\
+    words that it is about. The rules are\n  \
+    dear-date dear-letter over-budget   what makes a text cost more\n  \
+    direction invisible punctuation script untranslated   its letters and marks\n  \
+    extra-key missing-variable plural variant   what it has too much or too little of\n  \
+    opt-out-word   a word that seems to be one to send, and ends all texts; in capitals or quotation marks it is a fault"
 )]
 pub(in crate::cli) struct Check {
     /// Only the files of this locale.

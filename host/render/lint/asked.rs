@@ -48,40 +48,77 @@ const BETWEEN: [&str; 26] = [
     "ng", "ang", "the", "la", "le", "el", "word", "palabra", "palavra", "mot",
 ];
 
-/// What such a word is followed by: "cancel to cancel".
+/// What such a word is followed by, "cancel to cancel"; and what a word of the sentence follows, "reply R to cancel".
 const PURPOSE: [&str; 6] = ["to", "para", "pour", "để", "upang", "if"];
+
+/// What stands before a word of the sentence: "we answer at the end".
+const ARTICLES: [&str; 4] = ["the", "la", "le", "el"];
+
+/// What stands before "text" or "send" where nobody is asked to: "a text", "the clinic will send".
+const NO_ORDER: [&str; 20] = [
+    "will", "ll", "can", "may", "our", "your", "us", "the", "a", "an", "this", "that", "any", "no", "not",
+    "each", "every", "they", "by", "via",
+];
+
+/// What may follow a word to send that is a word like others too: "reply help for help".
+const NEXT: [&str; 10] = ["or", "and", "o", "u", "ou", "y", "et", "hoặc", "và", "for"];
 
 const QUOTES: [char; 12] = ['"', '\'', '“', '”', '„', '‘', '’', '«', '»', '「', '」', '`'];
 
-/// The words among them that carriers act on.
-pub(super) fn opt_out_words(text: &str) -> impl Iterator<Item = &str> {
-    let words = latin_words(text).filter_map(|word| Some((word, keyword_of(word)?)));
-    words
-        .filter(|(word, keyword)| is_keyword(word) || is_asked_for(text, word, *keyword))
-        .map(|(word, _)| word)
+/// A word that a text asks for, or seems to, and that carriers act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Asked<'a> {
+    pub(super) word: &'a str,
+    /// It is in capitals or in quotation marks.
+    pub(super) is_certain: bool,
 }
 
-/// Whether a word of a text that is not in capitals is one to send.
-fn is_asked_for(text: &str, word: &str, keyword: Keyword) -> bool {
-    let at = (word.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
-    let (before, after) = (&text[..at], &text[at + word.len()..]);
-    if before.ends_with(QUOTES) && after.starts_with(QUOTES) {
-        return true;
-    }
+/// The words that a text asks for and that carriers act on.
+pub(super) fn opt_out_words(text: &str) -> impl Iterator<Item = Asked<'_>> {
+    let words = latin_words(text).filter_map(|word| Some((word, keyword_of(word)?)));
+    words.filter_map(|(word, keyword)| {
+        let at = (word.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+        let (before, after) = (&text[..at], &text[at + word.len()..]);
+        let is_certain = is_keyword(word) || is_quoted(before, after);
+        let is_foreign = || text.chars().any(|c| c.is_alphabetic() && !is_latin(c));
+        let is_asked = is_certain || is_asked_for(before, after, keyword, is_foreign);
+        is_asked.then_some(Asked { word, is_certain })
+    })
+}
+
+fn is_quoted(before: &str, after: &str) -> bool {
+    let is_guillemet = |c: char| matches!(c, '«' | '»');
+    before.ends_with(QUOTES) && after.starts_with(QUOTES)
+        || before.trim_end().ends_with(is_guillemet) && after.trim_start().starts_with(is_guillemet)
+}
+
+/// Whether a word that is written like others seems to be one to send.
+fn is_asked_for(before: &str, after: &str, keyword: Keyword, is_foreign: impl Fn() -> bool) -> bool {
     let sentence = before.rsplit(['.', '!', '?', '।']).next().unwrap_or_default();
-    let words: Vec<String> = latin_words(sentence).map(str::to_lowercase).collect();
-    let is_between = |word: &String| word.len() == 1 || BETWEEN.contains(&word.as_str());
-    let is_reply = |word: &String| REPLY.contains(&word.as_str());
-    if words.iter().rev().find(|word| !is_between(word)).is_some_and(is_reply) {
-        return true;
-    }
-    // HELP and START are words like others in many a language.
-    if keyword != Keyword::Stop {
+    let words: Vec<(&str, String)> = latin_words(sentence).map(|word| (word, word.to_lowercase())).collect();
+    let is_of = |list: &[&str], word: &str| list.contains(&word);
+    if words.last().is_some_and(|(_, last)| is_of(&PURPOSE, last) || is_of(&ARTICLES, last)) {
         return false;
     }
-    let is_foreign = text.chars().any(|c| c.is_alphabetic() && !is_latin(c));
-    let follows = latin_words(after).next().map(str::to_lowercase);
-    is_foreign || words.iter().any(is_reply) && follows.is_some_and(|word| PURPOSE.contains(&word.as_str()))
+    let is_reply = |(slice, word): &(&str, String)| is_of(&REPLY, word) && is_order(sentence, slice);
+    let is_between = |word: &str| word.len() == 1 || is_of(&BETWEEN, word);
+    let is_named = words.iter().rev().find(|(_, word)| !is_between(word)).is_some_and(is_reply);
+    let next = latin_words(after).next().map(str::to_lowercase).unwrap_or_default();
+    if keyword != Keyword::Stop {
+        // HELP and START are words like others in many a language.
+        let goes_on = after.trim_start().starts_with(is_latin);
+        return is_named && (!goes_on || is_of(&PURPOSE, &next) || is_of(&NEXT, &next));
+    }
+    is_named || is_foreign() || is_of(&PURPOSE, &next) && words.iter().any(is_reply)
+}
+
+/// Whether such a word asks the reader, as "text us" does and "we will text" or "a text" does not.
+fn is_order(sentence: &str, reply: &str) -> bool {
+    let at = (reply.as_ptr() as usize).saturating_sub(sentence.as_ptr() as usize);
+    let clause = sentence[..at].rsplit([',', ';', ':']).next().unwrap_or_default();
+    let words: Vec<String> = latin_words(clause).map(str::to_lowercase).collect();
+    words.last().is_none_or(|last| !NO_ORDER.contains(&last.as_str()))
+        && words.iter().all(|word| word != "we")
 }
 
 #[cfg(test)]
@@ -100,8 +137,13 @@ mod tests {
             ("Mag-reply ng cancel.", "cancel"),
             ("回复cancel取消", "cancel"),
             ("Responda info", "info"),
+            ("Reply help for help.", "help"),
+            ("If we are late, text cancel.", "cancel"),
+            ("Reply C to confirm or cancel if you cannot come.", "cancel"),
+            ("Responda\n C o\n cancel.", "cancel"),
         ] {
-            assert_eq!(opt_out_words(text).collect::<Vec<_>>(), [expected], "{text}");
+            let words: Vec<&str> = opt_out_words(text).map(|asked| asked.word).collect();
+            assert_eq!(words, [expected], "{text}");
         }
         for text in [
             "Reply R to cancel.",
@@ -110,8 +152,30 @@ mod tests {
             "Responda R si quiere info.",
             "मदद के लिए info देखें।",
             "Canceled.",
+            "Reply R to cancel if you cannot come.",
+            "Reply R to cancel to avoid a fee.",
+            "Text or call us to cancel if your plans change.",
+            "We will send info before your visit.",
+            "We will text the start time.",
+            "We answer at the end of the week.",
+            "The clinic will text start and end of your visit.",
+            "Reply and help us improve.",
         ] {
             assert_eq!(opt_out_words(text).next(), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn capitals_and_quotation_marks_are_certain_and_the_rest_is_a_guess() {
+        for (text, expected) in [
+            ("Reply C or CANCEL.", true),
+            ("Reply C or \"cancel\".", true),
+            ("Répondez « end ».", true),
+            ("Reply C or cancel.", false),
+            ("回复cancel取消", false),
+        ] {
+            let certain: Vec<bool> = opt_out_words(text).map(|asked| asked.is_certain).collect();
+            assert_eq!(certain, [expected], "{text}");
         }
     }
 }

@@ -8,6 +8,7 @@ mod content;
 pub(super) mod cost;
 mod names;
 mod plurals;
+mod reading;
 mod variables;
 mod warnings;
 mod wording;
@@ -20,6 +21,7 @@ use fluent_syntax::ast::{
     Entry, Expression, InlineExpression, Message, Pattern, PatternElement, Term, VariantKey,
 };
 use names::Names;
+use reading::Dictionary;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -80,6 +82,8 @@ struct Checked<'a, 'c> {
     key: &'a str,
     value: Option<&'a Pattern<&'a str>>,
     content: &'c Content<'a>,
+    /// What the names in it stand for.
+    names: &'c Dictionary<'a>,
     /// What templates hand to it.
     calls: Option<&'c Vec<Call>>,
     /// The English that it translates; of a short or discreet text that English lacks, the plain one.
@@ -93,6 +97,7 @@ struct Checked<'a, 'c> {
 pub(super) fn check(files: &[FtlFile], calls: &Calls, reference: Option<&Reference>) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut names = Names::for_up_to(files.iter().map(|file| file.resource.entries().count()).sum());
+    let dictionary = Dictionary::of(files);
     let mut content = Content::default();
     for file in files {
         for message in messages(file) {
@@ -105,6 +110,7 @@ pub(super) fn check(files: &[FtlFile], calls: &Calls, reference: Option<&Referen
                 key,
                 value: message.value.as_ref(),
                 content: &content,
+                names: &dictionary,
                 calls: calls.get(base(key)),
                 original: own.or_else(|| reference?.get(base(key))),
                 is_in_english: own.is_some(),
@@ -120,7 +126,7 @@ pub(super) fn check(files: &[FtlFile], calls: &Calls, reference: Option<&Referen
             content.read(Some(&term.value));
             names.add(file, Name { is_term: true, name: term.id.name }, &content, &mut faults);
             variables::check_term(file, &content, &mut faults);
-            wording::check_term(file, &content, &mut faults);
+            wording::check_term(file, term, &content, &dictionary, &mut faults);
         }
     }
     names.check(calls, &mut faults);

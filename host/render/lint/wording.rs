@@ -3,9 +3,12 @@
 use super::super::clean;
 use super::super::fault::Fault;
 use super::super::ftl::FtlFile;
+use super::asked::{self, Asked};
 use super::content::Content;
-use super::{Checked, asked, base};
+use super::reading::{Dictionary, readings};
+use super::{Checked, base};
 use crate::domain::keyword::keyword_of;
+use fluent_syntax::ast::{Pattern, Term};
 
 /// A number with as many digits is one to call.
 const PHONE_DIGITS: usize = 7;
@@ -27,7 +30,10 @@ const NAMED: [&str; 3] = ["STOP", "START", "HELP"];
 pub(super) fn check(checked: &Checked<'_, '_>, faults: &mut Vec<Fault>) {
     let Checked { file, key, content, .. } = *checked;
     check_fixed(file, content, faults);
-    opt_out_words(file, content, is_way_out(key) || ANSWERS.contains(&base(key)), faults);
+    if let Some(value) = checked.value {
+        let is_answer = is_way_out(key) || ANSWERS.contains(&base(key));
+        opt_out_words(file, value, content, checked.names, is_answer, faults);
+    }
     let says = |command: &str| commands(&content.texts).any(|word| word == command);
     for word in checked.original.into_iter().flat_map(|original| &original.commands) {
         if checked.value.is_some() && !says(word) {
@@ -42,9 +48,15 @@ pub(super) fn check(checked: &Checked<'_, '_>, faults: &mut Vec<Fault>) {
 }
 
 /// What is wrong with the words of a term, which stand in the messages that name it.
-pub(super) fn check_term(file: &FtlFile, content: &Content<'_>, faults: &mut Vec<Fault>) {
+pub(super) fn check_term<'a>(
+    file: &'a FtlFile,
+    term: &'a Term<&'a str>,
+    content: &Content<'a>,
+    names: &Dictionary<'a>,
+    faults: &mut Vec<Fault>,
+) {
     check_fixed(file, content, faults);
-    opt_out_words(file, content, false, faults);
+    opt_out_words(file, &term.value, content, names, false, faults);
 }
 
 /// What has no place in any fixed words, be they a message's or a format's.
@@ -53,13 +65,45 @@ pub(super) fn check_fixed(file: &FtlFile, content: &Content<'_>, faults: &mut Ve
 }
 
 /// Words that somebody would be asked to send, and that carriers act on.
-fn opt_out_words(file: &FtlFile, content: &Content<'_>, is_answer: bool, faults: &mut Vec<Fault>) {
-    for word in content.texts.iter().flat_map(|text| asked::opt_out_words(text)) {
-        if !(is_answer && NAMED.contains(&word)) {
-            let text = format!("who answers {word} stops or starts all texts; choose another word");
-            faults.push(file.fault(word, text).by("opt-out-word"));
+fn opt_out_words<'a>(
+    file: &FtlFile,
+    value: &'a Pattern<&'a str>,
+    content: &Content<'a>,
+    names: &Dictionary<'a>,
+    is_answer: bool,
+    faults: &mut Vec<Fault>,
+) {
+    let mut words = content.texts.iter().copied().flat_map(latin_words);
+    if content.names.is_empty() && words.all(|word| keyword_of(word).is_none()) {
+        return;
+    }
+    let mut told: Vec<(&str, usize)> = Vec::new();
+    for reading in readings(value, names) {
+        for Asked { word, is_certain } in asked::opt_out_words(&reading.text) {
+            let Some((piece, at)) = reading.place(word) else { continue };
+            let place = piece.by.unwrap_or(&piece.text[at..]);
+            let is_told =
+                told.iter().any(|(text, length)| std::ptr::eq(*text, place) && *length == word.len());
+            if is_told || is_answer && NAMED.contains(&word) || piece.by.is_some() && says(piece.text, at) {
+                continue;
+            }
+            told.push((place, word.len()));
+            let fault = if is_certain {
+                let text = format!("who answers {word} stops or starts all texts; choose another word");
+                file.fault(place, text).by("opt-out-word")
+            } else {
+                let text =
+                    format!("if {word} is a word to send, it stops or starts all texts; choose another word");
+                file.fault(place, text).warn("opt-out-word")
+            };
+            faults.push(fault);
         }
     }
+}
+
+/// Whether a text asks by itself for the word at this place; then it is told about where the text stands.
+fn says(text: &str, at: usize) -> bool {
+    asked::opt_out_words(text).any(|asked| std::ptr::eq(asked.word.as_ptr(), text[at..].as_ptr()))
 }
 
 /// What belongs to the template or to the clinic.

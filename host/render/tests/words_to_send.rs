@@ -9,12 +9,13 @@ fn words_that_readers_send_stay_and_words_that_end_all_texts_are_refused() {
     for (spanish, rule) in [
         ("visit = Responda para confirmar.", "command"),
         ("visit = Responda C o CANCEL.", "opt-out-word"),
-        ("visit = Responda C o cancel.", "opt-out-word"),
+        ("visit = Responda C o \"cancel\".", "opt-out-word"),
         ("visit = Responda C.\nreply-change = Responda R o CANCEL.", "opt-out-word"),
-        ("visit = Responda C.\nreply-confirm-or-change = Responda C, R o cancel.", "opt-out-word"),
+        ("visit = Responda C.\nreply-confirm-or-change = Responda C, R o 'cancel'.", "opt-out-word"),
         ("visit = Responda C.\nreply-for-help = Responda HELP o END.", "opt-out-word"),
         ("visit = Responda C.\nreply-change-short = STOP: no.", "opt-out-word"),
         ("-word = CANCEL\nvisit = Responda C o { -word }.", "opt-out-word"),
+        ("-word = cancel\nvisit = Responda C o \"{ -word }\".", "opt-out-word"),
         ("visit = Responda C.\noptout = Responda BASTA.", "opt-out"),
         ("visit = Responda C. Llame al 206 555 0100.", "phone"),
         ("visit = Responda C. Vea clinica.com.", "address"),
@@ -55,4 +56,46 @@ fn a_clinics_own_way_out_names_stop_and_none_of_the_other_words() {
             Err(other) => panic!("{other}"),
         }
     }
+}
+
+#[test]
+fn a_word_that_only_seems_to_be_one_to_send_is_a_warning_that_can_be_allowed() {
+    for spanish in [
+        "visit = Responda C o cancel.",
+        "visit = Responda C o\n    cancel.",
+        "visit = Responda { \"C\" } o cancel.",
+        "visit = Responda C o { -word }.\n-word = cancel",
+        "visit = Responda C { more }.\nmore = o { -word }\n-word = cancel",
+        "visit = Responda C { $minutes ->\n [one] hoy\n *[other] o cancel\n }.",
+        "visit = { $minutes ->\n [one] Venga hoy.\n *[other] Responda C o\n } cancel.",
+        "visit = { $minutes ->\n *[a] { $minutes ->\n [one] Responda C\n *[b] Responda o\n } cancel\n [c] C\n }.",
+    ] {
+        let home = |spanish: &str| {
+            Home::new()
+                .with(
+                    "templates/visit.j2",
+                    "{% if minutes %}{{ t(\"visit\", minutes=minutes) }}{% else %}{{ t(\"visit\", minutes=2) }}{% endif %}",
+                )
+                .with("locales/en/visits.ftl", "visit = Reply C.")
+                .with("locales/es/visits.ftl", spanish)
+        };
+        let first = home(spanish).load().snapshot();
+        assert!(first.faults().is_empty(), "{spanish}: {:?}", first.faults());
+        let of = |catalogue: &Catalogue| -> Vec<Severity> {
+            let report = catalogue.report(Some("es"));
+            let found = report.iter().filter(|fault| fault.rule == "opt-out-word");
+            found.map(|fault| fault.severity).collect()
+        };
+        assert_eq!(of(&first), [Severity::Warning], "{spanish}");
+        let allowed = format!("# allow: opt-out-word\n{spanish}");
+        assert_eq!(of(&home(&allowed).load().snapshot()), [], "{spanish}");
+    }
+}
+
+#[test]
+fn a_message_that_stands_for_others_without_end_is_read_in_no_time() {
+    let more = |nth: usize| format!("a{nth} = {}\n", format!("{{ a{} }}", nth + 1).repeat(300));
+    let many: String = (0..10).map(more).chain(["a10 = o cancel\n".to_owned()]).collect();
+    let home = Home::new().with("locales/es/many.ftl", many);
+    assert!(home.load().snapshot().faults().is_empty());
 }
