@@ -24,7 +24,7 @@ impl Catalogue {
     #[must_use]
     pub fn cost(&self, kind: &TypeName, locale: &str) -> Option<Cost> {
         let (kind, locale) = (self.templates.kinds.get(kind)?, self.locales.get(locale)?);
-        let year = |nth| cost::year(self, locale, kind, Discretion::Standard, nth);
+        let year = |nth| cost::year(self, locale, kind, Discretion::Standard, nth).unwrap_or_default();
         let usual = year(0).days.into_iter().max_by_key(|(_, days)| *days)?.0;
         let all: Vec<u32> = (0..cost::samples(kind)).flat_map(|nth| year(nth).days.into_keys()).collect();
         Some(Cost { least: *all.iter().min()?, usual, most: *all.iter().max()? })

@@ -21,6 +21,13 @@ pub(super) struct Name<'a> {
     pub(super) name: &'a str,
 }
 
+/// A part of a term, `-clinic.gender`, which chooses between variants and is not printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Part<'a> {
+    pub(super) term: &'a str,
+    pub(super) name: &'a str,
+}
+
 /// What Fluent would let pass in silence.
 #[derive(Debug)]
 pub(super) struct Misuse<'a> {
@@ -38,6 +45,7 @@ pub(super) struct Content<'a> {
     pub(super) uses: Vec<(&'a str, Role)>,
     /// Messages and terms.
     pub(super) names: Vec<Name<'a>>,
+    pub(super) parts: Vec<Part<'a>>,
     pub(super) misuses: Vec<Misuse<'a>>,
 }
 
@@ -47,6 +55,7 @@ impl<'a> Content<'a> {
         self.texts.clear();
         self.uses.clear();
         self.names.clear();
+        self.parts.clear();
         self.misuses.clear();
         if let Some(value) = value {
             self.pattern(value);
@@ -81,8 +90,12 @@ impl<'a> Content<'a> {
             InlineExpression::VariableReference { id } => self.uses.push((id.name, Role::Printed)),
             InlineExpression::FunctionReference { id, arguments } => self.function(id.name, arguments),
             InlineExpression::Placeable { expression } => self.expression(expression),
-            InlineExpression::MessageReference { id, .. } => {
+            InlineExpression::MessageReference { id, attribute } => {
                 self.names.push(Name { is_term: false, name: id.name });
+                if let Some(attribute) = attribute {
+                    let problem = format!("messages have no parts; write {{ {} }}", id.name);
+                    self.misuse("attribute", attribute.name, problem);
+                }
             }
             InlineExpression::TermReference { id, .. } => {
                 self.names.push(Name { is_term: true, name: id.name });
@@ -97,8 +110,9 @@ impl<'a> Content<'a> {
             InlineExpression::FunctionReference { id, arguments } if id.name == "NUMBER" => {
                 self.function(id.name, arguments);
             }
-            InlineExpression::TermReference { id, .. } => {
+            InlineExpression::TermReference { id, attribute, .. } => {
                 self.names.push(Name { is_term: true, name: id.name });
+                self.parts.extend(attribute.iter().map(|part| Part { term: id.name, name: part.name }));
             }
             // A literal with many decimals makes Fluent panic, and DATETIME selects nothing.
             InlineExpression::FunctionReference { .. }

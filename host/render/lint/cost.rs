@@ -4,6 +4,7 @@
 use super::super::arguments;
 use super::super::catalogue::{Catalogue, budget};
 use super::super::fault::Fault;
+use super::super::flaw::Flaw;
 use super::super::formats::{Formats, Style};
 use super::super::locale::Locale;
 use super::super::{Links, RenderRequest, ftl::FtlFile};
@@ -43,9 +44,16 @@ pub(super) fn check(catalogue: &Catalogue, locale: &Arc<Locale>) -> Vec<Fault> {
     for kind in catalogue.templates.kinds.values() {
         let keys = called(catalogue, kind);
         let mut worst: Option<(u32, u32)> = None;
+        let mut flawed: Option<Flaw> = None;
         for (discretion, nth) in DISCRETIONS.into_iter().flat_map(|d| (0..samples(kind)).map(move |n| (d, n)))
         {
-            let year = calendar.year(catalogue, locale, kind, discretion, nth);
+            let year = match calendar.year(catalogue, locale, kind, discretion, nth) {
+                Ok(year) => year,
+                Err(flaw) => {
+                    flawed.get_or_insert(flaw);
+                    continue;
+                }
+            };
             let over = year.days.iter().filter(|(parts, _)| **parts > budget(kind, &locale.tag));
             let over = over.fold((0, 0), |(most, days), (parts, count)| (most.max(*parts), days + count));
             if over.1 > 0 {
@@ -75,6 +83,11 @@ pub(super) fn check(catalogue: &Catalogue, locale: &Arc<Locale>) -> Vec<Fault> {
             found.push(at_first(locale, &keys, text).warn("over-budget"));
         }
         found.extend(calendar.dear_words(catalogue, locale, kind, &keys));
+        // A key that is missing is told about as such.
+        if let Some(flaw) = flawed.filter(|flaw| flaw.code != "missing-key") {
+            let text = format!("with its samples, {} cannot be written in this language: {flaw}", kind.name);
+            found.push(at_first(locale, &keys, text).warn(flaw.code));
+        }
     }
     found
 }
@@ -102,7 +115,7 @@ fn own_parts(catalogue: &Catalogue, locale: &Arc<Locale>, kind: &Kind) -> Option
         };
         let variables = kind.variables.iter();
         let variables = variables.filter_map(|(name, variable)| Some((name.clone(), said(name, variable)?)));
-        segments_with(catalogue, locale, kind, Discretion::Standard, &variables.collect())
+        segments_with(catalogue, locale, kind, Discretion::Standard, &variables.collect()).ok()
     };
     (0..samples(kind)).filter_map(parts).map(|segments| segments.parts).max()
 }
@@ -114,7 +127,7 @@ pub(in super::super) fn year(
     kind: &Kind,
     discretion: Discretion,
     nth: usize,
-) -> Year {
+) -> Result<Year, Flaw> {
     Calendar::of(&locale.formats).year(catalogue, locale, kind, discretion, nth)
 }
 
@@ -169,20 +182,22 @@ impl Calendar {
         kind: &Kind,
         discretion: Discretion,
         nth: usize,
-    ) -> Year {
+    ) -> Result<Year, Flaw> {
         let count = |at: NaiveDateTime| segments_of(catalogue, locale, kind, discretion, nth, at);
         let mut year = Year::default();
         let has_times = times(kind).next().is_some();
-        let Some(day) = self.days.first().map(|case| case.first) else { return year };
+        let Some(day) = self.days.first().map(|case| case.first) else { return Ok(year) };
         // What an hour adds is the same on every day, so the dearest one is the dearest on all.
-        let hours = self.hours.iter().map(|case| case.first).take(if has_times { 24 } else { 1 });
-        let costs = |hour: NaiveTime| count(day.and_time(hour)).map(|segments| (weight(segments), hour));
-        let Some((_, hour)) = hours.filter_map(costs).max() else { return year };
+        let mut dearest: Option<((bool, u32), NaiveTime)> = None;
+        for hour in self.hours.iter().map(|case| case.first).take(if has_times { 24 } else { 1 }) {
+            dearest = dearest.max(Some((weight(count(day.and_time(hour))?), hour)));
+        }
+        let Some((_, hour)) = dearest else { return Ok(year) };
         for case in self.days.iter().take(if has_times { 365 } else { 1 }) {
-            let Some(segments) = count(case.first.and_time(hour)) else { continue };
+            let segments = count(case.first.and_time(hour))?;
             *year.days.entry(segments.parts).or_default() += if has_times { case.count } else { 365 };
         }
-        year
+        Ok(year)
     }
 
     /// Days and hours whose letters make a text dearer than it is on others, with the sample that pays
@@ -206,7 +221,7 @@ impl Calendar {
         for (discretion, nth) in DISCRETIONS.into_iter().flat_map(|d| (0..samples(kind)).map(move |n| (d, n)))
         {
             let count = |day: NaiveDate, hour: NaiveTime| {
-                segments_of(catalogue, locale, kind, discretion, nth, day.and_time(hour))
+                segments_of(catalogue, locale, kind, discretion, nth, day.and_time(hour)).ok()
             };
             let Some(cheap) = count(day.first, hour.first).filter(|s| s.encoding == Encoding::Gsm7) else {
                 continue;
@@ -331,7 +346,7 @@ fn segments_of(
     discretion: Discretion,
     nth: usize,
     at: NaiveDateTime,
-) -> Option<Segments> {
+) -> Result<Segments, Flaw> {
     let value = |name: &String| match kind.variables[name].value_type {
         ValueType::Time => Value::Time(at.and_utc()),
         ValueType::Text | ValueType::Money | ValueType::Number | ValueType::Url | ValueType::Domain => {
@@ -348,7 +363,7 @@ fn segments_with(
     kind: &Kind,
     discretion: Discretion,
     variables: &BTreeMap<String, Value>,
-) -> Option<Segments> {
+) -> Result<Segments, Flaw> {
     let request = RenderRequest {
         kind: &kind.name,
         language: &locale.tag,
@@ -358,7 +373,7 @@ fn segments_with(
         redact_secrets: false,
         links: Links::StandIn,
     };
-    let prepared = arguments::prepare(kind, &request).ok()?;
-    let draft = catalogue.draft(kind, locale, discretion, &prepared).ok()?;
-    Some(draft.segments)
+    let prepared = arguments::prepare(kind, &request);
+    let prepared = prepared.map_err(|error| Flaw::new("bad-variable", error.to_string()))?;
+    Ok(catalogue.draft(kind, locale, discretion, &prepared)?.segments)
 }

@@ -6,6 +6,7 @@ mod asked;
 mod characters;
 mod content;
 pub(super) mod cost;
+mod followed;
 mod names;
 mod plurals;
 mod reading;
@@ -130,6 +131,7 @@ pub(super) fn check(files: &[FtlFile], calls: &Calls, reference: Option<&Referen
         }
     }
     names.check(calls, &mut faults);
+    followed::check(&names, &dictionary, calls, &mut faults);
     faults
 }
 

@@ -3,8 +3,8 @@
 
 use super::super::fault::Fault;
 use super::super::ftl::FtlFile;
-use super::content::{Content, Name};
-use super::{Calls, base};
+use super::content::{Content, Name, Part};
+use super::{Calls, base, terms};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::collections::hash_map::Entry;
 
@@ -17,6 +17,8 @@ pub(super) struct Names<'a> {
     known: FxHashMap<&'a str, (&'a FtlFile, Name<'a>)>,
     /// Where one stands for another.
     links: Vec<Link<'a>>,
+    /// Parts of terms that choose between variants.
+    parts: Vec<(&'a FtlFile, Part<'a>)>,
 }
 
 struct Link<'a> {
@@ -28,7 +30,8 @@ struct Link<'a> {
 impl<'a> Names<'a> {
     /// Room for so many.
     pub(super) fn for_up_to(count: usize) -> Self {
-        Self { known: FxHashMap::with_capacity_and_hasher(count, FxBuildHasher), links: Vec::new() }
+        let known = FxHashMap::with_capacity_and_hasher(count, FxBuildHasher);
+        Self { known, links: Vec::new(), parts: Vec::new() }
     }
 
     /// Takes a message or a term with what stands in it.
@@ -55,6 +58,22 @@ impl<'a> Names<'a> {
             }
         }
         self.links.extend(content.names.iter().map(|to| Link { file, from: name, to: *to }));
+        self.parts.extend(content.parts.iter().map(|part| (file, *part)));
+    }
+
+    /// The names that stand for others, once for each of those.
+    pub(super) fn standing_for_others(&self) -> impl Iterator<Item = Name<'a>> {
+        self.links.iter().map(|link| link.from)
+    }
+
+    /// What a name stands for.
+    pub(super) fn stands_for(&self, name: Name<'a>) -> impl Iterator<Item = Name<'a>> {
+        self.links.iter().filter(move |link| link.from == name).map(|link| link.to)
+    }
+
+    /// Where a message or a term stands.
+    pub(super) fn file_of(&self, name: Name<'_>) -> Option<&'a FtlFile> {
+        self.known.get(name.name).filter(|(_, known)| known.is_term == name.is_term).map(|(file, _)| *file)
     }
 
     /// Names that stand for nothing, and circles of names.
@@ -70,6 +89,19 @@ impl<'a> Names<'a> {
             } else if leads(&links, link.to, link.from) {
                 let text = format!("`{at}` leads back to itself");
                 faults.push(link.file.fault(at, text).by("circle"));
+            }
+        }
+        for (file, part) in &self.parts {
+            let known = self.file_of(Name { is_term: true, name: part.term });
+            let is_there = |file: &FtlFile| {
+                let term = terms(file).find(|term| term.id.name == part.term);
+                term.is_some_and(|term| {
+                    term.attributes.iter().any(|attribute| attribute.id.name == part.name)
+                })
+            };
+            if known.is_some_and(|file| !is_there(file)) {
+                let text = format!("the term `-{}` has no part `.{}`", part.term, part.name);
+                faults.push(file.fault(part.name, text).by("unknown-name"));
             }
         }
     }

@@ -29,7 +29,8 @@ impl<'a> Dictionary<'a> {
         Self { files, known: OnceCell::new() }
     }
 
-    fn get(&self, name: Name<'_>) -> Option<&'a Pattern<&'a str>> {
+    /// What a name stands for.
+    pub(super) fn get(&self, name: Name<'_>) -> Option<&'a Pattern<&'a str>> {
         let known = self.known.get_or_init(|| {
             let all = self.files.iter();
             let said = all.clone().flat_map(messages).filter_map(|message| {

@@ -4,14 +4,15 @@
 
 use super::super::fault::{Fault, Severity};
 use super::super::ftl::FtlFile;
-use super::Checked;
 use super::content::{Content, Role, is_certain};
+use super::{Call, Checked};
 use crate::domain::value::ValueType;
 
 /// What is wrong with the variables and functions of a message.
 pub(super) fn check(checked: &Checked<'_, '_>, faults: &mut Vec<Fault>) {
     misused(checked.file, checked.content, faults);
-    unfit(checked, faults);
+    let calls = checked.calls.map(Vec::as_slice).unwrap_or_default();
+    unfit(checked.file, checked.content, calls, "this message", faults);
     lost(checked, faults);
 }
 
@@ -19,6 +20,11 @@ pub(super) fn check(checked: &Checked<'_, '_>, faults: &mut Vec<Fault>) {
 /// those that its caller names.
 pub(super) fn check_term(file: &FtlFile, content: &Content<'_>, faults: &mut Vec<Fault>) {
     misused(file, content, faults);
+    in_term(file, content, faults);
+}
+
+/// Variables where there are none.
+pub(super) fn in_term(file: &FtlFile, content: &Content<'_>, faults: &mut Vec<Fault>) {
     for (name, _) in content.uses.iter().filter(|(_, role)| *role != Role::Selects) {
         let text = format!("a term has only fixed words; put ${name} into the message");
         faults.push(file.fault(name, text).by("variable-in-term"));
@@ -30,15 +36,21 @@ fn misused(file: &FtlFile, content: &Content<'_>, faults: &mut Vec<Fault>) {
     faults.extend(misuses.map(|misuse| file.fault(misuse.at, misuse.problem.as_str()).by(misuse.rule)));
 }
 
-/// Variables that a call does not hand over, or not as what they are used for.
-fn unfit(checked: &Checked<'_, '_>, faults: &mut Vec<Fault>) {
-    for (name, role) in &checked.content.uses {
-        for call in checked.calls.into_iter().flatten() {
+/// Variables that a call does not hand over to `called`, or not as what they are used for.
+pub(super) fn unfit(
+    file: &FtlFile,
+    content: &Content<'_>,
+    calls: &[Call],
+    called: &str,
+    faults: &mut Vec<Fault>,
+) {
+    for (name, role) in &content.uses {
+        for call in calls {
             let problem = match call.get(*name) {
                 None => {
                     let known: Vec<String> = call.keys().map(|known| format!("${known}")).collect();
                     let known = if known.is_empty() { "no variables".to_owned() } else { known.join(", ") };
-                    let text = format!("${name} does not exist in this message; there are {known}");
+                    let text = format!("${name} does not exist in {called}; there are {known}");
                     Some(("unknown-variable", text))
                 }
                 Some(given) => {
@@ -47,7 +59,7 @@ fn unfit(checked: &Checked<'_, '_>, faults: &mut Vec<Fault>) {
                 }
             };
             if let Some((rule, problem)) = problem {
-                faults.push(checked.file.fault(name, problem).by(rule));
+                faults.push(file.fault(name, problem).by(rule));
                 break;
             }
         }

@@ -4,6 +4,7 @@ mod bound;
 mod bundled;
 mod fallback;
 mod faults;
+mod followed;
 mod lint;
 mod reload;
 mod traps;
