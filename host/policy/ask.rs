@@ -1,6 +1,5 @@
 //! The four questions. Each answer is checked before anybody sees it.
 
-use super::bindings::asked::Guest;
 use super::fault::Cause;
 use super::load::Loaded;
 use super::run::{Asked, Cost, Runtime, Session};
@@ -93,10 +92,8 @@ impl Runtime {
     pub(super) async fn plan(&self, loaded: &Loaded, question: &PlanQuestion) -> Result<Asked<Plan>, Cause> {
         let event = loaded.inputs.event(question);
         let basis = Basis::new(question.now, &question.id);
-        let asked = ready(self, loaded, basis)
-            .await?
-            .ask(loaded.limits.fuel, async |guest: &Guest, store| guest.call_plan(store, &event).await)
-            .await?;
+        let asked =
+            ready(self, loaded, basis).await?.ask(loaded.limits.fuel, &loaded.exports.plan, &event).await?;
         checked(asked, convert::plan, |plan| {
             answer::plan(plan, question, &loaded.description, &loaded.limits)
         })
@@ -116,7 +113,7 @@ impl Runtime {
         let basis = Basis::new(question.now, &question.message.id);
         let asked = ready(self, loaded, basis)
             .await?
-            .ask(loaded.limits.fuel, async |guest: &Guest, store| guest.call_decide(store, &context).await)
+            .ask(loaded.limits.fuel, &loaded.exports.decide, &context)
             .await?;
         checked(asked, convert::decision, |decision| answer::decision(decision, question, &loaded.limits))
     }
@@ -130,9 +127,7 @@ impl Runtime {
         let basis = Basis::new(question.now, &question.message.id);
         let asked = ready(self, loaded, basis)
             .await?
-            .ask(loaded.limits.fuel, async |guest: &Guest, store| {
-                guest.call_on_failure(store, &attempt).await
-            })
+            .ask(loaded.limits.fuel, &loaded.exports.on_failure, &attempt)
             .await?;
         checked(asked, convert::retry_decision, |decision| {
             answer::retry_decision(decision, question, &loaded.limits)
@@ -148,7 +143,7 @@ impl Runtime {
         let basis = Basis::new(question.now, &question.text);
         let asked = ready(self, loaded, basis)
             .await?
-            .ask(loaded.limits.fuel, async |guest: &Guest, store| guest.call_on_reply(store, &inbound).await)
+            .ask(loaded.limits.fuel, &loaded.exports.on_reply, &inbound)
             .await?;
         checked(asked, convert::reply_action, |action| answer::reply_action(action, &loaded.description))
     }
@@ -156,7 +151,7 @@ impl Runtime {
 
 /// A fresh instance that has its settings.
 async fn ready<'a>(runtime: &'a Runtime, loaded: &'a Loaded, basis: Basis) -> Result<Session<'a>, Cause> {
-    let mut session = Session::open(runtime, &loaded.pre, &loaded.limits, basis).await?;
+    let mut session = Session::open(runtime, &loaded.exports, &loaded.limits, basis).await?;
     session.configure(&loaded.settings).await?;
     Ok(session)
 }

@@ -8,5 +8,4 @@ wasmtime::component::bindgen!({
     exports: { default: async },
 });
 
-pub(super) use exports::tidings::policy::policy as asked;
 pub(super) use tidings::policy::{calendar, log, types};

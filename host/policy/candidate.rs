@@ -93,7 +93,7 @@ impl Policies {
         let mut written = toml::Table::new();
         written.insert("settings".to_owned(), settings.into());
         let file = PluginFile::parse("settings".into(), written.to_string())?;
-        load::configure(&self.runtime, &loaded.pre, &loaded.limits, &loaded.description, &file).await?;
+        load::configure(&self.runtime, &loaded.exports, &loaded.limits, &loaded.description, &file).await?;
         let (settings, settings_hash) = (file.settings_text, file.settings_hash);
         Ok(Loaded { settings_hash, settings, ..loaded.clone() })
     }

@@ -1,13 +1,12 @@
 //! From a file to a policy that can be asked: looked at, compiled or fetched from the cache, asked
 //! who it is, and given its settings once, before anybody depends on it.
 
-use super::bindings::{MessagePolicyPre, asked};
 use super::cache::{self, Cache};
 use super::compile;
 use super::convert::{self, Inputs};
+use super::exports::Exports;
 use super::fault::Cause;
 use super::health::Health;
-use super::imports::State;
 use super::limits::{CEILING, Limits};
 use super::plugin_file::{Mode, PluginFile};
 use super::run::{Runtime, Session};
@@ -90,7 +89,7 @@ pub struct Loaded {
     pub(super) health: Arc<Health>,
     pub(super) settings: String,
     pub(super) inputs: Inputs,
-    pub(super) pre: MessagePolicyPre<State>,
+    pub(super) exports: Exports,
 }
 
 impl Loaded {
@@ -182,12 +181,12 @@ pub(super) async fn open(
     let link_failed =
         |error: wasmtime::Error| admission::misfit(&code.contract, &one_line(&format!("{error:#}"), 500));
     let pre = runtime.linker.instantiate_pre(&code.component).map_err(link_failed)?;
-    let pre = MessagePolicyPre::new(pre).map_err(link_failed)?;
+    let exports = Exports::of(pre).map_err(link_failed)?;
 
     // Starting may take longer than answering: it is done once, and here nobody waits for it.
     let start = Limits { wall: CEILING.wall, ..limits.clone() };
-    let description = describe(runtime, &pre, &start).await?;
-    configure(runtime, &pre, &start, &description, file).await?;
+    let description = describe(runtime, &exports, &start).await?;
+    configure(runtime, &exports, &start, &description, file).await?;
     Ok(Loaded {
         inputs: Inputs::new(&description.inputs),
         description,
@@ -203,20 +202,20 @@ pub(super) async fn open(
         toml: file.source.clone(),
         health: Arc::default(),
         settings: file.settings_text.clone(),
-        pre,
+        exports,
     })
 }
 
 /// Whether the policy takes these settings: its schema first, then it itself.
 pub(super) async fn configure(
     runtime: &Runtime,
-    pre: &MessagePolicyPre<State>,
+    exports: &Exports,
     limits: &Limits,
     description: &Description,
     file: &PluginFile,
 ) -> Result<(), Refusal> {
     file.check_settings(&description.settings_schema)?;
-    let mut session = Session::open(runtime, pre, limits, Basis::default())
+    let mut session = Session::open(runtime, exports, limits, Basis::default())
         .await
         .map_err(|cause| broken("start", &cause))?;
     match session.configure(&file.settings_text).await {
@@ -226,18 +225,11 @@ pub(super) async fn configure(
     }
 }
 
-async fn describe(
-    runtime: &Runtime,
-    pre: &MessagePolicyPre<State>,
-    limits: &Limits,
-) -> Result<Description, Refusal> {
-    let session = Session::open(runtime, pre, limits, Basis::default())
+async fn describe(runtime: &Runtime, exports: &Exports, limits: &Limits) -> Result<Description, Refusal> {
+    let session = Session::open(runtime, exports, limits, Basis::default())
         .await
         .map_err(|cause| broken("start", &cause))?;
-    let described = session
-        .ask(limits.start_fuel, async |guest: &asked::Guest, store| guest.call_describe(store).await.map(Ok))
-        .await
-        .map_err(|cause| broken("describe", &cause))?;
+    let described = session.describe().await.map_err(|cause| broken("describe", &cause))?;
     let description = convert::description(described.answer);
     check(&description)
         .map_err(|text| Refusal::new("describe-failed", format!("in its description {text}")))?;

@@ -31,6 +31,7 @@ mod candidate;
 mod compile;
 mod convert;
 mod engine;
+mod exports;
 mod fault;
 mod health;
 mod imports;

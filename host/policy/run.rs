@@ -1,13 +1,14 @@
 //! One call: a fresh instance, bounded, that is thrown away with all it has seen.
 
-use super::bindings::{MessagePolicy, MessagePolicyPre, asked};
+use super::bindings::types;
+use super::exports::Exports;
 use super::fault::Cause;
 use super::imports::{self, State};
 use super::limits::Limits;
 use super::quantity::Bytes;
 use super::wasi::Basis;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use wasmtime::component::Linker;
+use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Instance, Lift, Linker, Lower};
 use wasmtime::{Engine, Store};
 
 /// What all policies share.
@@ -58,7 +59,8 @@ pub struct Cost {
 /// A fresh instance.
 pub(super) struct Session<'a> {
     store: Store<State>,
-    guest: MessagePolicy,
+    instance: Instance,
+    exports: &'a Exports,
     limits: &'a Limits,
     start_fuel: u64,
     _place: SemaphorePermit<'a>,
@@ -67,7 +69,7 @@ pub(super) struct Session<'a> {
 impl<'a> Session<'a> {
     pub(super) async fn open(
         runtime: &'a Runtime,
-        pre: &MessagePolicyPre<State>,
+        exports: &'a Exports,
         limits: &'a Limits,
         basis: Basis,
     ) -> Result<Self, Cause> {
@@ -75,10 +77,10 @@ impl<'a> Session<'a> {
         let mut store = Store::new(&runtime.engine, State::new(limits, basis));
         imports::bound(&mut store, limits.wall);
         give(&mut store, limits.start_fuel)?;
-        match pre.instantiate_async(&mut store).await {
-            Ok(guest) => {
+        match exports.pre.instantiate_async(&mut store).await {
+            Ok(instance) => {
                 let start_fuel = burnt(&store, limits.start_fuel);
-                Ok(Self { store, guest, limits, start_fuel, _place: place })
+                Ok(Self { store, instance, exports, limits, start_fuel, _place: place })
             }
             Err(error) => Err(Cause::of(&error, store.data(), limits, limits.start_fuel)),
         }
@@ -86,8 +88,9 @@ impl<'a> Session<'a> {
 
     pub(super) async fn configure(&mut self, settings: &str) -> Result<(), Cause> {
         give(&mut self.store, self.limits.start_fuel)?;
-        let guest = self.guest.tidings_policy_policy();
-        match guest.call_configure(&mut self.store, settings).await {
+        let configured: wasmtime::Result<Result<(), String>> =
+            self.call(&self.exports.configure, (settings,)).await;
+        match configured {
             Ok(Ok(())) => {
                 self.start_fuel += burnt(&self.store, self.limits.start_fuel);
                 Ok(())
@@ -97,14 +100,31 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Asks the policy what it is; the instance is gone with the answer.
+    pub(super) async fn describe(mut self) -> Result<Asked<types::Description>, Cause> {
+        let fuel = self.limits.start_fuel;
+        give(&mut self.store, fuel)?;
+        let description = self.call(&self.exports.describe, ()).await;
+        self.ended(fuel, description.map(Ok))
+    }
+
     /// Asks once; the instance is gone with the answer.
-    pub(super) async fn ask<T>(
+    pub(super) async fn ask<Question, T>(
         mut self,
         fuel: u64,
-        question: impl AsyncFnOnce(&asked::Guest, &mut Store<State>) -> wasmtime::Result<Result<T, String>>,
-    ) -> Result<Asked<T>, Cause> {
+        function: &ComponentExportIndex,
+        question: Question,
+    ) -> Result<Asked<T>, Cause>
+    where
+        (Question,): ComponentNamedList + Lower,
+        T: Lift + Send + Sync + 'static,
+    {
         give(&mut self.store, fuel)?;
-        let answer = question(self.guest.tidings_policy_policy(), &mut self.store).await;
+        let answer = self.call(function, (question,)).await;
+        self.ended(fuel, answer)
+    }
+
+    fn ended<T>(self, fuel: u64, answer: wasmtime::Result<Result<T, String>>) -> Result<Asked<T>, Cause> {
         match answer {
             Ok(Ok(answer)) => {
                 let burnt = burnt(&self.store, fuel);
@@ -118,6 +138,21 @@ impl<'a> Session<'a> {
                 Err(self.broken_off(cause, fuel))
             }
         }
+    }
+
+    /// Calls a function of the contract.
+    async fn call<Question, Answer>(
+        &mut self,
+        function: &ComponentExportIndex,
+        question: Question,
+    ) -> wasmtime::Result<Answer>
+    where
+        Question: ComponentNamedList + Lower,
+        Answer: Lift + Send + Sync + 'static,
+    {
+        let function = self.instance.get_typed_func::<Question, (Answer,)>(&mut self.store, function)?;
+        let (answer,) = function.call_async(&mut self.store, question).await?;
+        Ok(answer)
     }
 
     /// A fault, with what the question had used and logged until then.
