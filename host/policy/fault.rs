@@ -92,12 +92,26 @@ fn trapped(trap: Trap, trace: Option<&WasmBacktrace>, state: &State, limits: &Li
         let text = format!("it used up its {fuel} units of fuel{place}: raise `fuel` if the work is honest");
         return Cause::policy("out-of-fuel", text);
     }
-    // A guest with a stack of its own in linear memory runs off its end rather than ours.
-    if trap == Trap::StackOverflow || (trap == Trap::MemoryOutOfBounds && trace.is_some_and(recurses)) {
+    if trap == Trap::StackOverflow {
         let stack = limits.stack;
         let text =
             format!("it called itself until its stack of {stack} was full{place}: it must recurse less");
         return Cause::policy("stack-overflow", text);
+    }
+    // A guest has a stack of its own in linear memory, too, and may run off its end before ours.
+    if trap == Trap::MemoryOutOfBounds && trace.is_some_and(recurses) {
+        let text = format!(
+            "it called itself until the stack in its own memory was full{place} (40 KiB, as `tidings plugin build` \
+             lays it out): it must recurse less"
+        );
+        return Cause::policy("stack-overflow", text);
+    }
+    if trap == Trap::MemoryOutOfBounds {
+        let text = format!(
+            "it read or wrote outside of its memory{place}; the stack there has 40 KiB, as `tidings plugin build` \
+             lays it out, and large tables belong on the heap"
+        );
+        return Cause::policy("trap", text);
     }
     if trap == Trap::UnreachableCodeReached {
         if let Some(words) = &state.log.last_error

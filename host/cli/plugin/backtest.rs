@@ -85,7 +85,8 @@ impl Backtest {
         report.print(&bench.config.twilio.currency);
         let seconds = began.elapsed().as_secs_f64().max(0.001);
         let asked = report.asked();
-        println!("{asked} decisions in {seconds:.1} s");
+        let noun = if asked == 1 { "decision" } else { "decisions" };
+        println!("{asked} {noun} in {seconds:.1} s");
         if report.is_sound() { Ok(()) } else { Err(CliError::plain("the candidate is not sound")) }
     }
 

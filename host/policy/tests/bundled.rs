@@ -90,18 +90,21 @@ async fn facts_that_a_policy_does_not_list_do_not_reach_it() {
 }
 
 #[tokio::test]
-async fn a_question_fits_into_the_memory_that_was_laid_out() {
-    let (_folder, policies) = reminder().await;
-    let loaded = policies.for_type(&TypeName::from("appointment-reminder")).unwrap();
-    let wasm = fs::read(&loaded.file).unwrap();
-    let laid_out = |payload| match payload {
-        Ok(Payload::MemorySection(memories)) => {
-            memories.into_iter().map(|it| it.unwrap().initial << 16).sum()
+async fn every_question_fits_into_the_memory_that_was_laid_out() {
+    let folder = Folder::new();
+    let (policies, _) = Policies::load(&bundled(), &folder.cache(), &Limits::default()).await.unwrap();
+    for loaded in policies.all() {
+        let wasm = fs::read(&loaded.file).unwrap();
+        let pages = Parser::new(0).parse_all(&wasm).map(|payload| match payload {
+            Ok(Payload::MemorySection(memories)) => memories.into_iter().map(|it| it.unwrap().initial).sum(),
+            _ => 0,
+        });
+        let laid_out = pages.sum::<u64>() << 16;
+        let name = &loaded.description.name;
+        let questions = [Question::Decide(due(name, "2026-11-24T22:00:00-05:00")), Question::Plan(booked())];
+        for question in questions {
+            let (_, cost) = policies.ask_at_cost(&loaded, &question).await.unwrap();
+            assert_eq!(cost.memory.0 as u64, laid_out, "{name}");
         }
-        _ => 0,
-    };
-    let laid_out: u64 = Parser::new(0).parse_all(&wasm).map(laid_out).sum();
-    let question = Question::Decide(due("appointment-reminder", "2026-11-24T22:00:00-05:00"));
-    let (_, cost) = policies.ask_at_cost(&loaded, &question).await.unwrap();
-    assert_eq!(cost.memory.0 as u64, laid_out);
+    }
 }
