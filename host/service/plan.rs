@@ -106,10 +106,16 @@ pub(super) struct Answers {
     pub(super) records: Vec<Recorded>,
     /// Nobody has to be asked again.
     pub(super) complete: bool,
+    /// The event was planned before, at least in part.
+    pub(super) again: bool,
 }
 
 /// The outcome of a decision in which a policy did plan.
 const ANSWERED: &str = "plan";
+
+/// So often the same version is asked about an event, by turns with others: hosts whose folders differ come to an
+/// end.
+const ASKED: usize = 3;
 
 /// Begins the code of what a silent policy's types were passed over for.
 const FAULT: &str = "policy-";
@@ -177,15 +183,17 @@ impl Host {
         let Planning { event, people, outcome, before } = planning;
         // Another version, or other settings, may have decided for other types: it has to be asked itself.
         // So has one that was at work before another whose answer stands now.
+        let answers_before = || before.iter().filter(|decision| decision.outcome == ANSWERED);
         let has_answered = |name: &str, hash: &str, settings_hash: &str| {
-            let last =
-                before.iter().rfind(|decision| decision.outcome == ANSWERED && decision.policy == name);
-            last.is_some_and(|last| {
-                (last.hash.as_str(), last.settings_hash.as_str()) == (hash, settings_hash)
-            })
+            let is_it = |decision: &&DecisionRecord| {
+                (decision.hash.as_str(), decision.settings_hash.as_str()) == (hash, settings_hash)
+            };
+            let of_name = || answers_before().filter(|decision| decision.policy == name);
+            of_name().next_back().is_some_and(|last| is_it(&last)) || of_name().filter(is_it).count() >= ASKED
         };
         let question = self.plan_question(event, people, now);
-        let mut answers = Answers { complete: true, outcome: outcome.clone(), ..Answers::default() };
+        let again = answers_before().next().is_some();
+        let mut answers = Answers { complete: true, again, outcome: outcome.clone(), ..Answers::default() };
         let mut beside = Vec::new();
         let policies = self.policies.for_event(&event.event_type);
         for policy in &policies {
@@ -195,7 +203,13 @@ impl Host {
             let own_types = || policy.description.message_types.iter().cloned();
             match self.policies.plan(policy, &question).await {
                 Ok(answered) => {
-                    answers.asked.extend(own_types());
+                    // What a clock in doubt finds too late is asked again when it is sure; until then it takes
+                    // nothing back, either.
+                    let stands = answered.answer.passed_over.is_empty() || !self.doubts_clock();
+                    answers.complete &= stands;
+                    if stands {
+                        answers.asked.extend(own_types());
+                    }
                     // What a version before it has said of them.
                     answers.outcome.passed_over.retain(|passed| !own_types().any(|kind| kind == passed.kind));
                     let why = planned(&answered.answer);
@@ -204,7 +218,9 @@ impl Host {
                         let asked = Question::Plan(question.clone());
                         beside.extend(self.beside(About::Event(event.id), asked, Some(&record)));
                     }
-                    answers.records.push(record);
+                    if stands {
+                        answers.records.push(record);
+                    }
                     sort_in(answered.answer, people, &mut answers);
                 }
                 // The others' messages are planned all the same; this one is asked again.

@@ -45,7 +45,7 @@ impl Host {
         answers: Answers,
         now: DateTime<Utc>,
     ) -> Result<(), HostError> {
-        let Answers { asked, mut wanted, mut outcome, records, complete } = answers;
+        let Answers { asked, mut wanted, mut outcome, records, complete, again } = answers;
         let mut tx = self.store.begin().await?;
         let newest = tx.lock_subject(&event.subject, event.test).await?;
         if newest.is_some_and(|(version, _)| version > event.subject.version) {
@@ -56,7 +56,7 @@ impl Host {
         let mut existing = tx.messages_of_subject(&event.subject, event.test).await?;
         let refused = self.brake_planned(&mut tx, event, &mut wanted, &existing, &mut outcome, now).await?;
         for want in wanted {
-            self.plan_one(&mut tx, event, want, &mut existing, &mut outcome, now).await?;
+            self.plan_one(&mut tx, (event, again), want, &mut existing, &mut outcome, now).await?;
         }
         let moments = moments(&event.data);
         for message in existing.into_iter().filter(|message| asked.contains(&message.kind)) {
@@ -129,7 +129,7 @@ impl Host {
     pub(super) async fn plan_one(
         &self,
         tx: &mut Tx,
-        event: &Event,
+        (event, again): (&Event, bool),
         want: Wanted,
         existing: &mut Vec<Message>,
         outcome: &mut Outcome,
@@ -174,8 +174,10 @@ impl Host {
                 outcome.passed_over.push(passed(&want, cause));
             }
             None => {
-                if !tx.insert_message(&new, &payload).await? {
-                    let twice = Cause::new("already-done", "it was planned twice at once");
+                // A version that is back wants what it wanted before another came in between.
+                if (again && tx.was_sent(&new).await?) || !tx.insert_message(&new, &payload).await? {
+                    let twice =
+                        Cause::new("already-done", "it was sent before, or is planned by another host");
                     outcome.passed_over.push(passed(&want, twice));
                 }
             }

@@ -81,7 +81,13 @@ const SEALED_OF_MANY: Sql = both!(sealed_of_many);
 
 const NEWEST_OF_KEY: &str =
     "SELECT id FROM messages WHERE recipient_id = $1 AND kind = $2 AND key = $3 AND test = $4
+    AND state NOT IN ('held', 'undelivered', 'failed', 'suppressed', 'canceled', 'expired')
     ORDER BY created_at DESC, id DESC LIMIT 1";
+
+const WAS_SENT: &str =
+    "SELECT 1 FROM messages WHERE recipient_id = $1 AND kind = $2 AND key = $3 AND test = $4
+    AND subject_type = $5 AND subject_id = $6 AND COALESCE(occurrence, 0) = $7
+    AND state IN ('sending', 'unknown', 'accepted', 'sent', 'delivered') LIMIT 1";
 
 const SET_SID: &str = "UPDATE messages SET sid = $2 WHERE id = $1 AND sid IS NULL";
 
@@ -171,6 +177,26 @@ impl Tx {
             .fetch_optional(db)
             .await)?;
         Ok(row.map(|(id,)| MessageId(id)))
+    }
+
+    /// Whether a text for the same moment of the same subject may have arrived, be it left behind since or not.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn was_sent(&mut self, message: &Message) -> Result<bool> {
+        let Some(subject) = &message.subject else { return Ok(false) };
+        let row: Option<(i32,)> = on!(self, |db| sqlx::query_as(WAS_SENT)
+            .bind(&message.recipient)
+            .bind(message.kind.as_str())
+            .bind(&message.key)
+            .bind(message.test)
+            .bind(&subject.subject_type)
+            .bind(&subject.id)
+            .bind(message.occurrence.map_or(0, |at| at.timestamp_millis()))
+            .fetch_optional(db)
+            .await)?;
+        Ok(row.is_some())
     }
 
     /// Adds a message with what its text is made of. `false` when the same message was planned
@@ -325,7 +351,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_messages_of_a_subject_an_event_and_a_key_are_found_by_their_indexes() {
-        for sql in [OF_SUBJECT, OF_EVENT, BY_IDS.sqlite, SEALED_OF_MANY.sqlite, NEWEST_OF_KEY] {
+        for sql in [OF_SUBJECT, OF_EVENT, BY_IDS.sqlite, SEALED_OF_MANY.sqlite, NEWEST_OF_KEY, WAS_SENT] {
             assert_eq!(tables_read_whole(sql).await, [""; 0], "{sql}");
         }
     }

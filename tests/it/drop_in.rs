@@ -232,6 +232,37 @@ for_each_database! {
         assert_eq!(states, [vec!["canceled"], vec!["canceled", "planned"]]);
     }
 
+    /// It wants again what it wanted before.
+    async fn a_version_that_is_back_sends_no_text_twice(start: Start) {
+        let home = home();
+        let plugins = home.path().join("plugins");
+        let own = |version, plans| {
+            let guest = Guest { name: "prescription-ready", message_type: "prescription-ready", version,
+                events: &["clinic.door"], plans, ..Guest::new(Decides::Send) };
+            std::fs::write(plugins.join("prescription-ready.toml"), "").unwrap();
+            std::fs::write(plugins.join("prescription-ready.wasm"), guest.component()).unwrap();
+        };
+        let silent = Guest { events: &["clinic.door"], ..Guest::new(Decides::Send) };
+        std::fs::write(plugins.join("silent.wasm"), silent.component()).unwrap();
+        own("1.0.0", Plans::One);
+        let host = begin(start, &home).await;
+        let event = host.event(json!({"type": "clinic.door", "subject": {"type": "door", "id": "7", "version": 1},
+            "people": [{"id": "ana", "phone": crate::support::ANA}]})).await;
+        host.run().await;
+        assert_eq!(host.texts_to(crate::support::ANA).len(), 1);
+        for round in 0..5 {
+            for (version, plans) in [("2.0.0", Plans::Nothing), ("1.0.0", Plans::One)] {
+                own(version, plans);
+                host.host.policies.reload().await;
+                host.run_after(TimeDelta::minutes(1)).await;
+                assert_eq!(host.texts_to(crate::support::ANA).len(), 1, "{round} {version}");
+            }
+        }
+        let asked = host.get(&format!("/api/v1/events/{}", event["id"].as_str().unwrap())).await;
+        assert_eq!(asked["state"], "planning", "{asked}");
+        assert_eq!(host.number("SELECT COUNT(*) FROM decisions WHERE outcome = 'plan'").await, 6, "three of each");
+    }
+
     async fn a_policy_that_does_not_answer_is_asked_after_1_5_and_15_minutes_and_then_a_person_must_look(start: Start) {
         let home = home();
         let host = begin(start, &home).await;
