@@ -7,6 +7,7 @@ use crate::support::program::{new_home, run};
 use crate::support::{ANA, Start, TestHost};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use tidings::sandbox::Fault;
 use tokio::task::JoinSet;
 
 async fn post(host: &TestHost, path: &str, once: &str, body: &Value) -> (u16, Value) {
@@ -56,6 +57,20 @@ for_each_database! {
         assert_eq!(check(&host, id, &last_code(&host, ANA)).await["status"], "approved");
         let states = host.states().await;
         assert_eq!(states.iter().map(|(_, _, state)| state.as_str()).collect::<Vec<_>>(), ["delivered", "suppressed"]);
+    }
+
+    async fn a_code_whose_newer_text_has_failed_goes_out_with_the_older_one(start: Start) {
+        let host = start.host().await;
+        host.sandbox.script(ANA, [Fault::TooManyRequests(Some(120)), Fault::Refuse(21211)]);
+        let (_, answer) = host.post("/api/v1/otp", login()).await;
+        let id = answer["id"].as_str().unwrap();
+        host.run().await;
+        host.clock.advance(TimeDelta::seconds(30));
+        assert_eq!(host.post(&format!("/api/v1/otp/{id}/resend"), json!({})).await.0, 202);
+        host.run().await;
+        assert_eq!(host.texts_to(ANA).len(), 0);
+        host.run_after(TimeDelta::minutes(2)).await;
+        assert_eq!(check(&host, id, &last_code(&host, ANA)).await["status"], "approved");
     }
 
     async fn a_repeated_request_for_a_code_is_one(start: Start) {

@@ -57,6 +57,22 @@ for_each_database! {
         assert_eq!(check(&host, &id, &first).await["status"], "approved");
     }
 
+    async fn by_verify_a_code_that_is_asked_for_again_before_it_is_out_is_sent_once_and_is_no_older_one(start: Start) {
+        let host = verifying(start).await;
+        let (older, dead) = code(&host, ANA, "LOGIN").await;
+        host.clock.advance(TimeDelta::seconds(30));
+        let (_, answer) = host.post("/api/v1/otp", json!({"phone": ANA, "purpose": "LOGIN"})).await;
+        let id = answer["id"].as_str().unwrap();
+        assert_ne!(id, older);
+        host.clock.advance(TimeDelta::seconds(60));
+        assert_eq!(host.post(&format!("/api/v1/otp/{id}/resend"), json!({})).await.0, 202);
+        host.run().await;
+        assert_eq!(host.texts_to(ANA).len(), 2, "{:?}", host.texts_to(ANA));
+        let code = last_code(&host, ANA);
+        assert_ne!(code, dead);
+        assert_eq!(check(&host, id, &code).await["status"], "approved");
+    }
+
     async fn by_verify_three_wrong_codes_end_it_and_the_next_code_is_another(start: Start) {
         let host = verifying(start).await;
         let (id, first) = code(&host, ANA, "LOGIN").await;

@@ -85,7 +85,8 @@ impl Host {
     }
 
     /// Counts many texts in one unit of work, counter by counter in the order of all, and answers for each the brake
-    /// that holds it, if one does; such a text uses up nothing.
+    /// that holds it, if one does. Such a text uses up nothing in the end; another that it held up meanwhile is not
+    /// counted anew for that.
     ///
     /// # Errors
     ///

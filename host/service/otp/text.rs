@@ -49,15 +49,16 @@ impl Host {
             let text = "nobody waits for the code any more: it was used, a newer one took its place, or too many were tried";
             return Ok(CodeText::Useless(Verdict::Suppress { cause: Cause::new("code-ended", text) }));
         };
-        if challenge.maker == Maker::Verify {
-            let cancel_older = challenge.sends == 1 && tx.others_at_verify(&challenge).await?;
-            opened.payload = Some(Payload::default());
-            return Ok(CodeText::Verify(Box::new(Verifying { challenge, cancel_older })));
-        }
         // While Twilio was out of reach somebody may have asked for it three times more.
         if challenge.sends > 1 && tx.newest_of_key(message).await? != Some(message.id) {
             let text = "the code was asked for again before this text was out; the newer text says it";
             return Ok(CodeText::Useless(Verdict::Suppress { cause: Cause::new("code-sent-again", text) }));
+        }
+        if challenge.maker == Maker::Verify {
+            // Until Twilio has named this one, it may take an older one of the phone for it.
+            let cancel_older = challenge.verification.is_none() && tx.others_at_verify(&challenge).await?;
+            opened.payload = Some(Payload::default());
+            return Ok(CodeText::Verify(Box::new(Verifying { challenge, cancel_older })));
         }
         let Some(payload) = self.words_of(kind, &challenge, recipient, now)? else {
             let text = "the key that the code is derived with is missing from this home";
