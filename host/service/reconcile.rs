@@ -15,6 +15,9 @@ use tokio::task::JoinSet;
 /// An event is planned by the request that posted it; one that is older was interrupted.
 const PLANNING: TimeDelta = TimeDelta::seconds(10);
 
+/// One that is so far ahead was taken in by a clock that was wrong.
+const AHEAD: TimeDelta = TimeDelta::minutes(1);
+
 /// Look-ups at the provider at once.
 const LOOK_UPS: usize = 8;
 
@@ -28,6 +31,7 @@ impl Host {
     /// Takes up what others left, asks the provider what it has not told, and tells the clinic's own systems,
     /// until `stop` resolves. Whatever asks the provider keeps nothing else waiting.
     pub async fn keep_house(&self, stop: impl Future<Output = ()>) {
+        self.doubt_clock_at_start();
         let sweeping = async {
             loop {
                 self.log_failed(self.take_up().await, "taking up what was left failed");
@@ -166,7 +170,8 @@ impl Host {
     /// the next round goes on after them, and begins anew at the end.
     async fn plan_left_over(&self, now: DateTime<Utc>) -> Result<(), HostError> {
         let after = *self.planned_up_to.lock().unwrap_or_else(PoisonError::into_inner);
-        let page = self.store.read().await?.events_to_plan(now - PLANNING, after, EVENTS).await?;
+        let page =
+            self.store.read().await?.events_to_plan(now - PLANNING..now + AHEAD, after, EVENTS).await?;
         let is_last = page.len() < EVENTS as usize;
         *self.planned_up_to.lock().unwrap_or_else(PoisonError::into_inner) =
             page.last().copied().filter(|_| !is_last);

@@ -1,6 +1,7 @@
 //! The clock: where it leaps, forward or back, nobody knows at once which of the two times is wrong. Until
-//! the provider's clock agrees with ours, only urgent texts go out: a clock that is a day ahead must not
-//! send a day of reminders.
+//! the provider's clock agrees with ours, only urgent texts go out, and nothing ends or is forgotten: a clock that
+//! is a day ahead must not send a day of reminders, nor end them. Where the provider does not answer, nothing
+//! could be sent anyway, and its first answer decides.
 
 use super::Host;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -16,9 +17,6 @@ const APART: TimeDelta = TimeDelta::seconds(12);
 
 /// How often the provider is asked, while there is a doubt.
 const ASK_EVERY: Duration = Duration::from_secs(10);
-
-/// How long a clock is doubted that nobody contradicts.
-const DOUBT: Duration = Duration::from_mins(1);
 
 /// A sender may be busy for so long because the provider has asked for it, or with urgent texts.
 const ASKED_FOR: TimeDelta = TimeDelta::minutes(20);
@@ -37,15 +35,13 @@ pub(super) struct Steady(Mutex<Seen>);
 struct Seen {
     last: Option<(DateTime<Utc>, Duration)>,
     doubt: Option<Doubt>,
+    has_begun: bool,
     compared: Option<Duration>,
 }
 
 #[derive(Clone, Copy)]
 struct Doubt {
-    since: Duration,
     asked: Option<Duration>,
-    /// How long it lasts where the provider's clock cannot be asked.
-    lasts: Duration,
     /// How well the provider's clock must agree.
     within: TimeDelta,
     /// It was seen to leap: it may have counted wrong.
@@ -53,9 +49,7 @@ struct Doubt {
 }
 
 impl Doubt {
-    const fn of_leap(since: Duration) -> Self {
-        Self { since, asked: None, lasts: DOUBT, within: LEAP, has_leapt: true }
-    }
+    const OF_LEAP: Self = Self { asked: None, within: LEAP, has_leapt: true };
 }
 
 impl Steady {
@@ -78,7 +72,7 @@ impl Host {
                         seconds = leap.num_seconds(),
                         "the clock has leapt; only urgent texts go out until it is sure"
                     );
-                    seen.doubt = Some(Doubt::of_leap(running));
+                    seen.doubt = Some(Doubt::OF_LEAP);
                 }
             }
             let Some(doubt) = seen.doubt.as_mut() else { return };
@@ -91,13 +85,10 @@ impl Host {
         let provider = self.providers.live.as_ref().or(self.providers.test.as_ref());
         let date = match provider {
             Some(provider) => tokio::time::timeout(ANSWER, provider.date()).await.ok().flatten(),
-            None => None,
+            // Nobody can be asked, and nothing is sent.
+            None => Some(now),
         };
-        let is_sure = match date {
-            Some(date) => (date - now).abs() <= doubt.within,
-            None => running.saturating_sub(doubt.since) >= doubt.lasts,
-        };
-        if is_sure {
+        if date.is_some_and(|date| (date - now).abs() <= doubt.within) {
             tracing::info!("the clock is sure");
             self.steady.lock().doubt = None;
             // What was counted by the wrong time.
@@ -112,14 +103,18 @@ impl Host {
                 ahead = (now - date).num_seconds(),
                 "the clock is not the provider's; only urgent texts go out"
             );
+        } else {
+            tracing::warn!("the provider's clock cannot be asked; until it can, only urgent texts go out");
         }
     }
 
-    /// A process that begins has not seen its clock leap: the provider is asked once. Where it does not
-    /// answer, nothing could be sent anyway.
+    /// A process that begins has not seen its clock leap: the provider is asked. Whatever it does first begins
+    /// with this.
     pub(super) fn doubt_clock_at_start(&self) {
-        let doubt = Doubt { lasts: Duration::ZERO, has_leapt: false, ..Doubt::of_leap(self.clock.running()) };
-        self.steady.lock().doubt.get_or_insert(doubt);
+        let mut seen = self.steady.lock();
+        if !std::mem::replace(&mut seen.has_begun, true) {
+            seen.doubt.get_or_insert(Doubt { has_leapt: false, ..Doubt::OF_LEAP });
+        }
     }
 
     /// Another host's clock is so far from ours. The provider's tells which of the two is wrong.
@@ -131,7 +126,7 @@ impl Host {
         }
         seen.compared = Some(running);
         tracing::error!(seconds = apart.num_seconds(), "another host's clock differs from this one's");
-        seen.doubt.get_or_insert(Doubt { within: APART, has_leapt: false, ..Doubt::of_leap(running) });
+        seen.doubt.get_or_insert(Doubt { within: APART, has_leapt: false, ..Doubt::OF_LEAP });
     }
 
     /// Whether the clock may be wrong.

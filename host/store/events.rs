@@ -7,6 +7,7 @@ use crate::domain::id::EventId;
 use crate::domain::recipient::Role;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use uuid::Uuid;
 
 /// What became of an event.
@@ -100,7 +101,8 @@ const PLANNED: &str = "UPDATE events SET state = 'planned', planned_at = $2, out
 
 const NOTED: &str = "UPDATE events SET outcome = $2 WHERE id = $1 AND state = 'accepted'";
 
-const TO_PLAN: &str = "SELECT received_at, id FROM events WHERE state = 'accepted' AND received_at <= $1
+const TO_PLAN: &str = "SELECT received_at, id FROM events WHERE state = 'accepted'
+    AND (received_at < $1 OR received_at >= $5)
     AND (received_at, id) > ($2, $3) ORDER BY received_at, id LIMIT $4";
 
 impl Tx {
@@ -204,24 +206,25 @@ impl Tx {
         Ok(changed == 1)
     }
 
-    /// Events whose planning was not finished, with the moments they came at; a page, the oldest first, after the
-    /// place of one of them.
+    /// Events whose planning was not finished, with the moments they came at, but for those that came at fresh ones;
+    /// a page, the oldest first, after the place of one of them.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
     pub async fn events_to_plan(
         &mut self,
-        received_before: DateTime<Utc>,
+        fresh: Range<DateTime<Utc>>,
         after: Option<(DateTime<Utc>, EventId)>,
         limit: u32,
     ) -> Result<Vec<(DateTime<Utc>, EventId)>> {
         let (at, id) = after.map_or((i64::MIN, Uuid::nil()), |(at, id)| (at.timestamp_millis(), id.0));
         let rows: Vec<(i64, Uuid)> = on!(self, |db| sqlx::query_as(TO_PLAN)
-            .bind(received_before.timestamp_millis())
+            .bind(fresh.start.timestamp_millis())
             .bind(at)
             .bind(id)
             .bind(i64::from(limit))
+            .bind(fresh.end.timestamp_millis())
             .fetch_all(db)
             .await)?;
         rows.into_iter().map(|(at, id)| Ok((moment(at, "events", &id.to_string())?, EventId(id)))).collect()

@@ -41,6 +41,10 @@ impl Provider for Hanging {
         Box::pin(std::future::pending())
     }
 
+    fn date(&self) -> BoxFuture<'_, Option<DateTime<Utc>>> {
+        self.real.date()
+    }
+
     fn redact<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), LookUpError>> {
         Box::pin(std::future::pending())
     }

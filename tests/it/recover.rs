@@ -4,11 +4,9 @@ use crate::clocks::alert;
 use crate::delivery::{BO, after_seconds, another, notice, state};
 use crate::for_each_database;
 use crate::many_hosts::{client, machine};
-use crate::support::program::{Running, new_home, run};
 use crate::support::{ANA, TestHost};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
-use std::fs;
 use std::sync::{Arc, Mutex};
 use tidings::clock::ManualClock;
 use tidings::domain::failure::{ListedText, SendOutcome};
@@ -111,7 +109,7 @@ impl Provider for Slow {
 }
 
 /// As the backup has it: planned, and none of what came after.
-const FORGET: [&str; 4] = [
+pub(crate) const FORGET: [&str; 4] = [
     "DELETE FROM provider_events",
     "DELETE FROM journal WHERE to_state NOT IN ('planned')",
     "UPDATE messages SET state = 'planned', attempt_id = NULL, attempts = 0, sid = NULL, sent_at = NULL,
@@ -311,38 +309,4 @@ for_each_database! {
         assert_eq!((&story["state"], &story["reason"]["code"]), (&json!("held"), &json!("recovered")));
         assert_eq!(host.sandbox.calls(), 0);
     }
-}
-
-#[tokio::test]
-async fn a_copy_of_the_file_and_its_log_is_put_back_whole_and_only_where_nobody_looks() {
-    let home = new_home();
-    let running = Running::start(home.path(), None);
-    let person = json!({"role": "patient", "phone": ANA});
-    let request = running.client.put(format!("{}/api/v1/recipients/ana", running.base));
-    assert!(request.bearer_auth(&running.key).json(&person).send().await.unwrap().status().is_success());
-    running.kill();
-    let database = home.path().join(".tidings/tidings.db");
-    let copy = home.path().join("copy.db");
-    let log = |file: &std::path::Path| file.with_extension("db-wal");
-    assert!(fs::metadata(log(&database)).unwrap().len() > 0, "what was written last is in the log alone");
-    fs::copy(&database, &copy).unwrap();
-    fs::copy(log(&database), log(&copy)).unwrap();
-
-    let reader = sqlx::SqlitePool::connect(database.to_str().unwrap()).await.unwrap();
-    let mut looking = reader.begin().await.unwrap();
-    sqlx::query("SELECT id FROM recipients").fetch_all(&mut *looking).await.unwrap();
-    let restore = ["recover", "--from", copy.to_str().unwrap()];
-    let (status, _, errors) = run(home.path(), &restore);
-    assert!(status == Some(1) && errors.contains("another command has the database open"), "{errors}");
-    looking.rollback().await.unwrap();
-    reader.close().await;
-
-    for file in [database.clone(), log(&database)] {
-        let _ = fs::remove_file(file);
-    }
-    let (status, _, errors) = run(home.path(), &restore);
-    assert_eq!(status, Some(0), "{errors}");
-    let running = Running::start(home.path(), None);
-    assert_eq!(running.get("/api/v1/recipients/ana").await["id"], "ana");
-    assert_eq!(running.stop(), Some(0));
 }

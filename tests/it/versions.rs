@@ -10,7 +10,7 @@ use tidings::service::{Host, PostedEvent, PostedPerson};
 use tokio::task::JoinSet;
 
 /// A version of Ana's visit that says this and nothing else.
-fn version(version: i64, data: &Value) -> PostedEvent {
+pub(crate) fn version(version: i64, data: &Value) -> PostedEvent {
     PostedEvent {
         event_type: if version == 1 { "appointment.booked" } else { "appointment.rescheduled" }.to_owned(),
         id: None,
@@ -25,7 +25,7 @@ fn version(version: i64, data: &Value) -> PostedEvent {
     }
 }
 
-fn day(day: i64) -> Value {
+pub(crate) fn day(day: i64) -> Value {
     json!({"starts_at": format!("2026-12-{day:02}T14:30:00-05:00"), "location": "12 Main St"})
 }
 

@@ -187,6 +187,10 @@ impl Provider for Carrier {
         Box::pin(async move { if is_answered { Ok(found) } else { Err(LookUpError::Unreadable) } })
     }
 
+    fn date(&self) -> BoxFuture<'_, Option<DateTime<Utc>>> {
+        Box::pin(std::future::ready(Some(self.clock.now())))
+    }
+
     fn redact<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), LookUpError>> {
         Box::pin(async { Ok(()) })
     }

@@ -1,0 +1,162 @@
+//! A host that starts without a network: nobody tells it whether its clock is right, and nothing is lost for that.
+
+use crate::clocks::alert;
+use crate::delivery::{BO, notice, state};
+use crate::for_each_database;
+use crate::many_hosts::{beside_on, client, machine};
+use crate::support::{ANA, TestHost};
+use crate::versions::{day, version};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tidings::clock::ManualClock;
+use tidings::domain::failure::{ListedText, SendOutcome};
+use tidings::domain::phone::PhoneNumber;
+use tidings::service::Host;
+use tidings::store::EventState;
+use tidings::twilio::{BoxFuture, LookUpError, Outgoing, Provider, TwilioClient};
+
+/// A provider that is out of reach until the network is back.
+struct Away {
+    real: Arc<dyn Provider>,
+    nobody: Arc<dyn Provider>,
+    is_back: AtomicBool,
+}
+
+impl Away {
+    fn before(host: &TestHost) -> Arc<Self> {
+        let mut elsewhere = host.start.config.twilio.clone();
+        "http://127.0.0.1:9".clone_into(&mut elsewhere.base_url);
+        let nobody = Arc::new(TwilioClient::new(&elsewhere).unwrap());
+        Arc::new(Self { real: client(host), nobody, is_back: AtomicBool::new(false) })
+    }
+
+    fn comes_back(&self) {
+        self.is_back.store(true, Ordering::Relaxed);
+    }
+
+    fn reached(&self) -> &dyn Provider {
+        if self.is_back.load(Ordering::Relaxed) { &*self.real } else { &*self.nobody }
+    }
+}
+
+/// It makes no codes.
+impl tidings::twilio::verify::Verify for Away {}
+
+impl Provider for Away {
+    fn send<'a>(&'a self, text: &'a Outgoing) -> BoxFuture<'a, SendOutcome> {
+        self.reached().send(text)
+    }
+
+    fn fetch<'a>(&'a self, sid: &'a str) -> BoxFuture<'a, Result<Option<ListedText>, LookUpError>> {
+        self.reached().fetch(sid)
+    }
+
+    fn list<'a>(
+        &'a self,
+        to: &'a PhoneNumber,
+        since: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<Vec<ListedText>, LookUpError>> {
+        self.reached().list(to, since)
+    }
+
+    fn date(&self) -> BoxFuture<'_, Option<DateTime<Utc>>> {
+        self.reached().date()
+    }
+
+    fn redact<'a>(&'a self, sid: &'a str) -> BoxFuture<'a, Result<(), LookUpError>> {
+        self.reached().redact(sid)
+    }
+}
+
+/// A host at work, for a while.
+async fn work(host: &TestHost, alone: &Host, clock: &ManualClock, minutes: i64) {
+    for _ in 0..minutes * 2 {
+        clock.advance(TimeDelta::seconds(30));
+        host.clock.advance(TimeDelta::seconds(30));
+        alone.sweep().await.unwrap();
+        alone.tick().await.unwrap();
+        host.sandbox.until_quiet().await;
+    }
+}
+
+for_each_database! {
+    async fn what_is_over_by_a_clock_that_nobody_confirms_has_not_ended(start: Start) {
+        let host = start.host().await;
+        let mut reminder = notice(ANA);
+        reminder["expires_at"] = json!(host.clock_now() + TimeDelta::hours(2));
+        let reminder = host.message(reminder).await;
+        let mut urgent = alert(BO, &host);
+        urgent["expires_at"] = json!(host.clock_now() + TimeDelta::hours(2));
+        let urgent = host.message(urgent).await;
+        let provider = Away::before(&host);
+        let clock = Arc::new(ManualClock::at(host.clock_now() + TimeDelta::days(1)));
+        let alone = machine(&host, provider.clone(), clock.clone(), |_| ());
+        alone.begin().await.unwrap();
+        alone.keep_house(std::future::ready(())).await;
+        work(&host, &alone, &clock, 5).await;
+        assert_eq!((state(&host, &reminder).await.as_str(), state(&host, &urgent).await.as_str()), ("planned", "held"));
+        // The first answer says that it is wrong.
+        provider.comes_back();
+        work(&host, &alone, &clock, 2).await;
+        assert!(alone.doubts_clock());
+        clock.leap(-TimeDelta::days(1));
+        work(&host, &alone, &clock, 2).await;
+        assert!(!alone.doubts_clock());
+        assert_eq!((host.texts_to(ANA).len(), host.texts_to(BO).len()), (1, 1));
+    }
+
+    async fn a_host_that_starts_without_a_network_works_when_it_is_back(start: Start) {
+        let host = start.host().await;
+        let (reminder, urgent) = (host.message(notice(ANA)).await, host.message(alert(BO, &host)).await);
+        let provider = Away::before(&host);
+        let clock = Arc::new(ManualClock::at(host.clock_now()));
+        let alone = machine(&host, provider.clone(), clock.clone(), |_| ());
+        alone.begin().await.unwrap();
+        alone.keep_house(std::future::ready(())).await;
+        work(&host, &alone, &clock, 5).await;
+        assert_eq!((state(&host, &reminder).await.as_str(), state(&host, &urgent).await.as_str()), ("planned", "planned"));
+        provider.comes_back();
+        // The alert was tried by itself, at longer and longer intervals.
+        work(&host, &alone, &clock, 15).await;
+        assert!(!alone.doubts_clock());
+        assert_eq!((host.texts_to(ANA).len(), host.texts_to(BO).len()), (1, 1));
+    }
+
+    async fn a_reminder_that_only_a_wrong_clock_finds_too_late_is_planned_when_it_is_right(start: Start) {
+        let host = start.host().await;
+        let clock = Arc::new(ManualClock::at(host.clock_now()));
+        let astray = beside_on(&host, clock.clone());
+        astray.begin().await.unwrap();
+        astray.tick().await.unwrap();
+        let caller = host.host.caller(&host.key).await.unwrap();
+        Box::pin(astray.post_event(&caller, None, b"1", version(1, &day(3)))).await.unwrap();
+        let planned = || host.number("SELECT COUNT(*) FROM messages WHERE kind = 'appointment-reminder' AND state = 'planned'");
+        assert_eq!(planned().await, 2);
+        // By this clock both visits are over.
+        clock.leap(TimeDelta::days(30));
+        astray.tick().await.unwrap();
+        let story = Box::pin(astray.post_event(&caller, None, b"2", version(2, &day(4)))).await.unwrap().0.unwrap();
+        assert_eq!(story.state, EventState::Accepted);
+        assert_eq!(planned().await, 2, "{story:?}");
+        clock.leap(-TimeDelta::days(30));
+        work(&host, &astray, &clock, 2).await;
+        assert!(!astray.doubts_clock());
+        let waiting = host.get("/api/v1/messages?type=appointment-reminder&state=planned").await;
+        let versions: Vec<_> = waiting["items"].as_array().unwrap().iter().map(|it| &it["subject"]["version"]).collect();
+        assert_eq!(versions, [2, 2], "{waiting}");
+    }
+
+    async fn the_house_is_kept_by_a_clock_that_is_sure(start: Start) {
+        let host = start.host().await;
+        let provider = Away::before(&host);
+        let clock = Arc::new(ManualClock::at(host.clock_now() + TimeDelta::days(4000)));
+        let alone = machine(&host, provider, clock.clone(), |_| ());
+        alone.begin().await.unwrap();
+        alone.keep_house(std::future::ready(())).await;
+        assert!(alone.doubts_clock(), "before anything was forgotten");
+        work(&host, &alone, &clock, 2).await;
+        assert!(alone.doubts_clock());
+    }
+}
