@@ -41,7 +41,8 @@ macro_rules! standing {
 }
 const STANDING: Sql = both!(standing);
 
-// As many as a policy may set for a week: one that counts what it does not see sends too much.
+// As many as a policy may set for a week: one that counts what it does not see sends too much. What left for
+// nobody is told, too, and takes no place of what did.
 macro_rules! recent {
     ($db:ident) => {
         concat!(
@@ -51,7 +52,8 @@ macro_rules! recent {
                 COALESCE(messages.sent_at, messages.updated_at) AS at, messages.state,
                 ROW_NUMBER() OVER (PARTITION BY ",
             value!($db, number, 0),
-            " ORDER BY COALESCE(messages.sent_at, messages.updated_at) DESC) AS nth FROM ",
+            ", messages.state IN ('suppressed', 'expired')
+                    ORDER BY COALESCE(messages.sent_at, messages.updated_at) DESC) AS nth FROM ",
             rows!($db),
             " CROSS JOIN messages WHERE messages.recipient_id = ",
             value!($db, text, 1),
@@ -60,7 +62,7 @@ macro_rules! recent {
             " AND messages.id <> ",
             value!($db, id, 3),
             " AND messages.state NOT IN ('planned', 'claimed', 'held', 'canceled')) AS newest
-            WHERE nth <= 500 ORDER BY place, nth"
+            WHERE nth <= 500 ORDER BY place, at DESC"
         )
     };
 }
@@ -98,8 +100,8 @@ impl Tx {
         Ok(consents)
     }
 
-    /// What people were sent since a moment, but for one message each, the newest first and at the most five hundred;
-    /// in their order.
+    /// What people were sent since a moment, but for one message each, the newest first: at the most five hundred
+    /// texts, and as many that left for nobody. In the people's order.
     ///
     /// # Errors
     ///

@@ -1,10 +1,14 @@
-//! What a person may be sent in a day holds whoever judges: each text is judged by all that were committed to before.
+//! What a person may be sent in a day holds whoever judges: each text that is not urgent is judged by all that were
+//! committed to before.
 
+use crate::batch::batch;
 use crate::clocks::alert;
 use crate::delivery::notice;
 use crate::for_each_database;
 use crate::many_hosts::{client, same_database};
 use crate::support::{ANA, TestHost};
+use chrono::TimeDelta;
+use serde_json::json;
 use std::sync::Arc;
 use tidings::crash::{Crash, Point};
 use tokio::sync::Semaphore;
@@ -66,6 +70,26 @@ for_each_database! {
             waiting.extend((story["state"] == "planned").then(|| story.to_string()));
         }
         assert!(waiting.len() == 1 && waiting[0].contains("sent another text, while the message was judged"), "{waiting:?}");
+    }
+
+    /// More of them than a policy is told texts.
+    async fn texts_that_left_for_nobody_hide_none_from_a_cap(start: Start) {
+        let host = start.host().await;
+        batch(&host, (0..6).map(|_| notice(ANA)).collect()).await;
+        host.run().await;
+        let mut useless = notice(ANA);
+        useless["expires_at"] = json!(host.clock_now() + TimeDelta::minutes(1));
+        for _ in 0..6 {
+            batch(&host, vec![useless.clone(); 100]).await;
+        }
+        host.run_after(TimeDelta::minutes(2)).await;
+        assert_eq!(host.number("SELECT COUNT(*) FROM messages WHERE state = 'expired'").await, 600);
+        let seventh = host.message(notice(ANA)).await;
+        host.run().await;
+        assert_eq!(host.texts_to(ANA).len(), 6);
+        let story = host.story(&seventh).await;
+        let told = story["decisions"][0]["input"]["recent"].as_array().unwrap();
+        assert_eq!(told.iter().filter(|text| text["outcome"] == "expired").count(), 500);
     }
 
     async fn an_alert_waits_for_nobody_and_counts_for_what_is_judged_beside_it(start: Start) {
