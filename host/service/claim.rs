@@ -59,6 +59,7 @@ impl Host {
         let Some(modes) = self.open_modes() else { return Ok(tried) };
         // Looking is free; only where something is due is the writer's place asked for.
         let due = self.store.look().await?.next_due(modes).await?;
+        self.turns.let_go(&due);
         let lanes: Vec<(Lane, u32)> = Lane::ALL
             .into_iter()
             .filter(|lane| due.of(*lane).is_some_and(|due| due <= now))

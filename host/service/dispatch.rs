@@ -100,7 +100,7 @@ impl Host {
 
     /// Sees one claimed message through.
     pub(super) async fn process(&self, message: Message, arriving: Arriving) {
-        let id = message.id;
+        let (id, changes) = (message.id, message.changes);
         match Box::pin(self.try_process(message, arriving)).await {
             Ok(()) => {}
             Err(HostError::Store(StoreError::LeaseLost { .. })) => {
@@ -108,15 +108,15 @@ impl Host {
             }
             Err(error) => {
                 tracing::error!(message_id = %id, error = &error as &dyn std::error::Error, "a message could not be sent");
-                self.put_aside(id, &error).await;
+                self.put_aside((id, changes), &error).await;
             }
         }
     }
 
     /// What cannot be processed is not tried for ever: a database that fails for a moment costs a text a moment,
     /// and what does not pass is held. When not even that can be written, the lease runs out and the message is
-    /// taken up again.
-    async fn put_aside(&self, id: MessageId, error: &HostError) {
+    /// taken up again. One that is not as it was claimed any more goes on from there.
+    async fn put_aside(&self, (id, changes): (MessageId, i64), error: &HostError) {
         let now = self.now();
         let put = async {
             let mut tx = self.store.read().await?;
@@ -127,7 +127,9 @@ impl Host {
                 HostError::Store(error) if error.may_pass() => TRIED_AGAIN.get(times as usize),
                 _ => None,
             };
-            match message.filter(|message| matches!(message.state, State::Claimed(_))) {
+            let is_ours =
+                |message: &Message| message.changes == changes && matches!(message.state, State::Claimed(_));
+            match message.filter(is_ours) {
                 Some(message) if message.expires_at <= now => {
                     let cause = Cause::new("expired", "its use was over before it could be sent");
                     self.conclude(message, Verdict::Expire { cause }, None, now).await

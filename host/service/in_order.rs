@@ -72,15 +72,16 @@ impl InOrder {
 impl Drop for Turn {
     fn drop(&mut self) {
         let mut lines = self.lines.lock();
-        let next = lines.of.get_mut(&self.key).and_then(BTreeMap::pop_first);
-        if next.is_none() {
-            lines.of.remove(&self.key);
+        while let Some((_, next)) = lines.of.get_mut(&self.key).and_then(BTreeMap::pop_first) {
+            // Whoever has gone is passed over.
+            if !next.is_closed() {
+                drop(lines);
+                // One who goes at this very moment drops the turn, and with it passes it on.
+                let _ = next.send(Self { lines: self.lines.clone(), key: self.key.clone() });
+                return;
+            }
         }
-        drop(lines);
-        if let Some((_, next)) = next {
-            // One who has gone drops the turn, and with it passes it on.
-            let _ = next.send(Self { lines: self.lines.clone(), key: self.key.clone() });
-        }
+        lines.of.remove(&self.key);
     }
 }
 

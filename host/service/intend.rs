@@ -16,7 +16,7 @@ use crate::domain::secret::Secret;
 use crate::store::{Change, Counting, Move, NewAttempt, NewLink, Tx};
 use crate::twilio::Sender;
 use chrono::{DateTime, Utc};
-use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a message was judged by, and must still be so when the call is committed to.
@@ -81,23 +81,24 @@ impl Intent {
     }
 }
 
-/// Counts a text with others of one unit of work; `false`: it was judged by what its person was sent before, and
-/// another of them goes out.
-fn joins<'a>(people: &mut BTreeMap<&'a str, Counting<'a>>, intent: &'a Intent) -> bool {
-    let new = intent.counting();
-    match people.entry(new.person) {
-        Entry::Vacant(place) => {
-            place.insert(new);
-        }
-        Entry::Occupied(mut known) => {
-            let more = known.get().more;
-            if new.texts.is_some() || *known.get() != (Counting { more, ..new }) {
-                return false;
-            }
-            known.get_mut().more += 1;
-        }
+/// The people of one unit of work, and how many texts each gets in it.
+#[derive(Default)]
+struct People<'a>(BTreeMap<&'a str, Counting<'a>>);
+
+impl<'a> People<'a> {
+    /// Whether a text may go out with those that are counted. One that was judged by what its person was sent
+    /// before may not, when another of them goes out.
+    fn may_join(&self, intent: &Intent) -> bool {
+        let new = intent.counting();
+        self.0
+            .get(new.person)
+            .is_none_or(|known| new.texts.is_none() && *known == (Counting { more: known.more, ..new }))
     }
-    true
+
+    fn join(&mut self, intent: &'a Intent) {
+        let new = intent.counting();
+        self.0.entry(new.person).and_modify(|known| known.more += 1).or_insert(new);
+    }
 }
 
 /// A claimed message on its way back to its place.
@@ -155,12 +156,15 @@ impl Host {
         }
         let mut taking = self.take_turns(&mut tx, intents.iter().map(Arc::as_ref)).await?;
         // Budgets and senders before people: nobody who holds a person waits for them.
-        let mut people = BTreeMap::new();
+        let mut people = People::default();
         for (intent, fits) in intents.iter().zip(&mut fits) {
-            *fits = *fits && taking.take(intent) && joins(&mut people, intent);
+            *fits = *fits && people.may_join(intent) && taking.take(intent);
+            if *fits {
+                people.join(intent);
+            }
         }
         self.keep_turns(&mut tx, &taking).await?;
-        let counted = tx.count_texts(&people.into_values().collect::<Vec<_>>()).await?;
+        let counted = tx.count_texts(&people.0.into_values().collect::<Vec<_>>()).await?;
         let is_sent = |(intent, fits): (&Arc<Intent>, bool)| {
             (fits && counted.contains(&intent.before.recipient)).then(|| intent.sending.clone())
         };

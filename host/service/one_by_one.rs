@@ -1,6 +1,7 @@
 //! One by one: of one person's texts a host judges one at a time, until it has committed itself to the call or decided
 //! against it. What the one was judged to is then among what the next is judged by: of ten that are due at the end
-//! of the quiet hours, a cap of six a day lets six out.
+//! of the quiet hours, a cap of six a day lets six out. Urgent texts wait for nobody, and are judged by whatever is
+//! known at that moment.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;

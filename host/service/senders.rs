@@ -7,7 +7,7 @@ use crate::domain::kind::TypeName;
 use crate::domain::message::{Cause, Lane, Message};
 use crate::domain::pace::{Pace, Rate};
 use crate::domain::phone::PhoneNumber;
-use crate::store::Tx;
+use crate::store::{NextDue, Tx};
 use crate::twilio::Sender;
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::RngExt as _;
@@ -58,6 +58,13 @@ impl Turns {
 
     fn pace(&self, sender: &str) -> Pace {
         self.lock().paces.get(sender).copied().unwrap_or_default()
+    }
+
+    /// Nobody stands any more in a line that ends after whatever is due first in its lane.
+    pub(super) fn let_go(&self, due: &NextDue) {
+        for lines in self.lock().tails.values_mut() {
+            lines.retain(|lane, tail| due.of(*lane).is_some_and(|first| first <= *tail));
+        }
     }
 
     /// Takes in what the database says.
@@ -250,6 +257,7 @@ impl Host {
         tx.keep_paces(&freed).await?;
         tx.commit().await?;
         self.turns.learn(paces, now);
+        self.turns.lock().tails.clear();
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Sent before: what was posted and sent after a backup is not in it, and is posted again once it was put back. The
 //! provider still has those texts: for a day, each new text is looked for among them before it is sent, and one
-//! that is found is taken as sent. A phone's list is read once, page by page, before its text is judged: while it is
-//! read, nothing else of the person waits, and what was read of a list that breaks off is not read again.
+//! that is found is taken as sent. A phone's list is read once, page by page, before its text is judged: its other
+//! texts wait for that, but for urgent ones, and what was read of a list that breaks off is not read again.
 
 use super::intend::Intent;
 use super::judge::Verdict;
@@ -118,7 +118,8 @@ impl Host {
     }
 
     /// The time of which the database knows nothing, where a text may be one that was sent in it. An urgent one goes
-    /// out unasked: an alert twice is better than none, and a list may take its time.
+    /// out unasked: an alert twice is better than none, a list may take its time, and of two that are the same both
+    /// could be taken for the one that was sent.
     fn lost_before(&self, message: &Message, now: DateTime<Utc>) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
         let lost = self.recoveries.lost(message.test, now)?;
         // A code is worth nothing by then.
@@ -127,8 +128,8 @@ impl Host {
     }
 
     /// Reads what the provider lists for a message's phone, where it must be looked for there and that was not read
-    /// yet. It may take long: nobody's turn is held meanwhile, and the message is judged by the moment after it; one
-    /// whose lease has ended since is another's.
+    /// yet. It may take long: the message keeps its place in its lane, which is no faster than the list then, but
+    /// not its person's turn, and is judged by the moment after it; one whose lease has ended since is another's.
     pub(super) async fn read_list_before(&self, message: &Message) -> Result<(), HostError> {
         let now = self.now();
         // The provider's list is behind for moments.

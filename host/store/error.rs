@@ -83,8 +83,24 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the database itself failed, which the next try may find over: it was locked, full or away.
     #[must_use]
-    pub const fn may_pass(&self) -> bool {
-        matches!(self, Self::Database(_) | Self::NotCommitted(_))
+    pub fn may_pass(&self) -> bool {
+        let error = match self {
+            Self::Database(error) => error,
+            Self::NotCommitted(error) => &**error,
+            _ => return false,
+        };
+        match error {
+            // A constraint says so again.
+            sqlx::Error::Database(said) => said.kind() == sqlx::error::ErrorKind::Other,
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed => true,
+            _ => false,
+        }
     }
 }
 

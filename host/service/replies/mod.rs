@@ -28,8 +28,9 @@ use visits::{NUMBERS_REST, Visit};
 /// The type of the text that confirms a STOP.
 const STOPPED: &str = "reply-stopped";
 
-/// How often a text is judged anew because another of the phone's was faster.
-const TRIES: u32 = 8;
+/// How often a text is judged anew because another of the phone's was faster. Each time another one has been taken
+/// in, and no phone sends so many at once.
+const TRIES: u32 = 50;
 
 /// A text that a phone sent us.
 #[derive(Clone, Debug)]
@@ -135,7 +136,8 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// The database failed, or others of the phone's were faster time and again; the provider should deliver it again.
+    /// The database failed, or others of the phone's were faster time and again. Twilio tries once more where its
+    /// number has a fallback address or asks for it (`#rc`), and otherwise keeps the text in its list.
     pub async fn accept_reply(&self, inbound: &Inbound) -> Result<bool, HostError> {
         for _ in 0..TRIES {
             // What another reply has chosen meanwhile is not open any more: the text is judged anew, here and
