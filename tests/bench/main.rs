@@ -112,5 +112,6 @@ async fn kill() {
     crash::frozen(crash::Engine::ALL).await;
     crash::among_many(crash::Engine::ALL).await;
     crash::asked_to_end(crash::Engine::ALL).await;
+    crash::renewed(crash::Engine::ALL).await;
     crash::at_random(crash::Engine::ALL, size, seed).await;
 }

@@ -45,6 +45,7 @@ async fn main() {
     }
     if wanted("crash::end") {
         program::asked_to_end(Engine::ALL).await;
+        program::renewed(Engine::ALL).await;
     }
     if wanted("crash::random") {
         program::at_random(Engine::ALL, SIZE, seed).await;

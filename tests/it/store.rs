@@ -2,6 +2,7 @@
 //! without the keys.
 
 mod hosts;
+mod people;
 mod plans;
 mod subjects;
 

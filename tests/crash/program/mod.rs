@@ -256,6 +256,28 @@ pub(crate) async fn asked_to_end(engines: &[Engine]) {
     trials.join_all().await;
 }
 
+/// Hosts are renewed one after the other under a stream of texts, as with a newer version: each sees through what it
+/// has in hand, and nothing is left to be looked up.
+pub(crate) async fn renewed(engines: &[Engine]) {
+    const SLOW: Duration = Duration::from_millis(200);
+    let engine = Engine::TwoOnPostgres;
+    let Some(house) = engines.contains(&engine).then(|| engine.house("renewed")).flatten() else { return };
+    let mut trial = Trial::new(house, engine.hosts(), SLOW).await;
+    trial.start_all().await;
+    for host in [0, 1, 0, 1] {
+        let calls = trial.calls();
+        for lane in Lane::ALL.into_iter().cycle().take(12) {
+            trial.post(lane, Fault::None);
+        }
+        trial.until_called(calls + 4).await;
+        trial.stop(host).await;
+        trial.start(host).await;
+    }
+    trial.until_ended(0).await;
+    assert_eq!(trial.looked_up().await, 0, "a call was left behind");
+    trial.finish().await.print("PostgreSQL, two hosts, renewed by turns").assert_sound();
+}
+
 /// Half of the texts fare well.
 fn any_fault(chance: &mut StdRng) -> Fault {
     const FAULTS: [Fault; 11] = [

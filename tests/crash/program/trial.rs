@@ -164,6 +164,17 @@ impl Trial {
         answered
     }
 
+    /// How many texts there were whose outcome nobody knew for a while.
+    pub(crate) async fn looked_up(&mut self) -> usize {
+        let mut looked_up = 0;
+        for text in &self.texts {
+            let story = self.story(text).await;
+            let journal = story["journal"].as_array().unwrap();
+            looked_up += usize::from(journal.iter().any(|line| line["to"] == "unknown"));
+        }
+        looked_up
+    }
+
     /// Posts a text, and kills the host while its call is not answered: before or after it was taken.
     pub(crate) async fn kill_in_the_call(&mut self, lane: Lane, is_taken: bool) {
         let calls = self.calls();
