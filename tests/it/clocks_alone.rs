@@ -94,7 +94,7 @@ for_each_database! {
         let clock = Arc::new(ManualClock::at(host.clock_now() + TimeDelta::days(1)));
         let alone = machine(&host, provider.clone(), clock.clone(), |_| ());
         alone.begin().await.unwrap();
-        alone.keep_house(std::future::ready(())).await;
+        Box::pin(alone.keep_house(std::future::ready(()))).await;
         work(&host, &alone, &clock, 5).await;
         assert_eq!((state(&host, &reminder).await.as_str(), state(&host, &urgent).await.as_str()), ("planned", "held"));
         // The first answer says that it is wrong.
@@ -114,7 +114,7 @@ for_each_database! {
         let clock = Arc::new(ManualClock::at(host.clock_now()));
         let alone = machine(&host, provider.clone(), clock.clone(), |_| ());
         alone.begin().await.unwrap();
-        alone.keep_house(std::future::ready(())).await;
+        Box::pin(alone.keep_house(std::future::ready(()))).await;
         work(&host, &alone, &clock, 5).await;
         assert_eq!((state(&host, &reminder).await.as_str(), state(&host, &urgent).await.as_str()), ("planned", "planned"));
         provider.comes_back();
@@ -154,7 +154,7 @@ for_each_database! {
         let clock = Arc::new(ManualClock::at(host.clock_now() + TimeDelta::days(4000)));
         let alone = machine(&host, provider, clock.clone(), |_| ());
         alone.begin().await.unwrap();
-        alone.keep_house(std::future::ready(())).await;
+        Box::pin(alone.keep_house(std::future::ready(()))).await;
         assert!(alone.doubts_clock(), "before anything was forgotten");
         work(&host, &alone, &clock, 2).await;
         assert!(alone.doubts_clock());
