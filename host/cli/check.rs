@@ -24,7 +24,7 @@ pub(super) async fn run(home: &Path, environment: &BTreeMap<String, String>) -> 
     };
     let mut faults = 0;
     let progress = super::progress::working("reading templates and locales");
-    let renderer = home.renderer();
+    let renderer = home.check_words();
     progress.finish_and_clear();
     match renderer {
         Ok(renderer) => {
@@ -43,7 +43,9 @@ pub(super) async fn run(home: &Path, environment: &BTreeMap<String, String>) -> 
             faults = catalogue.faults().len();
         }
         Err(error) => {
-            println!("texts          are refused");
+            let is_kept = home.last_good_words().is_file();
+            let instead = if is_kept { "; a host goes on with those that were good before" } else { "" };
+            println!("texts          are refused{instead}");
             broken.push(error);
         }
     }

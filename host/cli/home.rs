@@ -140,9 +140,19 @@ impl Home {
         }
     }
 
-    /// Loads the clinic's words.
-    pub(super) fn renderer(&self) -> Result<Renderer, HomeError> {
+    /// Looks the clinic's words over, as they lie in the folders.
+    pub(super) fn check_words(&self) -> Result<Renderer, HomeError> {
         Ok(Renderer::load(&self.folder, &self.config.render())?)
+    }
+
+    /// Loads the clinic's words, with what was last good where they are faulty.
+    pub(super) fn renderer(&self) -> Result<Renderer, HomeError> {
+        Ok(Renderer::begin(&self.folder, &self.config.render(), &self.last_good_words())?)
+    }
+
+    /// Where the words that were last at work are kept.
+    pub(super) fn last_good_words(&self) -> PathBuf {
+        self.folder.join(".tidings/words.json")
     }
 }
 

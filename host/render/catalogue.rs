@@ -7,6 +7,7 @@ use super::files::Files;
 use super::flaw::Flaw;
 use super::language;
 use super::lint::Reference;
+use super::load::TEMPLATES;
 use super::locale::Locale;
 use super::template;
 use super::templates::Templates;
@@ -76,6 +77,18 @@ impl Catalogue {
     /// The locales, and `templates`, that run on their last good version.
     pub fn kept(&self) -> impl Iterator<Item = &str> {
         self.kept.iter().map(String::as_str)
+    }
+
+    /// Whether the last good version is in use where this fault is; else it is left out.
+    #[must_use]
+    pub fn keeps_what_was_before(&self, fault: &Fault) -> bool {
+        let is_core = |file: &str| file == TEMPLATES || file == REFERENCE;
+        let part = match fault.file.strip_prefix("locales/") {
+            Some(rest) => rest.split('/').next().unwrap_or_default(),
+            None => TEMPLATES,
+        };
+        // Templates and the reference are kept as the pair that they are.
+        self.kept.iter().any(|kept| kept == part || is_core(kept) && is_core(part))
     }
 
     /// The words that readers of this language send.

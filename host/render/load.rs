@@ -25,19 +25,27 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What stands for the templates in [`Catalogue::kept`].
-const TEMPLATES: &str = "templates";
+pub(super) const TEMPLATES: &str = "templates";
 
 impl Catalogue {
-    /// Reads and checks a home folder.
-    pub(super) fn load(home: &Path, settings: &RenderSettings) -> Result<Self, RenderLoadError> {
+    /// Reads and checks a home folder; where it is faulty, with what was last good.
+    pub(super) fn load(
+        home: &Path,
+        settings: &RenderSettings,
+        last_good: Option<&Path>,
+    ) -> Result<Self, RenderLoadError> {
         let default = &settings.default_language;
         if language::format_locale(REFERENCE, settings.clinic_region.as_deref(), None).is_none() {
             return Err(RenderLoadError::Setting(
                 "the clinic's region is two letters, such as `US`".to_owned(),
             ));
         }
-        let catalogue = Self::build(Files::read(home)?, settings, None)
-            .map_err(|faults| RenderLoadError::Faults(Faults(faults)))?;
+        let files = Files::read(home)?;
+        let built = match last_good {
+            Some(last_good) => Self::begin(files, settings, last_good),
+            None => Self::build(files, settings, None),
+        };
+        let catalogue = built.map_err(|faults| RenderLoadError::Faults(Faults(faults)))?;
         if catalogue.negotiate(default).is_none() {
             let text = format!("the default language is `{default}`, and there are no texts in it");
             return Err(RenderLoadError::Setting(text));

@@ -10,9 +10,9 @@
 //! A text is never mixed from two languages, never rendered from a value, and never silently
 //! longer than its budget. A message keeps the [`Catalogue`] it started with; a new one is built
 //! aside and swapped in whole. Of a bad file the others learn nothing: its locale keeps its last good
-//! version, or at the start does without the file, and [`Catalogue::faults`] says where the fault is.
-//! Only templates and the reference locale `en` must be without fault at the start, for nothing
-//! stands behind them.
+//! version, also over a restart, and [`Catalogue::faults`] says where the fault is. Only at the very first
+//! start it does without the file, and templates and the reference locale `en` must be without fault, for
+//! nothing stands behind them.
 
 mod arguments;
 mod bind;
@@ -28,6 +28,7 @@ mod functions;
 mod keywords;
 mod kind_file;
 mod language;
+mod last_good;
 mod link;
 mod lint;
 mod load;
@@ -231,7 +232,16 @@ pub struct Renderer {
     current: Arc<ArcSwap<Catalogue>>,
     /// Why the last reading came to nothing.
     unread: Arc<ArcSwapOption<Fault>>,
-    source: Arc<Mutex<(PathBuf, RenderSettings)>>,
+    source: Arc<Mutex<Origin>>,
+}
+
+/// Where the catalogue comes from.
+#[derive(Debug)]
+struct Origin {
+    home: PathBuf,
+    settings: RenderSettings,
+    /// What is good is kept here for the next start.
+    last_good: Option<PathBuf>,
 }
 
 impl Renderer {
@@ -242,12 +252,35 @@ impl Renderer {
     /// A folder is missing, a setting names nothing, or the templates or the reference locale have
     /// faults; all of them are reported at once.
     pub fn load(home: &Path, settings: &RenderSettings) -> Result<Self, RenderLoadError> {
-        let catalogue = Catalogue::load(home, settings)?;
-        Ok(Self {
+        Ok(Self::of(Catalogue::load(home, settings, None)?, home, settings))
+    }
+
+    /// The same, but what is faulty is as it was when a host last ran, if it kept that in this file.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::load`], where nothing sound was kept.
+    pub fn begin(home: &Path, settings: &RenderSettings, last_good: &Path) -> Result<Self, RenderLoadError> {
+        Ok(Self::of(Catalogue::load(home, settings, Some(last_good))?, home, settings))
+    }
+
+    fn of(catalogue: Catalogue, home: &Path, settings: &RenderSettings) -> Self {
+        let origin = Origin { home: home.to_owned(), settings: settings.clone(), last_good: None };
+        Self {
             current: Arc::new(ArcSwap::from_pointee(catalogue)),
             unread: Arc::default(),
-            source: Arc::new(Mutex::new((home.to_owned(), settings.clone()))),
-        })
+            source: Arc::new(Mutex::new(origin)),
+        }
+    }
+
+    /// Keeps what is good in this file for the next start, from now on.
+    #[must_use]
+    pub fn keeping(self, last_good: PathBuf) -> Self {
+        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        source.last_good = Some(last_good);
+        source.keep(&self.snapshot());
+        drop(source);
+        self
     }
 
     /// The catalogue as it is now. A message is rendered with the one it started with.
@@ -278,17 +311,26 @@ impl Renderer {
         // One at a time, or an older reading could win.
         let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
         let last = self.snapshot();
-        let files = Files::read(&source.0).inspect_err(|error| {
-            self.unread.store(Some(Arc::new(unread(&source.0, error))));
+        let files = Files::read(&source.home).inspect_err(|error| {
+            self.unread.store(Some(Arc::new(unread(&source.home, error))));
         })?;
         self.unread.store(None);
         if files == last.files {
             return Ok(None);
         }
-        let built = Catalogue::build(files, &source.1, Some(&last));
+        let built = Catalogue::build(files, &source.settings, Some(&last));
         let catalogue = Arc::new(built.map_err(|faults| RenderLoadError::Faults(Faults(faults)))?);
         self.current.store(Arc::clone(&catalogue));
+        source.keep(&catalogue);
         Ok(Some(catalogue))
+    }
+}
+
+impl Origin {
+    fn keep(&self, catalogue: &Catalogue) {
+        let Some(Err(error)) = self.last_good.as_ref().map(|file| catalogue.remember(file)) else { return };
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(error, "what is good in templates and locales cannot be kept for the next start");
     }
 }
 

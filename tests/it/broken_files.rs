@@ -139,3 +139,25 @@ async fn an_edit_is_live_in_a_running_host_and_a_broken_one_keeps_what_was_good(
     let log = fs::read_to_string(home.path().join("log")).unwrap();
     assert!(log.contains("locales/es/codes.ftl:1:15: ") && log.contains('^'), "{log}");
 }
+
+#[tokio::test]
+async fn a_host_that_starts_goes_on_with_the_words_that_were_good() {
+    let home = new_home();
+    assert_eq!(Running::start(home.path(), None).stop(), Some(0));
+    for tag in ["en", "es"] {
+        fs::write(home.path().join(format!("locales/{tag}/codes.ftl")), "otp = { $brand\n").unwrap();
+    }
+    let (status, said, errors) = run(home.path(), &["check"]);
+    assert!(status == Some(2) && said.contains("goes on with those that were good before"), "{said}{errors}");
+    let running = Running::start(home.path(), None);
+    let ready = running.get("/readyz").await;
+    assert_eq!((&ready["ready"], &ready["kept"]), (&json!(true), &json!(["en", "es"])), "{ready}");
+    let faults = ready["faults"].as_array().unwrap();
+    for tag in ["en", "es"] {
+        let place = format!("locales/{tag}/codes.ftl:1:15: ");
+        assert!(faults.iter().any(|fault| fault.as_str().unwrap().starts_with(&place)), "{ready}");
+    }
+    assert_eq!(running.stop(), Some(0));
+    let log = fs::read_to_string(home.path().join("log")).unwrap();
+    assert!(log.contains("what was good before the start stays in use"), "{log}");
+}

@@ -107,7 +107,7 @@ async fn look_at_home(home: &Home, found: &mut Findings) {
         },
         Err(error) => found.wrong("plugins", super::chain(&error)),
     }
-    match home.renderer() {
+    match home.check_words() {
         Ok(renderer) => {
             let catalogue = renderer.snapshot();
             let locales: Vec<&str> = catalogue.locales().collect();

@@ -7,6 +7,7 @@ mod faults;
 mod followed;
 mod lint;
 mod reload;
+mod restart;
 mod traps;
 mod words_to_send;
 

@@ -232,7 +232,7 @@ fn numbers_choose_by_the_rules_of_the_texts_language_and_are_grouped_as_the_regi
 #[test]
 fn a_panic_in_a_message_costs_one_text_and_no_more() {
     let home = Home::new().with("locales/es/visits.ftl", "visit = Hola.");
-    let mut catalogue = Catalogue::load(&home.0, &american()).unwrap();
+    let mut catalogue = Catalogue::load(&home.0, &american(), None).unwrap();
     let zeros = "0".repeat(40);
     let hostile = format!(
         "visit = {{ 1.{zeros} ->\n  [one] x\n *[other] y\n }}\nwell = Well {{ $n ->\n  [one] one\n *[other] many\n }}"
