@@ -3,7 +3,10 @@
 //! for itself and compares.
 
 use notify::{Config, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -27,10 +30,14 @@ pub struct WatchError {
     source: notify::Error,
 }
 
-/// Watches folders with all that is in them, until it is dropped.
+/// Watches folders with all that is in them, until it is dropped. A folder that another one takes the place of,
+/// or a link to another one, is followed by its name.
 pub struct Watch {
-    _watcher: Box<dyn Watcher + Send>,
+    watcher: Box<dyn Watcher + Send>,
+    folders: Vec<PathBuf>,
     changes: mpsc::Receiver<()>,
+    /// A folder itself has changed: what is watched may lie elsewhere by now.
+    is_swapped: Arc<AtomicBool>,
 }
 
 impl Watch {
@@ -41,29 +48,97 @@ impl Watch {
     /// A folder is not there.
     pub fn begin(folders: &[&Path]) -> Result<Self, WatchError> {
         let (tell, changes) = mpsc::channel(1);
+        let is_swapped = Arc::new(AtomicBool::new(false));
+        let ours: Vec<PathBuf> = folders.iter().map(|folder| folder.to_path_buf()).collect();
+        let (swapped, known) = (Arc::clone(&is_swapped), names(&ours));
         let heard = move |event: notify::Result<notify::Event>| {
-            // Reading a file is no change; an error may hide one. A full channel says it already.
-            if event.map_or(true, |event| !event.kind.is_access()) {
+            let told = event.map_or(Told::Change, |event| told(&event, &known));
+            if told == Told::Swap {
+                swapped.store(true, Ordering::Release);
+            }
+            if told != Told::Nothing {
+                // A full channel says it already.
                 let _ = tell.try_send(());
             }
         };
         let config = Config::default().with_poll_interval(POLL).with_compare_contents(true);
         let watcher = match watch(RecommendedWatcher::new(heard.clone(), config), folders) {
-            Ok(watcher) => watcher,
+            Ok(mut watcher) => {
+                // Where this cannot be, the net finds a swapped folder.
+                for parent in folders.iter().map(|folder| parent(folder)).collect::<BTreeSet<_>>() {
+                    let _ = watcher.watch(&parent, RecursiveMode::NonRecursive);
+                }
+                watcher
+            }
+            // Looks by the names anyway.
             Err(_) => watch(PollWatcher::new(heard, config), folders)?,
         };
-        Ok(Self { _watcher: watcher, changes })
+        Ok(Self { watcher, folders: ours, changes, is_swapped })
     }
 
     /// Resolves when something may have changed and has come to rest; now and then also for nothing.
     pub async fn changed(&mut self) {
-        if tokio::time::timeout(NET, self.changes.recv()).await.is_err() {
-            return;
+        if tokio::time::timeout(NET, self.changes.recv()).await.is_ok() {
+            let rested =
+                async { while let Ok(Some(())) = tokio::time::timeout(REST, self.changes.recv()).await {} };
+            let _ = tokio::time::timeout(LONGEST, rested).await;
         }
-        let rested =
-            async { while let Ok(Some(())) = tokio::time::timeout(REST, self.changes.recv()).await {} };
-        let _ = tokio::time::timeout(LONGEST, rested).await;
+        // Before anybody reads what is there now, so that nothing is missed in between.
+        if self.is_swapped.swap(false, Ordering::AcqRel) {
+            self.follow();
+        }
     }
+
+    /// Watches what has the names of the folders by now.
+    fn follow(&mut self) {
+        for folder in &self.folders {
+            // The system may have ended it by itself.
+            let _ = self.watcher.unwatch(folder);
+            if self.watcher.watch(folder, RecursiveMode::Recursive).is_err() {
+                self.is_swapped.store(true, Ordering::Release);
+            }
+        }
+    }
+}
+
+/// What an event means for the folders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Change,
+    /// Another folder, or none, has the name now.
+    Swap,
+}
+
+fn told(event: &notify::Event, folders: &[PathBuf]) -> Told {
+    let any = |is: fn(&Path, &Path) -> bool| {
+        event.paths.iter().any(|path| folders.iter().any(|folder| is(path, folder)))
+    };
+    // Reading a file is no change, and what else lies beside the folders is of no interest.
+    if event.kind.is_access() {
+        Told::Nothing
+    } else if any(|path, folder| path == folder) {
+        Told::Swap
+    } else if event.paths.is_empty() || any(|path, folder| path.starts_with(folder)) {
+        Told::Change
+    } else {
+        Told::Nothing
+    }
+}
+
+/// All that systems call these folders, whatever they were called here.
+fn names(folders: &[PathBuf]) -> Vec<PathBuf> {
+    let absolute = folders.iter().filter_map(|folder| std::path::absolute(folder).ok());
+    let real = folders
+        .iter()
+        .filter_map(|folder| Some(parent(folder).canonicalize().ok()?.join(folder.file_name()?)));
+    folders.iter().cloned().chain(absolute).chain(real).collect()
+}
+
+/// Where a folder lies.
+fn parent(folder: &Path) -> PathBuf {
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new(".")).to_owned()
 }
 
 fn watch<W: Watcher + Send + 'static>(
@@ -85,6 +160,7 @@ fn watch<W: Watcher + Send + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use notify::EventKind;
 
     fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("tidings-watch-{name}-{}", std::process::id()));
@@ -110,6 +186,66 @@ mod tests {
         std::fs::remove_file(folder.join("b")).unwrap();
         assert!(is_told(&mut watch).await);
         std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_another_takes_the_place_of_is_followed() {
+        let home = folder("swapped");
+        let (watched, next) = (home.join("locales"), home.join("next"));
+        std::fs::create_dir_all(watched.join("es")).unwrap();
+        let mut watch = Watch::begin(&[&watched]).unwrap();
+        for round in ["a", "b"] {
+            std::fs::create_dir_all(next.join("es")).unwrap();
+            std::fs::rename(&watched, home.join(format!("old-{round}"))).unwrap();
+            std::fs::rename(&next, &watched).unwrap();
+            assert!(is_told(&mut watch).await, "the swap");
+            std::fs::write(watched.join("es/a.ftl"), round).unwrap();
+            assert!(is_told(&mut watch).await, "an edit after it");
+        }
+        // As a deployment switches from one release to the next.
+        for release in ["1", "2"] {
+            std::fs::create_dir_all(home.join(release).join("es")).unwrap();
+            std::os::unix::fs::symlink(release, home.join(format!("{release}.link"))).unwrap();
+        }
+        std::fs::remove_dir_all(&watched).unwrap();
+        for release in ["1", "2"] {
+            std::fs::rename(home.join(format!("{release}.link")), &watched).unwrap();
+            assert!(is_told(&mut watch).await, "the link");
+            std::fs::write(home.join(release).join("es/a.ftl"), release).unwrap();
+            assert!(is_told(&mut watch).await, "an edit behind the link");
+        }
+        std::fs::remove_dir_all(home).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_named_from_where_the_program_runs_is_watched_too() {
+        let folder = PathBuf::from(format!("./target/tidings-watch-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut watch = Watch::begin(&[&folder]).unwrap();
+        std::fs::write(folder.join("a"), "1").unwrap();
+        assert!(is_told(&mut watch).await);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_lies_beside_the_folders_wakes_nobody() {
+        use notify::event::{AccessKind, CreateKind, ModifyKind};
+        let folders = names(&[PathBuf::from("/home/locales"), PathBuf::from("./plugins")]);
+        let plugins = std::env::current_dir().unwrap().join("plugins");
+        let (written, made) = (EventKind::Modify(ModifyKind::Any), EventKind::Create(CreateKind::Any));
+        for (kind, path, expected) in [
+            (written, "/home/locales/es/a.ftl", Told::Change),
+            (written, "/home/log", Told::Nothing),
+            (written, "/home/locales.old/a.ftl", Told::Nothing),
+            (made, "/home/locales", Told::Swap),
+            (made, plugins.to_str().unwrap(), Told::Swap),
+            (made, plugins.join("a.wasm").to_str().unwrap(), Told::Change),
+            (made, "/home/plugins", Told::Nothing),
+            (EventKind::Access(AccessKind::Any), "/home/locales/es/a.ftl", Told::Nothing),
+        ] {
+            assert_eq!(told(&notify::Event::new(kind).add_path(path.into()), &folders), expected, "{path}");
+        }
+        assert_eq!(told(&notify::Event::new(EventKind::Other), &folders), Told::Change);
     }
 
     #[test]
