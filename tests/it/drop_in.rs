@@ -9,6 +9,27 @@ use std::path::Path;
 use tidings::domain::kind::TypeName;
 use tidings::policy::{Cache, Limits, LoadReport, Policies, PolicyLoadError};
 
+/// A version of the policy that plans what follows from an event.
+fn puts(home: &Folder, version: &'static str, plans: Plans) {
+    let plugins = home.path().join("plugins");
+    let guest = Guest {
+        name: "prescription-ready",
+        message_type: "prescription-ready",
+        version,
+        events: &["clinic.door"],
+        plans,
+        ..Guest::new(Decides::Send)
+    };
+    std::fs::write(plugins.join("prescription-ready.toml"), "").unwrap();
+    std::fs::write(plugins.join("prescription-ready.wasm"), guest.component()).unwrap();
+}
+
+/// Another, which the event waits for.
+fn beside_a_silent_one(home: &Folder) {
+    let silent = Guest { events: &["clinic.door"], ..Guest::new(Decides::Send) };
+    std::fs::write(home.path().join("plugins/silent.wasm"), silent.component()).unwrap();
+}
+
 /// A folder with one of the bundled policies.
 fn with_policy(name: &str) -> Folder {
     let folder = Folder::new();
@@ -207,24 +228,16 @@ for_each_database! {
     /// The event waits for another policy; the one at work is changed meanwhile, and changed back.
     async fn a_version_that_is_back_is_asked_again(start: Start) {
         let home = home();
-        let plugins = home.path().join("plugins");
-        let own = |version, plans| {
-            let guest = Guest { name: "prescription-ready", message_type: "prescription-ready", version,
-                events: &["clinic.door"], plans, ..Guest::new(Decides::Send) };
-            std::fs::write(plugins.join("prescription-ready.toml"), "").unwrap();
-            std::fs::write(plugins.join("prescription-ready.wasm"), guest.component()).unwrap();
-        };
-        let silent = Guest { events: &["clinic.door"], ..Guest::new(Decides::Send) };
-        std::fs::write(plugins.join("silent.wasm"), silent.component()).unwrap();
+        beside_a_silent_one(&home);
         let later = Plans::At(1_800_000_000_000);
-        own("1.0.0", Plans::At(1_800_000_000_000));
+        puts(&home, "1.0.0", Plans::At(1_800_000_000_000));
         let host = begin(start, &home).await;
         let event = host.event(json!({"type": "clinic.door", "subject": {"type": "door", "id": "7", "version": 1},
             "people": [{"id": "ana", "phone": crate::support::ANA}]})).await;
         assert_eq!((&event["state"], event["messages"].as_array().unwrap().len()), (&json!("planning"), 1), "{event}");
         let mut states = Vec::new();
         for (version, plans) in [("2.0.0", Plans::Nothing), ("1.0.0", later)] {
-            own(version, plans);
+            puts(&home, version, plans);
             host.host.policies.reload().await;
             host.run_after(TimeDelta::minutes(1)).await;
             states.push(host.states().await.into_iter().map(|(.., state)| state).collect::<Vec<_>>());
@@ -235,16 +248,8 @@ for_each_database! {
     /// It wants again what it wanted before.
     async fn a_version_that_is_back_sends_no_text_twice(start: Start) {
         let home = home();
-        let plugins = home.path().join("plugins");
-        let own = |version, plans| {
-            let guest = Guest { name: "prescription-ready", message_type: "prescription-ready", version,
-                events: &["clinic.door"], plans, ..Guest::new(Decides::Send) };
-            std::fs::write(plugins.join("prescription-ready.toml"), "").unwrap();
-            std::fs::write(plugins.join("prescription-ready.wasm"), guest.component()).unwrap();
-        };
-        let silent = Guest { events: &["clinic.door"], ..Guest::new(Decides::Send) };
-        std::fs::write(plugins.join("silent.wasm"), silent.component()).unwrap();
-        own("1.0.0", Plans::One);
+        beside_a_silent_one(&home);
+        puts(&home, "1.0.0", Plans::One);
         let host = begin(start, &home).await;
         let event = host.event(json!({"type": "clinic.door", "subject": {"type": "door", "id": "7", "version": 1},
             "people": [{"id": "ana", "phone": crate::support::ANA}]})).await;
@@ -252,7 +257,7 @@ for_each_database! {
         assert_eq!(host.texts_to(crate::support::ANA).len(), 1);
         for round in 0..5 {
             for (version, plans) in [("2.0.0", Plans::Nothing), ("1.0.0", Plans::One)] {
-                own(version, plans);
+                puts(&home, version, plans);
                 host.host.policies.reload().await;
                 host.run_after(TimeDelta::minutes(1)).await;
                 assert_eq!(host.texts_to(crate::support::ANA).len(), 1, "{round} {version}");
