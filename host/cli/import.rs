@@ -4,7 +4,7 @@ use super::CliError;
 use super::home::{Home, HomeError, now};
 use crate::clock::SystemClock;
 use crate::http::read_message;
-use crate::service::{Caller, Estimate, Host, IntakeError, Providers};
+use crate::service::{Caller, Estimate, Host, IntakeError, OtpError, Providers};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest as _, Sha256};
@@ -40,6 +40,14 @@ pub(super) struct Import {
     test: bool,
 }
 
+/// Why a line was not taken in.
+enum Problem {
+    /// It has to be mended.
+    Wrong(String),
+    /// It may be as good as any.
+    Failed(String),
+}
+
 /// What became of a line.
 enum Done {
     New,
@@ -52,6 +60,8 @@ struct Sum {
     new: u64,
     known: u64,
     wrong: u64,
+    /// The host's fault, not the line's.
+    failed: u64,
     segments: u64,
     cost_micros: i64,
 }
@@ -65,7 +75,7 @@ impl Import {
         let home = Home::open(home, environment)?;
         let name = self.file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let name = self.name.clone().unwrap_or(name);
-        let text = std::fs::read_to_string(&self.file)
+        let text = std::fs::read(&self.file)
             .map_err(|error| CliError::failed(format!("{} cannot be read", self.file.display()), error))?;
         let store = home.store().await?;
         store.migrate().await.map_err(HomeError::from)?;
@@ -97,19 +107,26 @@ impl Import {
         } else {
             println!("{} texts taken in, {} were taken in before", sum.new, sum.known);
         }
-        let wrong = sum.wrong;
         host.store.clone().close().await;
-        if wrong > 0 {
-            return Err(CliError::plain(format!(
-                "{wrong} lines are wrong; mend them and import the file again"
-            )));
+        match sum {
+            Sum { failed: 1.., .. } => Err(CliError::plain(
+                "the import was broken off, for the database failed: import the file again, and it goes on from there",
+            )),
+            Sum { wrong: wrong @ 1.., .. } => {
+                Err(CliError::plain(format!("{wrong} lines are wrong; mend them and import the file again")))
+            }
+            Sum { .. } => Ok(()),
         }
-        Ok(())
     }
 
-    async fn lines(&self, host: &Host, caller: &Caller, name: &str, text: &str) -> Sum {
-        let lines: Vec<(usize, &str)> =
-            text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).collect();
+    async fn lines(&self, host: &Host, caller: &Caller, name: &str, text: &[u8]) -> Sum {
+        let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+        let lines: Vec<(usize, &[u8])> = text
+            .split(|byte| *byte == b'\n')
+            .map(<[u8]>::trim_ascii)
+            .enumerate()
+            .filter(|(_, line)| !line.is_empty())
+            .collect();
         let style = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len}  {per_sec}  {eta}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::new(u64::try_from(lines.len()).unwrap_or(u64::MAX)).with_style(style);
@@ -118,12 +135,12 @@ impl Import {
             let mut tasks = JoinSet::new();
             for (index, line) in chunk {
                 // The same line twice is two texts.
-                let hash: [u8; 32] = Sha256::digest(line.trim().as_bytes()).into();
+                let hash: [u8; 32] = Sha256::digest(line).into();
                 let time = times.entry(hash).or_insert(0);
                 *time += 1;
                 let line_name = format!("{:032x}:{time}", u128::from_be_bytes(half(&hash)));
                 let (host, caller, name) = (host.clone(), caller.clone(), name.to_owned());
-                let (number, line, dry_run) = (index + 1, (*line).to_owned(), self.dry_run);
+                let (number, line, dry_run) = (index + 1, line.to_vec(), self.dry_run);
                 tasks.spawn(
                     async move { (number, one(&host, &caller, &name, &line_name, &line, dry_run).await) },
                 );
@@ -140,12 +157,24 @@ impl Import {
                         sum.cost_micros += estimate.cost_micros;
                     }
                     Err(problem) => {
-                        sum.wrong += 1;
+                        let problem = match problem {
+                            Problem::Wrong(problem) => {
+                                sum.wrong += 1;
+                                problem
+                            }
+                            Problem::Failed(problem) => {
+                                sum.failed += 1;
+                                problem
+                            }
+                        };
                         bar.suspend(|| eprintln!("{}:{number}: {problem}", self.file.display()));
                     }
                 }
             }
             bar.inc(u64::try_from(chunk.len()).unwrap_or(0));
+            if sum.failed > 0 {
+                break;
+            }
             if !self.dry_run {
                 tokio::time::sleep(TURN).await;
             }
@@ -160,10 +189,12 @@ async fn one(
     caller: &Caller,
     name: &str,
     line_name: &str,
-    line: &str,
+    line: &[u8],
     dry_run: bool,
-) -> Result<Done, String> {
-    let posted = read_message(line)?;
+) -> Result<Done, Problem> {
+    let line = str::from_utf8(line)
+        .map_err(|error| Problem::Wrong(format!("is not UTF-8 from byte {} on", error.valid_up_to() + 1)))?;
+    let posted = read_message(line).map_err(Problem::Wrong)?;
     if dry_run {
         return host.estimate(&posted).await.map(Done::Estimated).map_err(|error| said(&error));
     }
@@ -174,15 +205,18 @@ async fn one(
     }
 }
 
-fn said(error: &IntakeError) -> String {
+fn said(error: &IntakeError) -> Problem {
     match error {
         IntakeError::Fields(wrong) => {
             let wrong: Vec<String> =
                 wrong.iter().map(|field| format!("{} {}", field.pointer, field.detail)).collect();
-            wrong.join("; ")
+            Problem::Wrong(wrong.join("; "))
         }
-        IntakeError::KeyReused | IntakeError::VersionTaken | IntakeError::Code(_) | IntakeError::Host(_) => {
-            super::chain(error)
+        IntakeError::Code(OtpError::NotCounted(_)) | IntakeError::Host(_) => {
+            Problem::Failed(super::chain(error))
+        }
+        IntakeError::KeyReused | IntakeError::VersionTaken | IntakeError::Code(_) => {
+            Problem::Wrong(super::chain(error))
         }
     }
 }

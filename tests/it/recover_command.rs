@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 /// In the database of a home whose host has ended.
-async fn change(home: &Path, url: Option<&str>, statement: &'static str) {
+pub(crate) async fn change(home: &Path, url: Option<&str>, statement: &'static str) {
     if let Some(url) = url {
         sqlx::query(statement).execute(&sqlx::PgPool::connect(url).await.unwrap()).await.unwrap();
     } else {
