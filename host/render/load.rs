@@ -76,7 +76,8 @@ impl Catalogue {
             let mut faults = Vec::new();
             let read = files.locales.get(tag);
             let locale = read.and_then(|read| {
-                read_locale(tag, read, &calls, Some(&catalogue.reference), settings, &mut faults)
+                let measures = (&*calls, Some(&*catalogue.reference));
+                read_locale(tag, read, before.map(|before| &**before), measures, settings, &mut faults)
             });
             if let Some(before) = before {
                 faults.extend(lost(before, locale.as_ref(), read));
@@ -276,7 +277,9 @@ fn read_reference(
     faults: &mut Vec<Fault>,
 ) -> Option<Locale> {
     let read = files.locales.get(REFERENCE);
-    let english = read.and_then(|read| read_locale(REFERENCE, read, templates, None, settings, faults));
+    let before = last.map(|last| &*last.locales[REFERENCE]);
+    let english =
+        read.and_then(|read| read_locale(REFERENCE, read, before, (templates, None), settings, faults));
     if english.is_none() && faults.is_empty() {
         faults.push(Fault::whole("locales/en", "the reference locale is missing or empty").by("missing-key"));
     }
@@ -286,12 +289,13 @@ fn read_reference(
     english
 }
 
-/// One locale of its files; a faulty file is left out. `None` when nothing is left.
+/// One locale of its files; a faulty file is left out. `None` when nothing is left. What is as it was `before`
+/// is not parsed again.
 fn read_locale(
     tag: &str,
     read: &BTreeMap<String, Read>,
-    templates: &Templates,
-    reference: Option<&Reference>,
+    before: Option<&Locale>,
+    (templates, reference): (&Templates, Option<&Reference>),
     settings: &RenderSettings,
     faults: &mut Vec<Fault>,
 ) -> Option<Locale> {
@@ -307,7 +311,10 @@ fn read_locale(
     let mut formats_file = None;
     let mut keywords_file = None;
     for (name, read) in read {
-        match read.as_ref().map_err(|fault| vec![fault.clone()]).and_then(ftl::parse) {
+        let parsed = read.as_ref().map_err(|fault| vec![fault.clone()]).and_then(|source| {
+            before.and_then(|before| before.parsed(source)).map_or_else(|| ftl::parse(source), Ok)
+        });
+        match parsed {
             Ok(parsed) if name == words::FILE => formats_file = Some(parsed),
             Ok(parsed) if name == keywords::FILE => keywords_file = Some(parsed),
             Ok(parsed) => files.push(parsed),

@@ -5,6 +5,7 @@ use super::formats::Formats;
 use super::ftl::FtlFile;
 use super::functions;
 use super::lint;
+use super::source::Source;
 use crate::domain::keyword::LocaleWords;
 use arc_swap::ArcSwap;
 use fluent_bundle::concurrent::FluentBundle;
@@ -60,6 +61,12 @@ impl Locale {
     /// The same with the words that its readers send, and their file.
     pub(super) fn with_keywords(self, keywords: LocaleWords, file: Option<FtlFile>) -> Self {
         Self { keywords, keywords_file: file, ..self }
+    }
+
+    /// A file of this locale, if this is its very text.
+    pub(super) fn parsed(&self, source: &Source) -> Option<FtlFile> {
+        let mut files = self.files.iter().chain(&self.formats_file).chain(&self.keywords_file);
+        files.find(|file| file.file == source.file && file.resource.source() == source.text).cloned()
     }
 
     /// Whether there is a text for a key.

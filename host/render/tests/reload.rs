@@ -43,6 +43,27 @@ fn a_good_edit_is_used_and_a_text_that_has_begun_ends_as_it_began() {
 }
 
 #[test]
+fn a_file_that_is_as_it_was_is_not_parsed_again() {
+    let home = home();
+    let renderer = home.load();
+    let parsed = || renderer.snapshot().locales["es"].files.clone();
+    let before = parsed();
+    let is_same = |nth: usize| {
+        let (before, now) = (&before[nth], &parsed()[nth]);
+        assert_eq!(before.file, now.file);
+        Arc::ptr_eq(&before.resource, &now.resource)
+    };
+    // English changes, so that Spanish is checked again.
+    let home = home.with("locales/en/bye.ftl", "bye = Farewell.");
+    renderer.reload().unwrap();
+    assert!(is_same(0) && is_same(1));
+    let _home = home.with("locales/es/bye.ftl", "bye = Nos vemos.");
+    renderer.reload().unwrap();
+    assert_eq!((is_same(0), is_same(1)), (false, true));
+    assert_eq!(said(&renderer, "es"), "Hola Ana, 7 mar. Nos vemos.");
+}
+
+#[test]
 fn a_broken_file_keeps_its_locale_as_it_was_and_the_others_go_ahead() {
     let deep = format!("bye = {}", "{".repeat(5000));
     let large = "# x\n".repeat(80 * 1024);
