@@ -43,7 +43,7 @@ impl LanePermits {
 impl Host {
     /// Takes what is due, as much as there are free permits for, and sees it through in tasks of their own.
     pub(super) async fn claim_due(&self, tasks: &mut JoinSet<()>) -> Result<usize, HostError> {
-        self.look_at_clock().await;
+        self.notice_leap();
         let now = self.now();
         let claimed = self.claim_open_lanes(tasks, now).await?;
         self.has_looked();

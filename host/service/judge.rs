@@ -191,6 +191,18 @@ impl Host {
     ) -> Result<(), HostError> {
         let mut tx = self.store.begin().await?;
         let mut after = message.clone();
+        // What a wrong clock ends does not come back: it is decided again when the clock is sure.
+        let is_by_clock = match &verdict {
+            Verdict::Expire { .. } | Verdict::Defer { .. } => true,
+            Verdict::Suppress { .. } => record.is_some(),
+            Verdict::Send { .. } | Verdict::Hold { .. } | Verdict::HoldUntil { .. } => false,
+        };
+        let verdict = if is_by_clock && self.doubts_clock() {
+            let cause = Cause::new("clock-doubted", "it would not go out now by a clock that is in doubt");
+            Verdict::HoldUntil { cause, until: message.due_at }
+        } else {
+            verdict
+        };
         let note = match verdict {
             Verdict::Send { why } => why,
             Verdict::Defer { until, why } => {
@@ -212,13 +224,6 @@ impl Host {
             }
             Verdict::HoldUntil { cause, until } => {
                 after.state = after.state.hold(cause.clone(), Some(until.min(message.expires_at)))?;
-                cause
-            }
-            // What a wrong clock ends does not come back: it is looked at when the clock is sure.
-            Verdict::Expire { .. } if self.doubts_clock() => {
-                let cause = Cause::new("clock-doubted", "by a clock that is in doubt, its use is over");
-                after.state =
-                    after.state.hold(cause.clone(), Some(message.due_at.min(message.expires_at)))?;
                 cause
             }
             Verdict::Expire { cause } => {

@@ -106,12 +106,15 @@ pub(super) struct Answers {
     pub(super) records: Vec<Recorded>,
     /// Nobody has to be asked again.
     pub(super) complete: bool,
-    /// The event was planned before, at least in part.
-    pub(super) again: bool,
+    /// Those of them whose policies had answered before.
+    pub(super) again: BTreeSet<TypeName>,
 }
 
 /// The outcome of a decision in which a policy did plan.
 const ANSWERED: &str = "plan";
+
+/// The same, by a clock that may be wrong.
+const IN_DOUBT: &str = "plan-in-doubt";
 
 /// So often the same version is asked about an event, by turns with others: hosts whose folders differ come to an
 /// end.
@@ -192,8 +195,7 @@ impl Host {
             of_name().next_back().is_some_and(|last| is_it(&last)) || of_name().filter(is_it).count() >= ASKED
         };
         let question = self.plan_question(event, people, now);
-        let again = answers_before().next().is_some();
-        let mut answers = Answers { complete: true, again, outcome: outcome.clone(), ..Answers::default() };
+        let mut answers = Answers { complete: true, outcome: outcome.clone(), ..Answers::default() };
         let mut beside = Vec::new();
         let policies = self.policies.for_event(&event.event_type);
         for policy in &policies {
@@ -203,24 +205,23 @@ impl Host {
             let own_types = || policy.description.message_types.iter().cloned();
             match self.policies.plan(policy, &question).await {
                 Ok(answered) => {
-                    // What a clock in doubt finds too late is asked again when it is sure; until then it takes
-                    // nothing back, either.
+                    // What a clock in doubt finds too late is asked again when it is sure.
                     let stands = answered.answer.passed_over.is_empty() || !self.doubts_clock();
                     answers.complete &= stands;
-                    if stands {
-                        answers.asked.extend(own_types());
+                    answers.asked.extend(own_types());
+                    if answers_before().any(|decision| decision.policy == policy.description.name) {
+                        answers.again.extend(own_types());
                     }
                     // What a version before it has said of them.
                     answers.outcome.passed_over.retain(|passed| !own_types().any(|kind| kind == passed.kind));
                     let why = planned(&answered.answer);
-                    let record = Recorded::new("plan", &question, &answered, ANSWERED, why)?;
+                    let outcome = if stands { ANSWERED } else { IN_DOUBT };
+                    let record = Recorded::new("plan", &question, &answered, outcome, why)?;
                     if !self.policies.shadows_for_event(&event.event_type).is_empty() {
                         let asked = Question::Plan(question.clone());
                         beside.extend(self.beside(About::Event(event.id), asked, Some(&record)));
                     }
-                    if stands {
-                        answers.records.push(record);
-                    }
+                    answers.records.push(record);
                     sort_in(answered.answer, people, &mut answers);
                 }
                 // The others' messages are planned all the same; this one is asked again.

@@ -145,6 +145,7 @@ impl Host {
     ///
     /// The database failed.
     pub async fn sweep(&self) -> Result<(), HostError> {
+        self.look_at_clock().await;
         self.take_up().await?;
         self.look_up_due().await?;
         self.ask_due().await
@@ -153,7 +154,7 @@ impl Host {
     /// What waits for nobody but the database.
     async fn take_up(&self) -> Result<(), HostError> {
         self.heartbeat().await?;
-        self.look_at_clock().await;
+        self.notice_leap();
         let now = self.now();
         self.take_over(now).await?;
         if self.doubts_clock() {

@@ -56,7 +56,7 @@ impl Host {
         let mut existing = tx.messages_of_subject(&event.subject, event.test).await?;
         let refused = self.brake_planned(&mut tx, event, &mut wanted, &existing, &mut outcome, now).await?;
         for want in wanted {
-            self.plan_one(&mut tx, (event, again), want, &mut existing, &mut outcome, now).await?;
+            self.plan_one(&mut tx, (event, &again), want, &mut existing, &mut outcome, now).await?;
         }
         let moments = moments(&event.data);
         for message in existing.into_iter().filter(|message| asked.contains(&message.kind)) {
@@ -129,7 +129,7 @@ impl Host {
     pub(super) async fn plan_one(
         &self,
         tx: &mut Tx,
-        (event, again): (&Event, bool),
+        (event, again): (&Event, &BTreeSet<TypeName>),
         want: Wanted,
         existing: &mut Vec<Message>,
         outcome: &mut Outcome,
@@ -175,7 +175,8 @@ impl Host {
             }
             None => {
                 // A version that is back wants what it wanted before another came in between.
-                if (again && tx.was_sent(&new).await?) || !tx.insert_message(&new, &payload).await? {
+                let was_sent = again.contains(&new.kind) && tx.was_sent(&new, event.received_at).await?;
+                if was_sent || !tx.insert_message(&new, &payload).await? {
                     let twice =
                         Cause::new("already-done", "it was sent before, or is planned by another host");
                     outcome.passed_over.push(passed(&want, twice));

@@ -60,10 +60,15 @@ impl Turns {
         self.lock().paces.get(sender).copied().unwrap_or_default()
     }
 
-    /// Nobody stands any more in a line that ends after whatever is due first in its lane.
+    /// Nobody stands any more in a line that ends before whatever is due first in its lane; who is on the way there
+    /// may.
     pub(super) fn let_go(&self, due: &NextDue) {
-        for lines in self.lock().tails.values_mut() {
-            lines.retain(|lane, tail| due.of(*lane).is_some_and(|first| first <= *tail));
+        let Known { tails, arriving, .. } = &mut *self.lock();
+        for lines in tails.values_mut() {
+            lines.retain(|lane, tail| {
+                arriving.get(lane).is_some_and(|count| *count > 0)
+                    || due.of(*lane).is_some_and(|first| first <= *tail)
+            });
         }
     }
 

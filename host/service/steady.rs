@@ -15,14 +15,17 @@ const LEAP: TimeDelta = TimeDelta::seconds(60);
 /// is further than this from the provider.
 const APART: TimeDelta = TimeDelta::seconds(12);
 
+/// How often the clock is looked at, where nothing else does.
+const LOOKED_AT: Duration = Duration::from_secs(1);
+
 /// How often the provider is asked, while there is a doubt.
 const ASK_EVERY: Duration = Duration::from_secs(10);
 
 /// A sender may be busy for so long because the provider has asked for it, or with urgent texts.
 const ASKED_FOR: TimeDelta = TimeDelta::minutes(20);
 
-/// The provider's clock is not waited for longer: codes are waiting.
-const ANSWER: Duration = Duration::from_secs(2);
+/// As long as any call of the provider may take.
+const ANSWER: Duration = Duration::from_secs(15);
 
 /// How often one clock is doubted because another host's differs.
 const COMPARED: Duration = Duration::from_mins(10);
@@ -52,6 +55,20 @@ impl Doubt {
     const OF_LEAP: Self = Self { asked: None, within: LEAP, has_leapt: true };
 }
 
+impl Seen {
+    /// One more reason to doubt: whatever confirms the clock must answer to all of them.
+    fn doubts(&mut self, new: Doubt) {
+        self.doubt = Some(match self.doubt {
+            Some(known) => Doubt {
+                asked: None,
+                within: known.within.min(new.within),
+                has_leapt: known.has_leapt || new.has_leapt,
+            },
+            None => new,
+        });
+    }
+}
+
 impl Steady {
     fn lock(&self) -> MutexGuard<'_, Seen> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -59,22 +76,37 @@ impl Steady {
 }
 
 impl Host {
-    /// Looks whether the clock has leapt since it was last looked at, and asks the provider where it has.
-    pub(super) async fn look_at_clock(&self) {
+    /// Looks whether the clock has leapt since it was last looked at.
+    pub(super) fn notice_leap(&self) {
         let (now, running) = (self.now(), self.clock.running());
+        let mut seen = self.steady.lock();
+        let Some((then, ran)) = seen.last.replace((now, running)) else { return };
+        let passed = TimeDelta::from_std(running.saturating_sub(ran)).unwrap_or(TimeDelta::zero());
+        let leap = (now - then) - passed;
+        if leap.abs() > LEAP {
+            tracing::error!(
+                seconds = leap.num_seconds(),
+                "the clock has leapt; only urgent texts go out until it is sure"
+            );
+            seen.doubts(Doubt::OF_LEAP);
+        }
+    }
+
+    /// Looks at the clock for as long as it is polled.
+    pub(super) async fn keep_clock(&self) {
+        loop {
+            self.look_at_clock().await;
+            tokio::time::sleep(LOOKED_AT).await;
+        }
+    }
+
+    /// Looks at the clock, and asks the provider about it where it is in doubt. That may take long: whatever sends is
+    /// not held up by it.
+    pub(super) async fn look_at_clock(&self) {
+        self.notice_leap();
+        let running = self.clock.running();
         let doubt = {
             let mut seen = self.steady.lock();
-            if let Some((then, ran)) = seen.last.replace((now, running)) {
-                let passed = TimeDelta::from_std(running.saturating_sub(ran)).unwrap_or(TimeDelta::zero());
-                let leap = (now - then) - passed;
-                if leap.abs() > LEAP {
-                    tracing::error!(
-                        seconds = leap.num_seconds(),
-                        "the clock has leapt; only urgent texts go out until it is sure"
-                    );
-                    seen.doubt = Some(Doubt::OF_LEAP);
-                }
-            }
             let Some(doubt) = seen.doubt.as_mut() else { return };
             if doubt.asked.is_some_and(|asked| running.saturating_sub(asked) < ASK_EVERY) {
                 return;
@@ -86,11 +118,20 @@ impl Host {
         let date = match provider {
             Some(provider) => tokio::time::timeout(ANSWER, provider.date()).await.ok().flatten(),
             // Nobody can be asked, and nothing is sent.
-            None => Some(now),
+            None => Some(self.now()),
         };
+        self.notice_leap();
+        let now = self.now();
         if date.is_some_and(|date| (date - now).abs() <= doubt.within) {
+            {
+                // A newer doubt is another question.
+                let mut seen = self.steady.lock();
+                if seen.doubt.is_none_or(|of_now| of_now.asked != doubt.asked) {
+                    return;
+                }
+                seen.doubt = None;
+            }
             tracing::info!("the clock is sure");
-            self.steady.lock().doubt = None;
             // What was counted by the wrong time.
             if doubt.has_leapt
                 && let Err(error) = self.free_senders(now + ASKED_FOR, now).await
@@ -113,7 +154,7 @@ impl Host {
     pub(super) fn doubt_clock_at_start(&self) {
         let mut seen = self.steady.lock();
         if !std::mem::replace(&mut seen.has_begun, true) {
-            seen.doubt.get_or_insert(Doubt { has_leapt: false, ..Doubt::OF_LEAP });
+            seen.doubts(Doubt { has_leapt: false, ..Doubt::OF_LEAP });
         }
     }
 
@@ -126,7 +167,7 @@ impl Host {
         }
         seen.compared = Some(running);
         tracing::error!(seconds = apart.num_seconds(), "another host's clock differs from this one's");
-        seen.doubt.get_or_insert(Doubt { within: APART, has_leapt: false, ..Doubt::OF_LEAP });
+        seen.doubts(Doubt { within: APART, has_leapt: false, ..Doubt::OF_LEAP });
     }
 
     /// Whether the clock may be wrong.

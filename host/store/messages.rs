@@ -9,6 +9,7 @@ use crate::domain::id::{EventId, MessageId};
 use crate::domain::message::Message;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::value::Value;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -87,7 +88,7 @@ const NEWEST_OF_KEY: &str =
 const WAS_SENT: &str =
     "SELECT 1 FROM messages WHERE recipient_id = $1 AND kind = $2 AND key = $3 AND test = $4
     AND subject_type = $5 AND subject_id = $6 AND COALESCE(occurrence, 0) = $7
-    AND state IN ('sending', 'unknown', 'accepted', 'sent', 'delivered') LIMIT 1";
+    AND state IN ('sending', 'unknown', 'accepted', 'sent', 'delivered') AND updated_at >= $8 LIMIT 1";
 
 const SET_SID: &str = "UPDATE messages SET sid = $2 WHERE id = $1 AND sid IS NULL";
 
@@ -179,12 +180,13 @@ impl Tx {
         Ok(row.map(|(id,)| MessageId(id)))
     }
 
-    /// Whether a text for the same moment of the same subject may have arrived, be it left behind since or not.
+    /// Whether a text for the same moment of the same subject may have arrived that was sent or left behind since a
+    /// moment.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn was_sent(&mut self, message: &Message) -> Result<bool> {
+    pub async fn was_sent(&mut self, message: &Message, since: DateTime<Utc>) -> Result<bool> {
         let Some(subject) = &message.subject else { return Ok(false) };
         let row: Option<(i32,)> = on!(self, |db| sqlx::query_as(WAS_SENT)
             .bind(&message.recipient)
@@ -194,6 +196,7 @@ impl Tx {
             .bind(&subject.subject_type)
             .bind(&subject.id)
             .bind(message.occurrence.map_or(0, |at| at.timestamp_millis()))
+            .bind(since.timestamp_millis())
             .fetch_optional(db)
             .await)?;
         Ok(row.is_some())

@@ -4,7 +4,7 @@ use crate::clocks::alert;
 use crate::delivery::{BO, notice, state};
 use crate::for_each_database;
 use crate::many_hosts::{beside_on, client, machine};
-use crate::support::{ANA, TestHost};
+use crate::support::{ANA, TestHost, booked};
 use crate::versions::{day, version};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
@@ -139,13 +139,34 @@ for_each_database! {
         astray.tick().await.unwrap();
         let story = Box::pin(astray.post_event(&caller, None, b"2", version(2, &day(4)))).await.unwrap().0.unwrap();
         assert_eq!(story.state, EventState::Accepted);
-        assert_eq!(planned().await, 2, "{story:?}");
+        assert_eq!(planned().await, 0, "what a version that is over has planned does not wait: {story:?}");
         clock.leap(-TimeDelta::days(30));
         work(&host, &astray, &clock, 2).await;
         assert!(!astray.doubts_clock());
         let waiting = host.get("/api/v1/messages?type=appointment-reminder&state=planned").await;
         let versions: Vec<_> = waiting["items"].as_array().unwrap().iter().map(|it| &it["subject"]["version"]).collect();
         assert_eq!(versions, [2, 2], "{waiting}");
+    }
+
+    /// By which it is night, and the visit over before the morning.
+    async fn an_alert_that_a_wrong_clock_would_not_send_is_decided_again_when_it_is_right(start: Start) {
+        let host = start.host().await;
+        host.event(booked(1, "2026-11-25T07:00:00-05:00")).await;
+        host.run().await;
+        let subject = json!({"type": "appointment", "id": "9", "version": 2});
+        host.event(json!({"type": "appointment.canceled", "subject": subject})).await;
+        let list = host.get("/api/v1/messages?type=cancellation-alert").await;
+        let id = list["items"][0]["id"].as_str().unwrap();
+        let clock = Arc::new(ManualClock::at(host.clock_now() + TimeDelta::hours(13)));
+        let astray = beside_on(&host, clock.clone());
+        astray.begin().await.unwrap();
+        Box::pin(astray.keep_house(std::future::ready(()))).await;
+        astray.tick().await.unwrap();
+        let story = host.story(id).await;
+        assert_eq!((&story["state"], &story["reason"]["code"]), (&json!("held"), &json!("clock-doubted")));
+        clock.leap(-TimeDelta::hours(13));
+        work(&host, &astray, &clock, 2).await;
+        assert_eq!(state(&host, id).await, "delivered");
     }
 
     async fn the_house_is_kept_by_a_clock_that_is_sure(start: Start) {
