@@ -85,9 +85,9 @@ impl Catalogue {
             return first;
         }
         let last = LastGood::read(last_good);
-        let Some(last) = last.and_then(|last| Self::build(last.files(), settings, None).ok()) else {
-            return first;
-        };
+        let last = last.and_then(|last| Self::build(last.files(), settings, None).ok());
+        // Nothing is no set of templates that was ever good.
+        let Some(last) = last.filter(|last| last.kinds().next().is_some()) else { return first };
         let mut begun = if let Ok(begun) = first {
             begun
         } else {
@@ -95,9 +95,11 @@ impl Catalogue {
             core.locales.retain(|tag, _| tag == REFERENCE);
             Self::build(files.clone(), settings, Some(&core))?
         };
-        let is_needed = |tag: &String| tag != REFERENCE && begun.has_fault_in(tag);
+        // By the rules of this host what was good may be no better.
+        let is_needed = |tag: &String| tag != REFERENCE && begun.has_fault_in(tag) && !last.has_fault_in(tag);
+        let needed = last.locales.iter().filter(|(tag, _)| is_needed(tag));
         let needed: Vec<(String, Arc<Locale>)> =
-            last.locales.into_iter().filter(|(tag, _)| is_needed(tag)).collect();
+            needed.map(|(tag, locale)| (tag.clone(), locale.clone())).collect();
         if needed.is_empty() {
             return Ok(begun);
         }
@@ -108,6 +110,10 @@ impl Catalogue {
     /// Keeps the files that are at work for the next start; of what runs on its last good version, those.
     pub(super) fn remember(&self, file: &Path) -> io::Result<()> {
         let known = LastGood::read(file).unwrap_or_default();
+        if self.kept.contains(TEMPLATES) && known.templates.is_empty() {
+            // What is at work is not known here, and half of it is no beginning.
+            return Ok(());
+        }
         let texts = |reads: &BTreeMap<String, Read>| -> Texts {
             let good = reads.iter().filter_map(|(name, read)| Some((name, read.as_ref().ok()?)));
             good.map(|(name, source)| (name.clone(), source.text.clone())).collect()

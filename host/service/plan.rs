@@ -205,8 +205,9 @@ impl Host {
             let own_types = || policy.description.message_types.iter().cloned();
             match self.policies.plan(policy, &question).await {
                 Ok(answered) => {
-                    // What a clock in doubt finds too late is asked again when it is sure.
-                    let stands = answered.answer.passed_over.is_empty() || !self.doubts_clock();
+                    // What is planned by a clock in doubt is asked again when it is sure: it may be too late by
+                    // it, or due at a wrong moment.
+                    let stands = !self.doubts_clock();
                     answers.complete &= stands;
                     answers.asked.extend(own_types());
                     if answers_before().any(|decision| decision.policy == policy.description.name) {

@@ -148,6 +148,22 @@ for_each_database! {
         assert_eq!(versions, [2, 2], "{waiting}");
     }
 
+    async fn what_is_to_go_out_at_once_goes_out_when_a_wrong_clock_is_right(start: Start) {
+        let host = start.host().await;
+        let clock = Arc::new(ManualClock::at(host.clock_now()));
+        let astray = beside_on(&host, clock.clone());
+        astray.begin().await.unwrap();
+        astray.tick().await.unwrap();
+        clock.leap(TimeDelta::days(30));
+        astray.tick().await.unwrap();
+        let caller = host.host.caller(&host.key).await.unwrap();
+        let visit = json!({"starts_at": "2027-03-01T14:30:00-05:00", "location": "12 Main St"});
+        Box::pin(astray.post_event(&caller, None, b"1", version(1, &visit))).await.unwrap();
+        clock.leap(-TimeDelta::days(30));
+        work(&host, &astray, &clock, 2).await;
+        assert_eq!(host.texts_to(ANA).len(), 1, "the confirmation");
+    }
+
     /// By which it is night, and the visit over before the morning.
     async fn an_alert_that_a_wrong_clock_would_not_send_is_decided_again_when_it_is_right(start: Start) {
         let host = start.host().await;

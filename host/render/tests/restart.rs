@@ -90,7 +90,10 @@ fn at_the_very_first_start_there_are_only_the_files_as_they_are() {
     assert!(matches!(begin(), Err(RenderLoadError::Faults(_))) && !last_good.exists());
     // Nor from half a file, nor from one that is not sound itself.
     std::fs::create_dir_all(last_good.parent().unwrap()).unwrap();
-    for text in ["{\"templates\": {\"vis", "{\"templates\": {\"visit.j2\": \"x\"}, \"locales\": {}}"] {
+    let half = "{\"templates\": {\"vis";
+    let unsound = "{\"templates\": {\"visit.j2\": \"x\"}, \"locales\": {}}";
+    let empty = "{\"templates\": {}, \"locales\": {\"en\": {\"visits.ftl\": \"visit = Hello.\"}}}";
+    for text in [half, unsound, empty] {
         std::fs::write(&last_good, text).unwrap();
         assert!(matches!(begin(), Err(RenderLoadError::Faults(_))), "{text}");
     }
