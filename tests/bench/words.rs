@@ -114,14 +114,15 @@ fn locales(home: &Path, settings: &RenderSettings) {
     let each = |took: f64| took / others;
     let (more, formatters) = (each(all - one), each(least - one - file));
     let (files, parse) = (each(files), each(parse));
+    let loading = files + parse + formatters;
     println!(
         "reading all {} locales           {all:>8.0} us, with templates and rehearsal {one:.0} us of it",
         tags.len() + 1
     );
     println!(
-        "reading one locale more        {more:>8.0} us: {files:.0} its files, {parse:.0} Fluent's parser, \
-         {formatters:.0} formatters, {:.0} the rules and the rest",
-        more - files - parse - formatters
+        "reading one locale more        {more:>8.0} us: {loading:.0} to load it ({files:.0} its files, {parse:.0} \
+         Fluent's parser, {formatters:.0} formatters), {:.0} the rules and the rest",
+        more - loading
     );
 }
 
