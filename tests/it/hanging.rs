@@ -67,9 +67,9 @@ for_each_database! {
         host.clock.advance(TimeDelta::seconds(60));
         let keeping = machine.clone();
         let keeping = tokio::spawn(async move { Box::pin(keeping.keep_house(std::future::pending())).await });
-        hanging.asked.acquire().await.unwrap().forget();
-        // From here on the other is seen to be silent.
+        // It asks about the clock, too; from here on the other is seen to be silent.
         let running = tokio::spawn(async move { machine.run(std::future::pending()).await });
+        hanging.asked.acquire().await.unwrap().forget();
         host.clock.advance(TimeDelta::seconds(21));
         host.sandbox.until(|texts| texts.iter().any(|text| text.to == BO)).await;
         assert_eq!((state(&host, &lost).await.as_str(), host.texts_to(ANA).len()), ("unknown", 1));
