@@ -70,6 +70,24 @@ impl Provider for Away {
     }
 }
 
+/// A host that has begun, and nobody has told it the time.
+async fn begun(host: &TestHost, provider: Arc<dyn Provider>, clock: &Arc<ManualClock>) -> Host {
+    let begun = machine(host, provider, clock.clone(), |_| ());
+    begun.begin().await.unwrap();
+    Box::pin(begun.keep_house(std::future::ready(()))).await;
+    begun
+}
+
+/// A host that has seen its clock leap by a month.
+async fn leapt(host: &TestHost, clock: &Arc<ManualClock>) -> Host {
+    let leapt = beside_on(host, clock.clone());
+    leapt.begin().await.unwrap();
+    leapt.tick().await.unwrap();
+    clock.leap(TimeDelta::days(30));
+    leapt.tick().await.unwrap();
+    leapt
+}
+
 /// A host at work, for a while.
 async fn work(host: &TestHost, alone: &Host, clock: &ManualClock, minutes: i64) {
     for _ in 0..minutes * 2 {
@@ -92,9 +110,7 @@ for_each_database! {
         let urgent = host.message(urgent).await;
         let provider = Away::before(&host);
         let clock = Arc::new(ManualClock::at(host.clock_now() + TimeDelta::days(1)));
-        let alone = machine(&host, provider.clone(), clock.clone(), |_| ());
-        alone.begin().await.unwrap();
-        Box::pin(alone.keep_house(std::future::ready(()))).await;
+        let alone = begun(&host, provider.clone(), &clock).await;
         work(&host, &alone, &clock, 5).await;
         assert_eq!((state(&host, &reminder).await.as_str(), state(&host, &urgent).await.as_str()), ("planned", "held"));
         // The first answer says that it is wrong.
@@ -112,9 +128,7 @@ for_each_database! {
         let (reminder, urgent) = (host.message(notice(ANA)).await, host.message(alert(BO, &host)).await);
         let provider = Away::before(&host);
         let clock = Arc::new(ManualClock::at(host.clock_now()));
-        let alone = machine(&host, provider.clone(), clock.clone(), |_| ());
-        alone.begin().await.unwrap();
-        Box::pin(alone.keep_house(std::future::ready(()))).await;
+        let alone = begun(&host, provider.clone(), &clock).await;
         work(&host, &alone, &clock, 5).await;
         assert_eq!((state(&host, &reminder).await.as_str(), state(&host, &urgent).await.as_str()), ("planned", "planned"));
         provider.comes_back();
@@ -151,11 +165,7 @@ for_each_database! {
     async fn what_is_to_go_out_at_once_goes_out_when_a_wrong_clock_is_right(start: Start) {
         let host = start.host().await;
         let clock = Arc::new(ManualClock::at(host.clock_now()));
-        let astray = beside_on(&host, clock.clone());
-        astray.begin().await.unwrap();
-        astray.tick().await.unwrap();
-        clock.leap(TimeDelta::days(30));
-        astray.tick().await.unwrap();
+        let astray = leapt(&host, &clock).await;
         let caller = host.host.caller(&host.key).await.unwrap();
         let visit = json!({"starts_at": "2027-03-01T14:30:00-05:00", "location": "12 Main St"});
         Box::pin(astray.post_event(&caller, None, b"1", version(1, &visit))).await.unwrap();
@@ -174,9 +184,7 @@ for_each_database! {
         let list = host.get("/api/v1/messages?type=cancellation-alert").await;
         let id = list["items"][0]["id"].as_str().unwrap();
         let clock = Arc::new(ManualClock::at(host.clock_now() + TimeDelta::hours(13)));
-        let astray = beside_on(&host, clock.clone());
-        astray.begin().await.unwrap();
-        Box::pin(astray.keep_house(std::future::ready(()))).await;
+        let astray = begun(&host, client(&host), &clock).await;
         astray.tick().await.unwrap();
         let story = host.story(id).await;
         assert_eq!((&story["state"], &story["reason"]["code"]), (&json!("held"), &json!("clock-doubted")));
@@ -189,9 +197,7 @@ for_each_database! {
         let host = start.host().await;
         let provider = Away::before(&host);
         let clock = Arc::new(ManualClock::at(host.clock_now() + TimeDelta::days(4000)));
-        let alone = machine(&host, provider, clock.clone(), |_| ());
-        alone.begin().await.unwrap();
-        Box::pin(alone.keep_house(std::future::ready(()))).await;
+        let alone = begun(&host, provider, &clock).await;
         assert!(alone.doubts_clock(), "before anything was forgotten");
         work(&host, &alone, &clock, 2).await;
         assert!(alone.doubts_clock());

@@ -105,6 +105,15 @@ fn noted() -> Change<'static> {
 }
 
 /// Ana, and so many messages to her that are due.
+/// Until a statement waits for a row that another has locked, or is done.
+async fn until_one_waits(pool: &PgPool, done: impl Fn() -> bool) {
+    let waits = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted
+        AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
+    while !done() && query_scalar::<_, i64>(waits).fetch_one(pool).await.unwrap() == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
 async fn planted(store: &Store, count: u32) {
     let mut ana = Recipient::new("ana".to_owned(), Role::Patient, tuesday_morning());
     (ana.name, ana.phone) = (Some("Ana".to_owned()), Some(phone(ANA)));

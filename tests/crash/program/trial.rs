@@ -154,25 +154,23 @@ impl Trial {
 
     /// Of how many texts the host itself heard the answer to its call.
     pub(crate) async fn answered(&mut self) -> usize {
-        self.until_posted().await;
-        let mut answered = 0;
-        for text in &self.texts {
-            let story = self.story(text).await;
-            let events = story["provider_events"].as_array().unwrap();
-            answered += usize::from(events.iter().any(|event| event["source"] == "answer"));
-        }
-        answered
+        self.with("provider_events", |event| event["source"] == "answer").await
     }
 
     /// How many texts there were whose outcome nobody knew for a while.
     pub(crate) async fn looked_up(&mut self) -> usize {
-        let mut looked_up = 0;
+        self.with("journal", |line| line["to"] == "unknown").await
+    }
+
+    /// How many texts have such a line in a part of their stories.
+    async fn with(&mut self, part: &str, is_it: impl Fn(&Value) -> bool) -> usize {
+        self.until_posted().await;
+        let mut with = 0;
         for text in &self.texts {
             let story = self.story(text).await;
-            let journal = story["journal"].as_array().unwrap();
-            looked_up += usize::from(journal.iter().any(|line| line["to"] == "unknown"));
+            with += usize::from(story[part].as_array().unwrap().iter().any(&is_it));
         }
-        looked_up
+        with
     }
 
     /// Posts a text, and kills the host while its call is not answered: before or after it was taken.

@@ -1,6 +1,6 @@
 //! Subjects go from version to version, and no request writes over what it has not read.
 
-use super::{Raw, planted};
+use super::{Raw, planted, until_one_waits};
 use crate::for_each_database;
 use crate::support::{self, Start, tuesday_morning};
 use serde_json::json;
@@ -79,11 +79,7 @@ async fn who_reads_a_subject_that_another_is_moving_on_waits_and_reads_what_it_b
         tx.lock_subject(&subject, true).await.unwrap().map(|(version, _)| version)
     });
     let Raw::Postgres(pool) = Raw::of(&start).await else { unreachable!() };
-    let waits = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted
-        AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
-    while !reading.is_finished() && sqlx::query_scalar::<_, i64>(waits).fetch_one(&pool).await.unwrap() == 0 {
-        tokio::task::yield_now().await;
-    }
+    until_one_waits(&pool, || reading.is_finished()).await;
     tx.insert_event(NewEvent { event: next, state: EventState::Accepted, before: Some(1) }).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(reading.await.unwrap(), Some(2));
