@@ -81,10 +81,8 @@ pub trait Provider: verify::Verify {
         )
     }
 
-    /// What its clock says, to the second; `None` when it does not answer.
-    fn date(&self) -> BoxFuture<'_, Option<DateTime<Utc>>> {
-        Box::pin(std::future::ready(None))
-    }
+    /// What its clock says, to the second; `None` when it does not answer, which leaves ours in doubt.
+    fn date(&self) -> BoxFuture<'_, Option<DateTime<Utc>>>;
 
     /// What it lists as sent on a day of its calendar (UTC), in pages; nothing where it has no such list. For
     /// asking about many at once.

@@ -173,6 +173,10 @@ impl Provider for AtOnce {
         Box::pin(async { Ok(Vec::new()) })
     }
 
+    fn date(&self) -> BoxFuture<'_, Option<DateTime<Utc>>> {
+        Box::pin(async { None })
+    }
+
     fn redact<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), LookUpError>> {
         Box::pin(async { Ok(()) })
     }

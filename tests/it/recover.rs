@@ -39,6 +39,10 @@ impl Provider for Endless {
         Box::pin(std::future::ready(Err(LookUpError::Paging)))
     }
 
+    fn date(&self) -> BoxFuture<'_, Option<DateTime<Utc>>> {
+        self.0.date()
+    }
+
     fn redact<'a>(&'a self, sid: &'a str) -> BoxFuture<'a, Result<(), LookUpError>> {
         self.0.redact(sid)
     }
@@ -101,6 +105,10 @@ impl Provider for Slow {
                 Some(_) => self.real.list_page(to, None).await,
             }
         })
+    }
+
+    fn date(&self) -> BoxFuture<'_, Option<DateTime<Utc>>> {
+        self.real.date()
     }
 
     fn redact<'a>(&'a self, sid: &'a str) -> BoxFuture<'a, Result<(), LookUpError>> {
