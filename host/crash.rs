@@ -57,7 +57,7 @@ points! {
     ClaimUncommitted = "claim-uncommitted",
     /// They are in this host's memory, surely unsent.
     ClaimCommitted = "claim-committed",
-    /// A text is to be sent, and nothing of that is written.
+    /// Whether a text is sent is decided, and nothing of that is written.
     Judged = "judged",
     /// The intent to call is written, and not committed.
     IntentUncommitted = "intent-uncommitted",

@@ -37,11 +37,17 @@ impl Host {
         let cause = cause_of(error);
         let end = |cause| Ok(FailureAnswer { verdict: AfterFailure::End { cause }, record: None });
         let Some(policy) = self.policies.for_type(&message.kind) else { return end(cause) };
-        let is_over = message.expires_at <= now && !self.doubts_clock();
-        if message.attempts >= MAX_ATTEMPTS || is_over {
+        let mut tx = self.store.read().await?;
+        // By a clock in doubt a text may be too late that is not: it is as late as when it was sent.
+        let now = match message.attempt {
+            Some(attempt) if self.doubts(now) => {
+                tx.attempt(attempt).await?.map_or(now, |open| open.attempt.intent_at)
+            }
+            Some(_) | None => now,
+        };
+        if message.attempts >= MAX_ATTEMPTS || message.expires_at <= now {
             return end(cause);
         }
-        let mut tx = self.store.read().await?;
         let Some(recipient) = tx.recipient(&message.recipient).await? else { return end(cause) };
         if tx.is_erased(&message.recipient).await? {
             return end(cause);

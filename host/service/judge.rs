@@ -5,6 +5,7 @@ use super::context::moment;
 use super::otp::Verifying;
 use super::record::{About, Recorded};
 use super::{Host, HostError};
+use crate::crash::Point;
 use crate::domain::consent::{Binds, Consents, Scope, Standing};
 use crate::domain::kind::{Kind, OnPolicyFailure};
 use crate::domain::message::{Cause, Message, Priority};
@@ -17,6 +18,9 @@ use std::sync::Arc;
 
 /// The scope of the answers to STOP, START and HELP.
 pub(super) const SERVICE: &str = "service";
+
+/// Why a message is held that the clock would end or put off, while the clock is in doubt.
+const CLOCK_DOUBTED: &str = "clock-doubted";
 
 /// What is to become of a claimed message.
 pub(super) enum Verdict {
@@ -189,6 +193,7 @@ impl Host {
         record: Option<Recorded>,
         now: DateTime<Utc>,
     ) -> Result<(), HostError> {
+        self.crash_at(Point::Judged).await;
         let mut tx = self.store.begin().await?;
         let mut after = message.clone();
         // What a wrong clock ends does not come back: it is decided again when the clock is sure.
@@ -197,8 +202,8 @@ impl Host {
             Verdict::Suppress { .. } => record.is_some(),
             Verdict::Send { .. } | Verdict::Hold { .. } | Verdict::HoldUntil { .. } => false,
         };
-        let verdict = if is_by_clock && self.doubts_clock() {
-            let cause = Cause::new("clock-doubted", "it would not go out now by a clock that is in doubt");
+        let verdict = if is_by_clock && self.doubts(now) {
+            let cause = Cause::new(CLOCK_DOUBTED, "it would not go out now by a clock that is in doubt");
             Verdict::HoldUntil { cause, until: message.due_at }
         } else {
             verdict
@@ -216,9 +221,11 @@ impl Host {
                 cause
             }
             Verdict::Hold { cause } => {
-                let before = tx.times_in_state(message.id, "held").await?;
-                let check_at =
-                    asked_again(before, now).map_or(message.expires_at, |at| at.min(message.expires_at));
+                // A doubt takes none of its tries.
+                let held = tx.times_in_state(message.id, "held").await?;
+                let doubted = tx.times_noted(message.id, CLOCK_DOUBTED).await?;
+                let check_at = asked_again(held.saturating_sub(doubted), now)
+                    .map_or(message.expires_at, |at| at.min(message.expires_at));
                 after.state = after.state.hold(cause.clone(), Some(check_at))?;
                 cause
             }

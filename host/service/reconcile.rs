@@ -154,10 +154,9 @@ impl Host {
     /// What waits for nobody but the database.
     async fn take_up(&self) -> Result<(), HostError> {
         self.heartbeat().await?;
-        self.notice_leap();
         let now = self.now();
         self.take_over(now).await?;
-        if self.doubts_clock() {
+        if self.doubts(now) {
             // What a wrong clock would end or forget does not come back.
             return Ok(());
         }
@@ -193,10 +192,10 @@ impl Host {
     /// Ends and prices that the provider has not told, and texts that it is asked to forget.
     async fn ask_due(&self) -> Result<(), HostError> {
         self.check(Waiting::OnProvider).await?;
+        let now = self.now();
         if self.doubts_clock() {
             return Ok(());
         }
-        let now = self.now();
         self.ask_prices(now).await?;
         self.redact_due(now).await
     }
@@ -205,7 +204,7 @@ impl Host {
     /// clock that is in doubt.
     async fn take_over(&self, now: DateTime<Utc>) -> Result<(), HostError> {
         // Nor are this host's own living calls too slow by it.
-        let ended = if self.doubts_clock() { DateTime::UNIX_EPOCH } else { now };
+        let ended = if self.doubts(now) { DateTime::UNIX_EPOCH } else { now };
         let mut tx = self.store.read().await?;
         let abandoned = tx.abandoned_messages(self.id, ended, BATCH).await?;
         drop(tx);
@@ -217,7 +216,7 @@ impl Host {
                 drop(tx);
                 after.state = after.state.lose_sight(intent + self.settings.patience.look_up_after)?;
                 Cause::new("outcome-unknown", "the host that was sending it is gone")
-            } else if message.expires_at <= now && !self.doubts_clock() {
+            } else if message.expires_at <= now && !self.doubts(now) {
                 let cause = Cause::new("expired", "its use was over before it could be sent");
                 after.state = after.state.expire(cause.clone())?;
                 cause
@@ -233,8 +232,8 @@ impl Host {
     }
 
     async fn check(&self, waiting: Waiting) -> Result<(), HostError> {
-        let Some(modes) = self.modes().filter(|_| !self.doubts_clock()) else { return Ok(()) };
         let now = self.now();
+        let Some(modes) = self.modes().filter(|_| !self.doubts_clock()) else { return Ok(()) };
         let due = self.store.look().await?.messages_to_check(waiting, now, modes, BATCH).await?;
         let listed = Arc::new(self.listed_by_day(waiting, &due).await);
         // Several people at once, for each look-up may wait for the provider; one person's messages one
@@ -251,7 +250,7 @@ impl Host {
             let (host, listed) = (self.clone(), listed.clone());
             checks.spawn(async move {
                 for message in &messages {
-                    if let Err(error) = host.check_one(message, &listed, now).await {
+                    if let Err(error) = host.check_one(message, &listed).await {
                         let error = &error as &dyn std::error::Error;
                         tracing::error!(message_id = %message.id, error, "a message could not be checked");
                     }
@@ -266,8 +265,12 @@ impl Host {
         &self,
         message: &Message,
         listed: &HashMap<String, ListedText>,
-        now: DateTime<Utc>,
     ) -> Result<(), HostError> {
+        let now = self.now();
+        // A round takes its time, and each look-up of it must be by a clock that is sure.
+        if self.doubts_clock() {
+            return Ok(());
+        }
         match message.state {
             State::Unknown { .. } => self.look_up(message).await,
             State::Held { .. } => self.check_held(message, now).await,

@@ -78,8 +78,8 @@ impl Steady {
 impl Host {
     /// Looks whether the clock has leapt since it was last looked at.
     pub(super) fn notice_leap(&self) {
-        let (now, running) = (self.now(), self.clock.running());
         let mut seen = self.steady.lock();
+        let (now, running) = (self.now(), self.clock.running());
         let Some((then, ran)) = seen.last.replace((now, running)) else { return };
         let passed = TimeDelta::from_std(running.saturating_sub(ran)).unwrap_or(TimeDelta::zero());
         let leap = (now - then) - passed;
@@ -142,7 +142,7 @@ impl Host {
         } else if let Some(date) = date {
             tracing::error!(
                 ahead = (now - date).num_seconds(),
-                "the clock is not the provider's; only urgent texts go out"
+                "the clock is not the provider's, and only urgent texts go out: set this machine's clock"
             );
         } else {
             tracing::warn!("the provider's clock cannot be asked; until it can, only urgent texts go out");
@@ -170,9 +170,16 @@ impl Host {
         seen.doubts(Doubt { within: APART, has_leapt: false, ..Doubt::OF_LEAP });
     }
 
-    /// Whether the clock may be wrong.
+    /// Whether the clock may be wrong; a moment that was read before this was asked and answered with no is right.
     #[must_use]
     pub fn doubts_clock(&self) -> bool {
+        self.notice_leap();
         self.steady.lock().doubt.is_some()
+    }
+
+    /// Whether a moment that was read a short while ago may be wrong: the clock is in doubt, or it was and has been
+    /// set right since.
+    pub(super) fn doubts(&self, read: DateTime<Utc>) -> bool {
+        self.doubts_clock() || (self.now() - read).abs() > LEAP
     }
 }

@@ -44,7 +44,8 @@ impl Judging {
     }
 
     async fn ends(self) {
-        self.go_on.add_permits(1);
+        // What is judged anew, and not sent then, comes by once more.
+        self.go_on.add_permits(2);
         self.life.await.unwrap();
     }
 }
