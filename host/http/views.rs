@@ -177,7 +177,7 @@ pub(super) struct DecisionView {
     id: Uuid,
     /// `plan`, `decide`, `on-failure` or `on-reply`.
     question: String,
-    /// `send`, `defer`, `suppress`, `retry`, `give_up`, `plan` ...
+    /// `send`, `defer`, `suppress`, `retry`, `give_up`, `plan`, `plan_in_doubt` ...
     outcome: String,
     reason: ReasonView,
     policy: PolicyView,

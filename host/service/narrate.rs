@@ -1,6 +1,7 @@
 //! Narration: the story of a message in words and in order, for staff.
 
 use super::Story;
+use super::plan::IN_DOUBT;
 use crate::store::{Attempt, AttemptOutcome, DecisionRecord, JournalLine};
 use chrono::{DateTime, SecondsFormat, Utc};
 
@@ -106,6 +107,7 @@ fn decision_line(decision: &DecisionRecord) -> String {
         "suppress" => "do not send it".to_owned(),
         "give_up" => "give up".to_owned(),
         "retry" => "try again".to_owned(),
+        IN_DOUBT => "plan, by a clock that is in doubt".to_owned(),
         other => other.replace('_', " "),
     };
     format!("The policy {policy} says: {answer}. {}", sentence(&decision.reason_text))

@@ -101,20 +101,20 @@ impl Planning {
 pub(super) struct Answers {
     /// The types whose policies have answered.
     pub(super) asked: BTreeSet<TypeName>,
+    /// Those of them whose policies had answered before.
+    pub(super) again: BTreeSet<TypeName>,
     pub(super) wanted: Vec<Wanted>,
     pub(super) outcome: Outcome,
     pub(super) records: Vec<Recorded>,
     /// Nobody has to be asked again.
     pub(super) complete: bool,
-    /// Those of them whose policies had answered before.
-    pub(super) again: BTreeSet<TypeName>,
 }
 
 /// The outcome of a decision in which a policy did plan.
 const ANSWERED: &str = "plan";
 
 /// The same, by a clock that may be wrong.
-const IN_DOUBT: &str = "plan-in-doubt";
+pub(super) const IN_DOUBT: &str = "plan_in_doubt";
 
 /// So often the same version is asked about an event, by turns with others: hosts whose folders differ come to an
 /// end.
@@ -207,10 +207,12 @@ impl Host {
                 Ok(answered) => {
                     // What is planned by a clock in doubt is asked again when it is sure: it may be too late by
                     // it, or due at a wrong moment.
-                    let stands = !self.doubts_clock();
+                    let stands = !self.doubts(now);
                     answers.complete &= stands;
                     answers.asked.extend(own_types());
-                    if answers_before().any(|decision| decision.policy == policy.description.name) {
+                    let is_answer = |outcome: &str| outcome == ANSWERED || outcome == IN_DOUBT;
+                    let of_name = |decision: &&DecisionRecord| decision.policy == policy.description.name;
+                    if before.iter().filter(of_name).any(|decision| is_answer(&decision.outcome)) {
                         answers.again.extend(own_types());
                     }
                     // What a version before it has said of them.

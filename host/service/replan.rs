@@ -162,7 +162,7 @@ impl Host {
                 let note = Cause::new(code, said(event, verb));
                 let change = Change { payload: Some(&payload), ..Change::noted(note, None, now) };
                 tx.move_message(&message, &mut after, &change).await?;
-                if code == "moved" {
+                if code == "moved" && !outcome.moved.contains(&message.id) {
                     outcome.moved.push(message.id);
                 }
             }
@@ -174,11 +174,13 @@ impl Host {
                 outcome.passed_over.push(passed(&want, cause));
             }
             None => {
-                // A version that is back wants what it wanted before another came in between.
-                let was_sent = again.contains(&new.kind) && tx.was_sent(&new, event.received_at).await?;
-                if was_sent || !tx.insert_message(&new, &payload).await? {
-                    let twice =
-                        Cause::new("already-done", "it was sent before, or is planned by another host");
+                // A policy that is asked again wants what it wanted before: what was sent since, or a person has
+                // taken back, is done.
+                let is_done = again.contains(&new.kind)
+                    && (tx.was_sent(&new, event.received_at).await? || tx.was_taken_back(&new).await?);
+                if is_done || !tx.insert_message(&new, &payload).await? {
+                    let text = "it was sent or taken back before, or is planned by another host";
+                    let twice = Cause::new("already-done", text);
                     outcome.passed_over.push(passed(&want, twice));
                 }
             }

@@ -90,6 +90,10 @@ const WAS_SENT: &str =
     AND subject_type = $5 AND subject_id = $6 AND COALESCE(occurrence, 0) = $7
     AND state IN ('sending', 'unknown', 'accepted', 'sent', 'delivered') AND updated_at >= $8 LIMIT 1";
 
+const WAS_TAKEN_BACK: &str =
+    "SELECT 1 FROM messages WHERE event_id = $1 AND recipient_id = $2 AND kind = $3 AND key = $4
+    AND COALESCE(occurrence, 0) = $5 AND state = 'canceled' AND cause_code = 'canceled' LIMIT 1";
+
 const SET_SID: &str = "UPDATE messages SET sid = $2 WHERE id = $1 AND sid IS NULL";
 
 const FORGET_PAYLOAD: &str = "UPDATE messages SET payload_sealed = NULL WHERE id = $1";
@@ -197,6 +201,23 @@ impl Tx {
             .bind(&subject.id)
             .bind(message.occurrence.map_or(0, |at| at.timestamp_millis()))
             .bind(since.timestamp_millis())
+            .fetch_optional(db)
+            .await)?;
+        Ok(row.is_some())
+    }
+
+    /// Whether a person has taken back what the same event planned for the same moment.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn was_taken_back(&mut self, message: &Message) -> Result<bool> {
+        let row: Option<(i32,)> = on!(self, |db| sqlx::query_as(WAS_TAKEN_BACK)
+            .bind(message.event.map(|id| id.0))
+            .bind(&message.recipient)
+            .bind(message.kind.as_str())
+            .bind(&message.key)
+            .bind(message.occurrence.map_or(0, |at| at.timestamp_millis()))
             .fetch_optional(db)
             .await)?;
         Ok(row.is_some())
@@ -354,7 +375,15 @@ mod tests {
 
     #[tokio::test]
     async fn the_messages_of_a_subject_an_event_and_a_key_are_found_by_their_indexes() {
-        for sql in [OF_SUBJECT, OF_EVENT, BY_IDS.sqlite, SEALED_OF_MANY.sqlite, NEWEST_OF_KEY, WAS_SENT] {
+        for sql in [
+            OF_SUBJECT,
+            OF_EVENT,
+            BY_IDS.sqlite,
+            SEALED_OF_MANY.sqlite,
+            NEWEST_OF_KEY,
+            WAS_SENT,
+            WAS_TAKEN_BACK,
+        ] {
             assert_eq!(tables_read_whole(sql).await, [""; 0], "{sql}");
         }
     }

@@ -89,7 +89,7 @@ async fn leapt(host: &TestHost, clock: &Arc<ManualClock>) -> Host {
 }
 
 /// A host at work, for a while.
-async fn work(host: &TestHost, alone: &Host, clock: &ManualClock, minutes: i64) {
+pub(crate) async fn work(host: &TestHost, alone: &Host, clock: &ManualClock, minutes: i64) {
     for _ in 0..minutes * 2 {
         clock.advance(TimeDelta::seconds(30));
         host.clock.advance(TimeDelta::seconds(30));

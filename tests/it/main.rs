@@ -18,6 +18,7 @@ mod broken_files;
 mod caps;
 mod clocks;
 mod clocks_alone;
+mod clocks_doubted;
 mod consents;
 mod contract;
 mod delivery;
