@@ -20,6 +20,11 @@ pub(super) struct FtlFile {
 }
 
 impl FtlFile {
+    /// Its name in its folder.
+    pub(super) fn name(&self) -> &str {
+        self.file.rsplit('/').next().unwrap_or_default()
+    }
+
     /// A fault at a slice of this file's text, such as a name in its syntax tree.
     pub(super) fn fault(&self, slice: &str, message: impl Into<String>) -> Fault {
         let text = self.resource.source();

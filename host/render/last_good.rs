@@ -4,12 +4,12 @@
 use super::catalogue::Catalogue;
 use super::fault::Fault;
 use super::files::{Files, Read};
-use super::load::TEMPLATES;
+use super::load_locale::{Measures, read_locale};
 use super::locale::Locale;
 use super::source::Source;
 use super::{REFERENCE, RenderSettings};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -67,6 +67,31 @@ impl LastGood {
                 .collect(),
         }
     }
+
+    /// The catalogue that was at work. `None` if no whole one can be made of it.
+    fn at_work(self, settings: &RenderSettings) -> Option<Catalogue> {
+        let files = self.files();
+        let mut faults = Vec::new();
+        let templates = Catalogue::templates_of(&files, settings, &mut faults);
+        if !faults.is_empty() {
+            return None;
+        }
+        let measures = Measures { templates: &templates, reference: None, was_at_work: true };
+        let english = files.locales.get(REFERENCE)?;
+        let english = read_locale(REFERENCE, english, None, measures, settings, &mut faults)?;
+        let mut catalogue = Catalogue::of(Arc::clone(&templates), Arc::new(english), settings);
+        if !catalogue.is_sound() {
+            return None;
+        }
+        let reference = Arc::clone(&catalogue.reference);
+        let measures = Measures { reference: Some(&reference), ..measures };
+        for (tag, read) in files.locales.iter().filter(|(tag, _)| *tag != REFERENCE) {
+            if let Some(locale) = read_locale(tag, read, None, measures, settings, &mut faults) {
+                catalogue.locales.insert(tag.clone(), Arc::new(locale));
+            }
+        }
+        Some(Catalogue { faults, files, is_remembered: true, ..catalogue })
+    }
 }
 
 impl Catalogue {
@@ -80,63 +105,24 @@ impl Catalogue {
         settings: &RenderSettings,
         last_good: &Path,
     ) -> Result<Self, Vec<Fault>> {
-        let first = Self::build(files.clone(), settings, None);
-        if first.as_ref().is_ok_and(|built| built.faults.is_empty()) {
-            return first;
-        }
-        let last = LastGood::read(last_good);
-        let last = last.and_then(|last| Self::build(last.files(), settings, None).ok());
-        // Nothing is no set of templates that was ever good.
-        let Some(last) = last.filter(|last| last.kinds().next().is_some()) else { return first };
-        let mut begun = if let Ok(begun) = first {
-            begun
-        } else {
-            let mut core = last.clone();
-            core.locales.retain(|tag, _| tag == REFERENCE);
-            Self::build(files.clone(), settings, Some(&core))?
-        };
-        // By the rules of this host what was good may be no better.
-        let is_needed = |tag: &String| tag != REFERENCE && begun.has_fault_in(tag) && !last.has_fault_in(tag);
-        let needed = last.locales.iter().filter(|(tag, _)| is_needed(tag));
-        let needed: Vec<(String, Arc<Locale>)> =
-            needed.map(|(tag, locale)| (tag.clone(), locale.clone())).collect();
-        if needed.is_empty() {
-            return Ok(begun);
-        }
-        begun.locales.extend(needed);
-        Self::build(files, settings, Some(&begun))
+        let last = LastGood::read(last_good).and_then(|last| last.at_work(settings));
+        Self::build(files, settings, last.as_ref())
     }
 
-    /// Keeps the files that are at work for the next start; of what runs on its last good version, those.
+    /// Keeps what is at work for the next start; of a locale that is at work in part, what was kept before.
     pub(super) fn remember(&self, file: &Path) -> io::Result<()> {
         let known = LastGood::read(file).unwrap_or_default();
-        if self.kept.contains(TEMPLATES) && known.templates.is_empty() {
-            // What is at work is not known here, and half of it is no beginning.
-            return Ok(());
-        }
-        let texts = |reads: &BTreeMap<String, Read>| -> Texts {
-            let good = reads.iter().filter_map(|(name, read)| Some((name, read.as_ref().ok()?)));
-            good.map(|(name, source)| (name.clone(), source.text.clone())).collect()
-        };
-        let templates = if self.kept.contains(TEMPLATES) {
-            known.templates.clone()
-        } else {
-            texts(&self.files.templates)
-        };
-        let tags: BTreeSet<&String> = self.files.locales.keys().chain(known.locales.keys()).collect();
-        let of = |tag: &String| {
-            let is_kept = self.kept.contains(tag);
-            match self.files.locales.get(tag) {
-                Some(reads) if !is_kept && (tag == REFERENCE || !self.has_fault_in(tag)) => {
-                    Some(texts(reads))
-                }
-                // A folder that is gone, and not kept either, is meant to be.
-                None if !is_kept => None,
-                _ => known.locales.get(tag).cloned(),
-            }
-        };
-        let locales = tags.into_iter().filter_map(|tag| Some((tag.clone(), of(tag)?))).collect();
-        let now = LastGood { templates, locales };
+        let sources = self.templates.files.iter();
+        let sources =
+            sources.filter_map(|(name, read)| Some((name.clone(), read.as_ref().ok()?.text.clone())));
+        let is_whole = |tag: &str| tag == REFERENCE || self.kept.contains(tag) || !self.has_fault_in(tag);
+        let whole = self.locales.iter().filter(|(tag, _)| is_whole(tag));
+        let mut locales: BTreeMap<String, Texts> =
+            whole.map(|(tag, locale)| (tag.clone(), texts(locale))).collect();
+        let in_part =
+            known.locales.iter().filter(|(tag, _)| self.files.locales.contains_key(*tag) && !is_whole(tag));
+        locales.extend(in_part.map(|(tag, texts)| (tag.clone(), texts.clone())));
+        let now = LastGood { templates: sources.collect(), locales };
         if now == known { Ok(()) } else { now.write(file) }
     }
 
@@ -147,4 +133,9 @@ impl Catalogue {
         };
         self.faults.iter().any(|fault| is_in(&fault.file))
     }
+}
+
+fn texts(locale: &Locale) -> Texts {
+    let sources = locale.sources();
+    sources.map(|file| (file.name().to_owned(), file.resource.source().to_owned())).collect()
 }

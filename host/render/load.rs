@@ -6,18 +6,14 @@ use super::arguments;
 use super::bound_line;
 use super::catalogue::Catalogue;
 use super::fault::{Fault, Faults, Severity};
-use super::files::{Files, Read};
+use super::files::Files;
 use super::flaw::Flaw;
-use super::formats::Formats;
-use super::ftl::{self, FtlFile};
-use super::keywords;
 use super::language;
-use super::lint::{self, Reference};
+use super::lint;
+use super::load_locale::{Measures, gone, lost, read_locale, read_reference};
 use super::locale::Locale;
 use super::templates::Templates;
-use super::words::{self, Words};
 use super::{Links, REFERENCE, RenderLoadError, RenderRequest, RenderSettings};
-use crate::domain::keyword::LocaleWords;
 use crate::domain::kind::Kind;
 use crate::domain::policy::Discretion;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,7 +60,8 @@ impl Catalogue {
         last: Option<&Self>,
     ) -> Result<Self, Vec<Fault>> {
         let mut catalogue = Self::core(&files, settings, last)?;
-        let calls = Arc::clone(&catalogue.templates);
+        let templates = Arc::clone(&catalogue.templates);
+        let is_meant = last.is_some_and(|last| last.lets_go(&files));
         let tags: BTreeSet<&String> =
             files.locales.keys().chain(last.into_iter().flat_map(|last| last.locales.keys())).collect();
         for tag in tags.into_iter().filter(|tag| *tag != REFERENCE) {
@@ -76,11 +73,12 @@ impl Catalogue {
             let mut faults = Vec::new();
             let read = files.locales.get(tag);
             let locale = read.and_then(|read| {
-                let measures = (&*calls, Some(&*catalogue.reference));
+                let reference = Some(&*catalogue.reference);
+                let measures = Measures { templates: &templates, reference, was_at_work: false };
                 read_locale(tag, read, before.map(|before| &**before), measures, settings, &mut faults)
             });
             if let Some(before) = before {
-                faults.extend(lost(before, locale.as_ref(), read));
+                faults.extend(lost(before, locale.as_ref(), read, is_meant));
             }
             match before {
                 Some(before) if !faults.is_empty() => {
@@ -108,19 +106,38 @@ impl Catalogue {
             && is_same(tag)
     }
 
+    /// Whether what is gone from these files is meant to be: it went while no host ran. Where not even the reference
+    /// is there, the folder itself is not.
+    pub(super) fn lets_go(&self, files: &Files) -> bool {
+        let english = files.locales.get(REFERENCE);
+        self.is_remembered && english.is_some_and(|english| !english.is_empty())
+    }
+
+    /// The templates of these files.
+    pub(super) fn templates_of(
+        files: &Files,
+        settings: &RenderSettings,
+        faults: &mut Vec<Fault>,
+    ) -> Arc<Templates> {
+        let templates = Templates::read(files, faults);
+        if settings.own.as_ref().is_some_and(|own| own.domain.is_some()) {
+            faults.extend(templates.kinds.values().filter_map(bound_line::unbound));
+        }
+        // Nothing is no set of templates that was ever meant.
+        if templates.kinds.is_empty() && faults.is_empty() {
+            faults.push(Fault::whole("templates", "there is no message type in this folder").by("gone"));
+        }
+        Arc::new(templates)
+    }
+
     /// Templates and reference, which must fit each other: of the new and the last ones the newest
     /// pair that does.
     fn core(files: &Files, settings: &RenderSettings, last: Option<&Self>) -> Result<Self, Vec<Fault>> {
         let mut template_faults = Vec::new();
-        let fresh = Arc::new(Templates::read(files, &mut template_faults));
-        if settings.own.as_ref().is_some_and(|own| own.domain.is_some()) {
-            template_faults.extend(fresh.kinds.values().filter_map(bound_line::unbound));
-        }
-        if let Some(last) = last {
-            let gone = last.templates.kinds.keys().filter(|name| !fresh.kinds.contains_key(*name));
-            if template_faults.is_empty() {
-                template_faults.extend(gone.map(|name| gone_for_now(&format!("templates/{name}.toml"))));
-            }
+        let fresh = Self::templates_of(files, settings, &mut template_faults);
+        if let Some(last) = last.filter(|last| !last.is_remembered && template_faults.is_empty()) {
+            let missed = last.templates.kinds.keys().filter(|name| !fresh.kinds.contains_key(*name));
+            template_faults.extend(missed.map(|name| gone(&format!("templates/{name}.toml"))));
         }
         let mut reference_faults = Vec::new();
         let english = read_reference(files, &fresh, settings, last, &mut reference_faults);
@@ -159,14 +176,12 @@ impl Catalogue {
         settings: &RenderSettings,
         last: &Self,
     ) -> Self {
-        let is_sound =
-            |catalogue: &Self| catalogue.missing_keys().is_empty() && catalogue.rehearse().is_empty();
         let mut faults = Vec::new();
         if let Some(english) = read_reference(files, &last.templates, settings, Some(last), &mut faults)
             && faults.is_empty()
         {
             let mut catalogue = Self::of(Arc::clone(&last.templates), Arc::new(english), settings);
-            if is_sound(&catalogue) {
+            if catalogue.is_sound() {
                 catalogue.kept.insert(TEMPLATES.to_owned());
                 return catalogue;
             }
@@ -175,7 +190,7 @@ impl Catalogue {
         if are_sound {
             let mut catalogue = Self::of(Arc::clone(fresh), Arc::clone(english), settings);
             let faults = lint::check(&english.files, &fresh.calls, None);
-            if faults.iter().all(|fault| fault.severity == Severity::Warning) && is_sound(&catalogue) {
+            if faults.iter().all(|fault| fault.severity == Severity::Warning) && catalogue.is_sound() {
                 catalogue.kept.insert(REFERENCE.to_owned());
                 return catalogue;
             }
@@ -185,8 +200,13 @@ impl Catalogue {
         catalogue
     }
 
+    /// Whether every type can be sent in the reference.
+    pub(super) fn is_sound(&self) -> bool {
+        self.missing_keys().is_empty() && self.rehearse().is_empty()
+    }
+
     /// A catalogue of the reference alone.
-    fn of(templates: Arc<Templates>, english: Arc<Locale>, settings: &RenderSettings) -> Self {
+    pub(super) fn of(templates: Arc<Templates>, english: Arc<Locale>, settings: &RenderSettings) -> Self {
         let discreet_keys =
             english.keys().filter(|key| key.ends_with("-discreet")).map(str::to_owned).collect();
         Self {
@@ -200,6 +220,7 @@ impl Catalogue {
             faults: Vec::new(),
             kept: BTreeSet::new(),
             files: Files { templates: BTreeMap::new(), locales: BTreeMap::new() },
+            is_remembered: false,
         }
     }
 
@@ -266,110 +287,4 @@ impl Catalogue {
         };
         fault.by(flaw.code)
     }
-}
-
-/// The reference locale of these files, for these templates.
-fn read_reference(
-    files: &Files,
-    templates: &Templates,
-    settings: &RenderSettings,
-    last: Option<&Catalogue>,
-    faults: &mut Vec<Fault>,
-) -> Option<Locale> {
-    let read = files.locales.get(REFERENCE);
-    let before = last.map(|last| &*last.locales[REFERENCE]);
-    let english =
-        read.and_then(|read| read_locale(REFERENCE, read, before, (templates, None), settings, faults));
-    if english.is_none() && faults.is_empty() {
-        faults.push(Fault::whole("locales/en", "the reference locale is missing or empty").by("missing-key"));
-    }
-    if let Some(last) = last {
-        faults.extend(lost(&last.locales[REFERENCE], english.as_ref(), read));
-    }
-    english
-}
-
-/// One locale of its files; a faulty file is left out. `None` when nothing is left. What is as it was `before`
-/// is not parsed again.
-fn read_locale(
-    tag: &str,
-    read: &BTreeMap<String, Read>,
-    before: Option<&Locale>,
-    (templates, reference): (&Templates, Option<&Reference>),
-    settings: &RenderSettings,
-    faults: &mut Vec<Fault>,
-) -> Option<Locale> {
-    let folder = format!("locales/{tag}");
-    let region = settings.clinic_region.as_deref();
-    let formatting = language::format_locale(tag, region, settings.twenty_four_hours);
-    let (Some(id), Some(formatting)) = (language::whole(tag), formatting) else {
-        let text = "the folder's name is no language tag such as `es` or `zh-Hans`";
-        faults.push(Fault::whole(&folder, text).by("language-tag"));
-        return None;
-    };
-    let mut files: Vec<FtlFile> = Vec::new();
-    let mut formats_file = None;
-    let mut keywords_file = None;
-    for (name, read) in read {
-        let parsed = read.as_ref().map_err(|fault| vec![fault.clone()]).and_then(|source| {
-            before.and_then(|before| before.parsed(source)).map_or_else(|| ftl::parse(source), Ok)
-        });
-        match parsed {
-            Ok(parsed) if name == words::FILE => formats_file = Some(parsed),
-            Ok(parsed) if name == keywords::FILE => keywords_file = Some(parsed),
-            Ok(parsed) => files.push(parsed),
-            Err(found) => faults.extend(found),
-        }
-    }
-    let own_words = formats_file.as_ref().map_or_else(Words::default, |file| words::read(file, faults));
-    let own_keywords =
-        keywords_file.as_ref().map_or_else(LocaleWords::default, |file| keywords::read(file, faults));
-    let mut found = lint::check(&files, &templates.calls, reference);
-    found.retain(|fault| fault.severity == Severity::Fault);
-    files.retain(|file| !found.iter().any(|fault| fault.rule != "duplicate" && fault.file == file.file));
-    faults.append(&mut found);
-    let Some(formats) = Formats::new(&formatting, own_words) else {
-        let text = "ICU has no dates and numbers for this language";
-        faults.push(Fault::whole(&folder, text).by("language-tag"));
-        return None;
-    };
-    if let Some(word) = formats.nameless() {
-        let text = format!(
-            "ICU has no dates in `{tag}`: `{word}` is missing here, and all of weekday-mon to weekday-sun and \
-             month-jan to month-dec are needed"
-        );
-        faults.push(Fault::whole(&format!("{folder}/{}", words::FILE), text).by("language-tag"));
-        return None;
-    }
-    (!files.is_empty()).then(|| {
-        Locale::new(tag, id, formats, files, formats_file).with_keywords(own_keywords, keywords_file)
-    })
-}
-
-/// Files that are gone or empty, with texts that nobody has any more: an editor is saving, or
-/// somebody's hand slipped. A file whose messages stand in another one is not missed.
-fn lost(before: &Locale, now: Option<&Locale>, read: Option<&BTreeMap<String, Read>>) -> Vec<Fault> {
-    let Some(read) = read else {
-        return vec![gone_for_now(&format!("locales/{}", before.tag))];
-    };
-    if read.contains_key("") {
-        return Vec::new();
-    }
-    let is_empty = |file: &FtlFile| match read.get(file.file.rsplit('/').next().unwrap_or_default()) {
-        None => true,
-        Some(Ok(source)) => !source.text.contains('='),
-        Some(Err(_)) => false,
-    };
-    let is_missed = |key: &str| now.is_none_or(|now| !now.has(key));
-    let texts = before.files.iter();
-    let texts = texts.filter(|file| lint::messages(file).any(|message| is_missed(message.id.name)));
-    // These have one place each.
-    let others = before.formats_file.iter().chain(&before.keywords_file);
-    let others = others.filter(|file| lint::messages(file).next().is_some());
-    texts.chain(others).filter(|file| is_empty(file)).map(|file| gone_for_now(&file.file)).collect()
-}
-
-fn gone_for_now(file: &str) -> Fault {
-    let text = "it is gone or empty; what it said stays in use until the host starts again";
-    Fault::whole(file, text).by("gone")
 }

@@ -63,10 +63,14 @@ impl Locale {
         Self { keywords, keywords_file: file, ..self }
     }
 
+    /// All files that it is made of.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &FtlFile> {
+        self.files.iter().chain(&self.formats_file).chain(&self.keywords_file)
+    }
+
     /// A file of this locale, if this is its very text.
     pub(super) fn parsed(&self, source: &Source) -> Option<FtlFile> {
-        let mut files = self.files.iter().chain(&self.formats_file).chain(&self.keywords_file);
-        files.find(|file| file.file == source.file && file.resource.source() == source.text).cloned()
+        self.sources().find(|file| file.file == source.file && file.resource.source() == source.text).cloned()
     }
 
     /// Whether there is a text for a key.

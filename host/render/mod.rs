@@ -32,6 +32,7 @@ mod last_good;
 mod link;
 mod lint;
 mod load;
+mod load_locale;
 mod locale;
 mod pages;
 mod paste;

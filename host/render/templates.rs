@@ -24,6 +24,8 @@ pub(super) struct Templates {
     pub(super) scans: Vec<(Source, Scan)>,
     /// The same by key.
     pub(super) calls: Calls,
+    /// What they were read from, by name.
+    pub(super) files: BTreeMap<String, Read>,
 }
 
 impl Templates {
@@ -34,6 +36,7 @@ impl Templates {
             engine: template::engine(),
             scans: Vec::new(),
             calls: Calls::default(),
+            files: files.templates.clone(),
         };
         for (file, read) in &files.templates {
             let Some((name, extension)) = file.rsplit_once('.') else { continue };

