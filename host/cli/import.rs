@@ -4,7 +4,7 @@ use super::CliError;
 use super::home::{Home, HomeError, now};
 use crate::clock::SystemClock;
 use crate::http::read_message;
-use crate::service::{Caller, Estimate, Host, IntakeError, OtpError, Providers};
+use crate::service::{Caller, Estimate, Host, HostError, IntakeError, OtpError, Providers};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest as _, Sha256};
@@ -44,7 +44,9 @@ pub(super) struct Import {
 enum Problem {
     /// It has to be mended.
     Wrong(String),
-    /// It may be as good as any.
+    /// It may be as good as any, and cannot be taken in: what it stands beside in the database is not sound.
+    Unfit(String),
+    /// The database failed, and may be well again the next time.
     Failed(String),
 }
 
@@ -61,6 +63,8 @@ struct Sum {
     known: u64,
     wrong: u64,
     /// The host's fault, not the line's.
+    unfit: u64,
+    /// The database's.
     failed: u64,
     segments: u64,
     cost_micros: i64,
@@ -112,6 +116,10 @@ impl Import {
             Sum { failed: 1.., .. } => Err(CliError::plain(
                 "the import was broken off, for the database failed: import the file again, and it goes on from there",
             )),
+            Sum { unfit: unfit @ 1.., wrong, .. } => Err(CliError::plain(format!(
+                "{unfit} lines cannot be taken in, and {wrong} are wrong; mend what is said of them and import the \
+                 file again"
+            ))),
             Sum { wrong: wrong @ 1.., .. } => {
                 Err(CliError::plain(format!("{wrong} lines are wrong; mend them and import the file again")))
             }
@@ -160,6 +168,10 @@ impl Import {
                         let problem = match problem {
                             Problem::Wrong(problem) => {
                                 sum.wrong += 1;
+                                problem
+                            }
+                            Problem::Unfit(problem) => {
+                                sum.unfit += 1;
                                 problem
                             }
                             Problem::Failed(problem) => {
@@ -212,8 +224,15 @@ fn said(error: &IntakeError) -> Problem {
                 wrong.iter().map(|field| format!("{} {}", field.pointer, field.detail)).collect();
             Problem::Wrong(wrong.join("; "))
         }
-        IntakeError::Code(OtpError::NotCounted(_)) | IntakeError::Host(_) => {
+        // Only what may be over the next time keeps the rest of the file waiting.
+        IntakeError::Code(OtpError::NotCounted(HostError::Store(cause)))
+        | IntakeError::Host(HostError::Store(cause))
+            if cause.may_pass() =>
+        {
             Problem::Failed(super::chain(error))
+        }
+        IntakeError::Code(OtpError::NotCounted(_)) | IntakeError::Host(_) => {
+            Problem::Unfit(super::chain(error))
         }
         IntakeError::KeyReused | IntakeError::VersionTaken | IntakeError::Code(_) => {
             Problem::Wrong(super::chain(error))

@@ -31,8 +31,12 @@ for_each_database! {
         let (fail, mend) = match url {
             None => ("CREATE TRIGGER fails BEFORE INSERT ON messages WHEN NEW.recipient_id = 'p150'
                 BEGIN SELECT RAISE(ABORT, 'the disk is full'); END", "DROP TRIGGER fails"),
-            Some(_) => ("ALTER TABLE messages ADD CONSTRAINT fails CHECK (recipient_id <> 'p150')",
-                "ALTER TABLE messages DROP CONSTRAINT fails"),
+            Some(_) => ("DO $$ BEGIN
+                    CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS
+                        'BEGIN RAISE EXCEPTION ''the disk is full'' USING ERRCODE = ''disk_full''; END';
+                    CREATE TRIGGER fails BEFORE INSERT ON messages FOR EACH ROW
+                        WHEN (NEW.recipient_id = 'p150') EXECUTE FUNCTION fails();
+                END $$", "DROP FUNCTION fails CASCADE"),
         };
         change(home.path(), url, fail).await;
         fs::write(&file, (0..350).map(|number| line(number) + "\n").collect::<String>()).unwrap();
@@ -44,6 +48,24 @@ for_each_database! {
         change(home.path(), url, mend).await;
         let (status, [said, errors]) = import();
         assert_eq!((status, said.as_str()), (Some(0), "151 texts taken in, 199 were taken in before\n"), "{errors}");
+    }
+
+    async fn a_line_that_can_never_be_taken_in_keeps_none_of_the_others_out(start: Start) {
+        let home = new_home();
+        let url = start.database_url.as_deref();
+        let file = home.path().join("december.jsonl");
+        fs::write(&file, (0..250).map(|number| line(number) + "\n").collect::<String>()).unwrap();
+        let import = |name: &str| {
+            let mut command = tidings(home.path(), &["import", file.to_str().unwrap(), "--name", name]);
+            let output = command.envs(url.map(|url| ("DATABASE_URL", url))).output().unwrap();
+            let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+            (output.status.code(), said)
+        };
+        assert_eq!(import("first").0, Some(0));
+        change(home.path(), url, "UPDATE recipients SET key_id = 'lost' WHERE id = 'p50'").await;
+        let (status, [said, errors]) = import("second");
+        assert_eq!((status, said.as_str()), (Some(1), "249 texts taken in, 0 were taken in before\n"), "{errors}");
+        assert!(errors.contains("december.jsonl:51: ") && errors.contains("1 lines cannot be taken in"), "{errors}");
     }
 }
 
