@@ -14,8 +14,9 @@ use tokio::process::{Child, ChildStdout, Command};
 /// A host that has not come to its crash point by then never will.
 const LONG: Duration = Duration::from_mins(1);
 
-/// A host is gone within 20 s, whatever its calls do; those that the trial leaves unanswered take 30.
-const DRAIN: Duration = Duration::from_secs(20);
+/// A host is gone within 20 s, whatever its calls do, or a little later on a machine that is busy; those that the
+/// trial leaves unanswered take 30.
+const DRAIN: Duration = Duration::from_secs(28);
 
 /// What a process says when it is ready; empty when it has ended.
 pub(crate) async fn first_line(said: ChildStdout) -> String {
