@@ -58,8 +58,9 @@ impl Host {
         let tried = self.try_refused_account(tasks, now).await?;
         let Some(modes) = self.open_modes() else { return Ok(tried) };
         // Looking is free; only where something is due is the writer's place asked for.
+        let on_the_way = self.turns.on_the_way();
         let due = self.store.look().await?.next_due(modes).await?;
-        self.turns.let_go(&due);
+        self.turns.let_go(&due, &on_the_way);
         let lanes: Vec<(Lane, u32)> = Lane::ALL
             .into_iter()
             .filter(|lane| due.of(*lane).is_some_and(|due| due <= now))

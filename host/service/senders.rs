@@ -60,14 +60,19 @@ impl Turns {
         self.lock().paces.get(sender).copied().unwrap_or_default()
     }
 
+    /// The lanes in which somebody is on the way to a sender.
+    pub(super) fn on_the_way(&self) -> BTreeSet<Lane> {
+        let arriving = &self.lock().arriving;
+        arriving.iter().filter(|(_, count)| **count > 0).map(|(lane, _)| *lane).collect()
+    }
+
     /// Nobody stands any more in a line that ends before whatever is due first in its lane; who is on the way there
-    /// may.
-    pub(super) fn let_go(&self, due: &NextDue) {
-        let Known { tails, arriving, .. } = &mut *self.lock();
-        for lines in tails.values_mut() {
+    /// may, and who was before the lanes were looked at.
+    pub(super) fn let_go(&self, due: &NextDue, were_on_the_way: &BTreeSet<Lane>) {
+        let may_stand = &self.on_the_way() | were_on_the_way;
+        for lines in self.lock().tails.values_mut() {
             lines.retain(|lane, tail| {
-                arriving.get(lane).is_some_and(|count| *count > 0)
-                    || due.of(*lane).is_some_and(|first| first <= *tail)
+                may_stand.contains(lane) || due.of(*lane).is_some_and(|first| first <= *tail)
             });
         }
     }
@@ -289,5 +294,24 @@ impl Host {
         );
         self.turns.learn(HashMap::from([(sender.as_str().to_owned(), pace)]), now);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_put_back_while_the_lanes_were_looked_at_keeps_the_place() {
+        let turns = Turns::default();
+        turns.lock().arriving.insert(Lane::Bulk, 1);
+        turns.lock().tails.entry("+1".to_owned()).or_default().insert(Lane::Bulk, DateTime::UNIX_EPOCH);
+        // It was claimed when the lanes were looked at, and waits again since.
+        let (on_the_way, due) = (turns.on_the_way(), NextDue::default());
+        turns.lock().arriving.insert(Lane::Bulk, 0);
+        turns.let_go(&due, &on_the_way);
+        assert_eq!(turns.lock().tails["+1"].len(), 1);
+        turns.let_go(&due, &turns.on_the_way());
+        assert_eq!(turns.lock().tails["+1"].len(), 0);
     }
 }
