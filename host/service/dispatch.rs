@@ -1,6 +1,7 @@
 //! Dispatch: what is due is claimed lane by lane, judged at this very moment, rendered, committed as
 //! an attempt, and only then given to the provider. No transaction is open during the call.
 
+use super::count_anew::{is_over, was_counted_in_doubt};
 use super::gather::Gathered;
 use super::intend::{Intended, Intent, Judged};
 use super::judge::{Facts, Verdict};
@@ -133,7 +134,7 @@ impl Host {
             let is_ours =
                 |message: &Message| message.changes == changes && matches!(message.state, State::Claimed(_));
             match message.filter(is_ours) {
-                Some(message) if message.expires_at <= now => {
+                Some(message) if is_over(&message, now) => {
                     let cause = Cause::new("expired", "its use was over before it could be sent");
                     self.conclude(message, Verdict::Expire { cause }, None, now).await
                 }
@@ -167,6 +168,9 @@ impl Host {
         if self.has_stopped.load(Ordering::Relaxed) {
             let note = Cause::new("host-leaves", "the host that had claimed it is ending; it was not sent");
             return self.put_back(&message, message.due_at, note, now).await;
+        }
+        if was_counted_in_doubt(&message, now) && !self.doubts(now) {
+            return self.count_anew(&message, now).await;
         }
         let Gathered { recipient, mut opened, consents, recent } = self.gather(&message).await?;
         let words = self.renderer.snapshot();

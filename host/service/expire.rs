@@ -1,6 +1,7 @@
 //! Expiring: what waits for a sender that is busy, or for an account that is refused, and whose use is over
 //! meanwhile, ends then, and not when the way is free again.
 
+use super::count_anew::is_over;
 use super::{Host, HostError};
 use crate::domain::message::{Cause, Lane};
 use chrono::{DateTime, Utc};
@@ -20,7 +21,7 @@ impl Host {
             for test in modes.each() {
                 over.extend(self.store.look().await?.expired_messages(lane, test, now, BATCH).await?);
             }
-            for message in over {
+            for message in over.into_iter().filter(|message| is_over(message, now)) {
                 let cause = Cause::new("expired", "its use was over before it could be sent");
                 let mut after = message.clone();
                 after.state = after.state.expire(cause.clone())?;

@@ -16,6 +16,7 @@ mod checks;
 mod claim;
 mod consents;
 mod context;
+mod count_anew;
 mod dispatch;
 mod draft;
 mod erase;

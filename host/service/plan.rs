@@ -194,7 +194,7 @@ impl Host {
             let of_name = || answers_before().filter(|decision| decision.policy == name);
             of_name().next_back().is_some_and(|last| is_it(&last)) || of_name().filter(is_it).count() >= ASKED
         };
-        let question = self.plan_question(event, people, now);
+        let question = self.plan_question(event, dated(event, before, now), people, now);
         let mut answers = Answers { complete: true, outcome: outcome.clone(), ..Answers::default() };
         let mut beside = Vec::new();
         let policies = self.policies.for_event(&event.event_type);
@@ -269,13 +269,19 @@ impl Host {
         }))
     }
 
-    fn plan_question(&self, event: &Event, people: &[(Recipient, bool)], now: DateTime<Utc>) -> PlanQuestion {
+    fn plan_question(
+        &self,
+        event: &Event,
+        occurred_at: DateTime<Utc>,
+        people: &[(Recipient, bool)],
+        now: DateTime<Utc>,
+    ) -> PlanQuestion {
         PlanQuestion {
             id: event.id.to_string(),
             event_type: event.event_type.clone(),
             subject_type: event.subject.subject_type.clone(),
             subject_version: u64::try_from(event.subject.version).unwrap_or(0),
-            occurred_at: unix_ms(event.occurred_at),
+            occurred_at: unix_ms(occurred_at),
             now: unix_ms(now),
             people: people
                 .iter()
@@ -291,6 +297,13 @@ impl Host {
             facts: facts(&event.data),
         }
     }
+}
+
+/// When it happened: one whose caller does not say, when it came in; where that was by a clock in doubt, now.
+fn dated(event: &Event, before: &[DecisionRecord], now: DateTime<Utc>) -> DateTime<Utc> {
+    let is_undated = event.occurred_at == event.received_at;
+    let in_doubt = before.iter().any(|decision| decision.outcome == IN_DOUBT);
+    if is_undated && in_doubt { now } else { event.occurred_at.min(now) }
 }
 
 /// A policy gives a reason for each message; for the plan as a whole, and so for an empty one, the host does.

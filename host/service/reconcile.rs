@@ -1,6 +1,7 @@
 //! Reconciling: what a dead host left behind, texts whose outcome was not seen, held messages that
 //! are asked again, events whose planning was interrupted. One round is [`Host::sweep`].
 
+use super::count_anew::is_over;
 use super::{Host, HostError};
 use crate::crash::Point;
 use crate::domain::failure::ListedText;
@@ -156,12 +157,13 @@ impl Host {
         self.heartbeat().await?;
         let now = self.now();
         self.take_over(now).await?;
+        self.write_key_uses().await?;
         if self.doubts(now) {
             // What a wrong clock would end or forget does not come back.
             return Ok(());
         }
+        self.count_waiting_anew(now).await?;
         self.expire_waiting(now).await?;
-        self.write_key_uses().await?;
         self.keep_codes().await?;
         self.plan_left_over(now).await
     }
@@ -216,7 +218,7 @@ impl Host {
                 drop(tx);
                 after.state = after.state.lose_sight(intent + self.settings.patience.look_up_after)?;
                 Cause::new("outcome-unknown", "the host that was sending it is gone")
-            } else if message.expires_at <= now && !self.doubts(now) {
+            } else if is_over(&message, now) && !self.doubts(now) {
                 let cause = Cause::new("expired", "its use was over before it could be sent");
                 after.state = after.state.expire(cause.clone())?;
                 cause
@@ -290,7 +292,7 @@ impl Host {
     /// A held message is asked again, or has lost its use.
     async fn check_held(&self, message: &Message, now: DateTime<Utc>) -> Result<(), HostError> {
         let mut after = message.clone();
-        let note = if message.expires_at <= now {
+        let note = if is_over(message, now) {
             let cause = Cause::new("expired", "its use was over while it was held");
             after.state = after.state.expire(cause.clone())?;
             cause

@@ -1,7 +1,8 @@
 //! The clock: where it leaps, forward or back, nobody knows at once which of the two times is wrong. Until
 //! the provider's clock agrees with ours, only urgent texts go out, and nothing ends or is forgotten: a clock that
 //! is a day ahead must not send a day of reminders, nor end them. Where the provider does not answer, nothing
-//! could be sent anyway, and its first answer decides.
+//! could be sent through it anyway, and its first answer decides; texts of test keys, which the host itself takes,
+//! wait with the others, for nobody else can tell them the time.
 
 use super::Host;
 use chrono::{DateTime, TimeDelta, Utc};

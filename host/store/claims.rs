@@ -167,7 +167,7 @@ const NEXT_DUE_OF_ONE: &str = next_due!("$1");
 const NEXT_DUE: &str = concat!(next_due!("$1"), " UNION ALL ", next_due!("$2"));
 
 /// Messages that can be read; one that cannot keeps nobody else waiting.
-fn readable(rows: Vec<MessageRow>) -> Vec<Message> {
+pub(super) fn readable(rows: Vec<MessageRow>) -> Vec<Message> {
     let read = |row: MessageRow| {
         let id = row.id;
         Message::try_from(row)

@@ -36,6 +36,7 @@ mod moves;
 mod new_events;
 mod open;
 mod person_file;
+mod posted_in_doubt;
 mod provider_events;
 mod questions;
 mod recipients;

@@ -179,6 +179,9 @@ CREATE INDEX messages_due ON messages (lane, test, due_at, id) WHERE state = 'pl
 CREATE INDEX messages_leased ON messages (lease_until) WHERE state IN ('claimed', 'sending');
 -- What must be looked up, or asked again.
 CREATE INDEX messages_check ON messages (check_at) WHERE check_at IS NOT NULL;
+-- Due at once by a clock that was in doubt: their moments are counted anew by one that is sure.
+CREATE INDEX messages_posted_in_doubt ON messages (id)
+    WHERE why_code = 'posted-in-doubt' AND planned_for = created_at AND state IN ('planned', 'held');
 -- A partial index, here and for attempts: a key column that is written later would lock the row
 -- against every foreign key that points to it.
 CREATE UNIQUE INDEX messages_sid ON messages (sid) WHERE sid IS NOT NULL;

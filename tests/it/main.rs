@@ -19,6 +19,7 @@ mod caps;
 mod clocks;
 mod clocks_alone;
 mod clocks_doubted;
+mod clocks_posted;
 mod consents;
 mod contract;
 mod delivery;
