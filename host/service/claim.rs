@@ -87,7 +87,7 @@ impl Host {
             let due = self.store.look().await?.next_due(modes).await?;
             let is_due = |lane: &Lane| {
                 due.of(*lane).is_some_and(|due| due <= now)
-                    && (lane.is_urgent() || !self.doubts_clock())
+                    && (lane.is_urgent() || !self.doubts(now))
                     && self.permits.of(*lane).available_permits() > 0
             };
             if let Some(lane) = Lane::ALL.into_iter().find(is_due)

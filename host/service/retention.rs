@@ -36,7 +36,6 @@ impl Host {
     /// Looks the house through every hour.
     pub(super) async fn keep_retention(&self) {
         loop {
-            self.notice_leap();
             // What a wrong clock would forget does not come back.
             if self.doubts_clock() {
                 tokio::time::sleep(IN_DOUBT).await;

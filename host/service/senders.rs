@@ -140,7 +140,7 @@ impl Host {
         if lane.is_urgent() {
             return u32::MAX;
         }
-        if self.doubts_clock() {
+        if self.doubts(now) {
             return 0;
         }
         let known = self.turns.lock();

@@ -44,7 +44,7 @@ impl Host {
             }
             while tasks.try_join_next().is_some() {}
             // What a wrong clock would forget does not come back.
-            if forgotten_at.is_none_or(|at| at + FORGET <= now) && !self.doubts_clock() {
+            if forgotten_at.is_none_or(|at| at + FORGET <= now) && !self.doubts(now) {
                 forgotten_at = Some(now);
                 if let Err(error) = self.forget_old_links(now).await {
                     tracing::error!(error = &error as &dyn std::error::Error, "old links were not forgotten");
@@ -199,7 +199,7 @@ impl Host {
         // 410 says by the specification that nobody will ever be there again.
         let reason = match status {
             Some(410) => Some("the address answered 410: it is gone".to_owned()),
-            _ if since + PATIENCE <= now && !self.doubts_clock() => {
+            _ if since + PATIENCE <= now && !self.doubts(now) => {
                 Some(format!("nothing has come through for a day; the last call: {problem}"))
             }
             _ => None,
