@@ -8,6 +8,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The tables that a statement reads from end to end.
 pub(super) async fn tables_read_whole(sql: &str) -> Vec<String> {
+    let (tables, plan) = plan_of(sql).await;
+    let scanned = plan.iter().filter_map(|line| line.strip_prefix("SCAN ")?.split(' ').next());
+    scanned.filter(|name| tables.iter().any(|table| table == name)).map(str::to_owned).collect()
+}
+
+/// The tables there are, and SQLite's plan of a statement, line by line.
+pub(super) async fn plan_of(sql: &str) -> (Vec<String>, Vec<String>) {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let folder = std::env::temp_dir().join(format!("tidings-found-by-{}-{number}", std::process::id()));
@@ -27,6 +34,5 @@ pub(super) async fn tables_read_whole(sql: &str) -> Vec<String> {
     drop(tx);
     store.close().await;
     std::fs::remove_dir_all(&folder).unwrap();
-    let scanned = plan.iter().filter_map(|(.., line)| line.strip_prefix("SCAN ")?.split(' ').next());
-    scanned.filter(|name| tables.iter().any(|table| table == name)).map(str::to_owned).collect()
+    (tables, plan.into_iter().map(|(.., line)| line).collect())
 }

@@ -28,10 +28,11 @@ impl Tx {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::found_by::tables_read_whole;
+    use crate::store::found_by::plan_of;
 
     #[tokio::test]
     async fn nobody_looks_for_them_among_all_messages() {
-        assert_eq!(tables_read_whole(POSTED_IN_DOUBT).await, [""; 0]);
+        let (_, plan) = plan_of(POSTED_IN_DOUBT).await;
+        assert!(plan.len() == 1 && plan[0].contains("USING INDEX messages_posted_in_doubt"), "{plan:?}");
     }
 }

@@ -180,7 +180,7 @@ CREATE INDEX messages_leased ON messages (lease_until) WHERE state IN ('claimed'
 -- What must be looked up, or asked again.
 CREATE INDEX messages_check ON messages (check_at) WHERE check_at IS NOT NULL;
 -- Due at once by a clock that was in doubt: their moments are counted anew by one that is sure.
-CREATE INDEX messages_posted_in_doubt ON messages (id)
+CREATE INDEX messages_posted_in_doubt ON messages (why_code, id)
     WHERE why_code = 'posted-in-doubt' AND planned_for = created_at AND state IN ('planned', 'held');
 -- A partial index, here and for attempts: a key column that is written later would lock the row
 -- against every foreign key that points to it.
