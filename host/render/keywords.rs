@@ -6,6 +6,8 @@ use super::ftl::FtlFile;
 use super::lint;
 use crate::domain::keyword::{LocaleWords, bare, keyword_of};
 use fluent_syntax::ast::PatternElement;
+use rustc_hash::FxHashMap;
+use std::collections::hash_map::Entry;
 
 /// The file with these words, one in each locale.
 pub(super) const FILE: &str = "keywords.ftl";
@@ -16,6 +18,8 @@ const COMMAS: [char; 4] = [',', '،', '，', '、'];
 /// Reads a locale's words; faults are added to `faults`, and what is faulty is left out.
 pub(super) fn read(file: &FtlFile, faults: &mut Vec<Fault>) -> LocaleWords {
     let mut words = LocaleWords::default();
+    // What each word means.
+    let mut known: FxHashMap<String, &str> = FxHashMap::default();
     for message in lint::sound(file, faults) {
         let name = message.id.name;
         let Some(list) = list_of(&mut words, name) else {
@@ -35,23 +39,23 @@ pub(super) fn read(file: &FtlFile, faults: &mut Vec<Fault>) -> LocaleWords {
             faults.push(file.fault(name, problem).by("keyword"));
             continue;
         };
-        // While it is away, a word that is found stands for something else.
-        let mut own = std::mem::take(list);
         for word in text.split(COMMAS).map(bare).filter(|word| !word.is_empty()) {
-            let provider = keyword_of(&word);
-            let others = words.lists();
-            if provider.is_some_and(|provider| provider.name() != name) {
+            if keyword_of(&word).is_some_and(|provider| provider.name() != name) {
                 let problem = format!("{word} stops or starts all texts at Twilio; it cannot mean `{name}`");
                 faults.push(file.fault(name, problem).by("keyword"));
-            } else if let Some((other, _)) = others.iter().find(|(_, words)| words.contains(&word)) {
-                let problem = format!("{word} means `{other}` already");
-                faults.push(file.fault(name, problem).by("keyword"));
-            } else if !own.contains(&word) {
-                own.push(word);
+                continue;
             }
-        }
-        if let Some(list) = list_of(&mut words, name) {
-            *list = own;
+            match known.entry(word) {
+                Entry::Vacant(free) => {
+                    list.push(free.key().clone());
+                    free.insert(name);
+                }
+                Entry::Occupied(taken) if *taken.get() != name => {
+                    let problem = format!("{} means `{}` already", taken.key(), taken.get());
+                    faults.push(file.fault(name, problem).by("keyword"));
+                }
+                Entry::Occupied(_) => {}
+            }
         }
     }
     words

@@ -3,6 +3,7 @@
 use chrono_tz::Tz;
 use fluent_bundle::FluentResource;
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::Path;
 use std::time::Instant;
 use tidings::domain::kind::TypeName;
@@ -99,9 +100,13 @@ fn locales(home: &Path, settings: &RenderSettings) {
         std::fs::write(folder.join("common.ftl"), "one = 1\n").expect("a place for files");
     }
     let load = |home: &Path| drop(Renderer::load(home, settings).expect("a sound home"));
-    let reads = |home: &Path| tags.iter().for_each(|tag| drop(texts(&home.join("locales").join(tag))));
+    let reads = |home: &Path| {
+        // As the host does: one after the other into one buffer.
+        let mut buffer = Vec::new();
+        tags.iter().for_each(|tag| drop(texts(&home.join("locales").join(tag), &mut buffer)));
+    };
     let sources: Vec<String> =
-        tags.iter().flat_map(|tag| texts(&repository.join("locales").join(tag))).collect();
+        tags.iter().flat_map(|tag| texts(&repository.join("locales").join(tag), &mut Vec::new())).collect();
     let [all, one, least, files, file, parse] = medians([
         &|| load(repository),
         &|| load(&english),
@@ -143,9 +148,15 @@ fn medians<const N: usize>(works: [&dyn Fn(); N]) -> [f64; N] {
 }
 
 /// What stands in the files of a folder.
-fn texts(folder: &Path) -> Vec<String> {
+fn texts(folder: &Path, buffer: &mut Vec<u8>) -> Vec<String> {
+    let mut text = |path: &Path| {
+        buffer.clear();
+        let file = std::fs::File::open(path).expect("a file");
+        file.take(u64::MAX).read_to_end(buffer).expect("a file");
+        std::str::from_utf8(buffer).expect("text").to_owned()
+    };
     let entries = std::fs::read_dir(folder).expect("a folder");
-    entries.map(|entry| std::fs::read_to_string(entry.expect("a file").path()).expect("a file")).collect()
+    entries.map(|entry| text(&entry.expect("a file").path())).collect()
 }
 
 /// What a running host does when a comment was added to each language.
