@@ -11,8 +11,8 @@ use wasmtime::{Config, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAl
 /// How often a running policy is looked at.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
-/// What is kept of an instance's memory: the two or three pages of a policy that was built with the SDK, and
-/// one by which it may grow.
+/// What is kept of an instance's memory: the page of a policy that was built with the SDK, and those by which it
+/// may grow.
 const KEPT: usize = 256 << 10;
 
 /// An engine whose clock ticks as long as anybody holds it.

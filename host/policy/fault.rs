@@ -101,14 +101,14 @@ fn trapped(trap: Trap, trace: Option<&WasmBacktrace>, state: &State, limits: &Li
     // A guest has a stack of its own in linear memory, too, and may run off its end before ours.
     if trap == Trap::MemoryOutOfBounds && trace.is_some_and(recurses) {
         let text = format!(
-            "it called itself until the stack in its own memory was full{place} (40 KiB, as `tidings plugin build` \
+            "it called itself until the stack in its own memory was full{place} (24 KiB, as `tidings plugin build` \
              lays it out): it must recurse less"
         );
         return Cause::policy("stack-overflow", text);
     }
     if trap == Trap::MemoryOutOfBounds {
         let text = format!(
-            "it read or wrote outside of its memory{place}; the stack there has 40 KiB, as `tidings plugin build` \
+            "it read or wrote outside of its memory{place}; the stack there has 24 KiB, as `tidings plugin build` \
              lays it out, and large tables belong on the heap"
         );
         return Cause::policy("trap", text);

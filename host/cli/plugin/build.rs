@@ -10,10 +10,10 @@ use std::process::Command;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// What the linker lays out in the memory of an instance: 40 KiB of stack, and the page with which the SDK's
-/// allocator begins. The host sets all of it back after every question, and Rust's own stack of 1 MiB would be most of
-/// it.
-const MEMORY: [&str; 2] = ["-Clink-arg=-zstack-size=40960", "-Clink-arg=--initial-heap=65536"];
+/// The stack that the linker lays out in the memory of an instance: 24 KiB, six times what the bundled policies
+/// need. The host sets all of that memory back after every question, and Rust's own stack of 1 MiB would be most
+/// of it.
+const STACK: &str = "-Clink-arg=-zstack-size=24576";
 
 /// The SDK is a folder below `plugins/` too, and no policy.
 const SDK: &str = "sdk";
@@ -143,7 +143,7 @@ fn compile(home: &Path, package: &str, toolchain: &BTreeMap<String, String>) -> 
     places.extend(registries().into_iter().map(|folder| (folder, "registry")));
     let remapped =
         places.iter().map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()));
-    let flags: Vec<String> = remapped.chain(MEMORY.map(str::to_owned)).collect();
+    let flags: Vec<String> = remapped.chain([STACK.to_owned()]).collect();
     let status = Command::new("cargo")
         .args(["rustc", "--profile", "plugin", "--target", TARGET, "--crate-type", "cdylib", "-p", package])
         // On a terminal cargo shows its own progress.

@@ -33,7 +33,7 @@ pub(super) enum Plugin {
     New(new::New),
     /// Compile policies and write `plugins/<name>.wasm`.
     #[command(after_help = "Needs once, for Rust: rustup target add wasm32-unknown-unknown\n\
-        A policy in Rust has a stack of 40 KiB: large tables belong on the heap.\n\
+        A policy in Rust has a stack of 24 KiB: large tables belong on the heap.\n\
         For JavaScript: npm install --prefix plugins/<name>\n\
         For Python: pip install -r plugins/<name>/requirements.txt\n\
         Example: tidings plugin build appointment-reminder")]

@@ -69,11 +69,12 @@ pub use retries::{Backoff, Retries};
 pub use schema::Schema;
 pub use span::Span;
 
-/// The memory of an instance, which lives for one question. `tidings plugin build` lays out as much as most
-/// questions need: to grow it costs the host two changes of its address space, for which all its cores wait.
+/// The memory of an instance, which lives for one question and gives nothing back before its end. It begins behind
+/// the stack and the data, in the page that they leave half empty: most questions need no other one, and
+/// the host has to set no more back after each.
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]
-static HEAP: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+static HEAP: mini_alloc::MiniAlloc = mini_alloc::MiniAlloc::INIT;
 
 /// Makes the crate a plugin: `export_policy!(MyPolicy);`
 ///
