@@ -90,7 +90,22 @@ fn is_address(word: &str) -> bool {
     }
     let host = word.split(['/', '?', '#', ':']).next().unwrap_or_default();
     let has_path = word.len() > host.len();
-    let host = host.trim_end_matches(|c: char| !c.is_alphanumeric());
+    is_host(host.trim_end_matches(|c: char| !c.is_alphanumeric()), has_path) || holds_host(word)
+}
+
+/// Between the letters of another script, or marks, telephones see a host all the same.
+fn holds_host(word: &str) -> bool {
+    let runs = word.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.'));
+    runs.filter(|run| run.contains('.')).any(|run| {
+        let start = run.as_ptr() as usize - word.as_ptr() as usize;
+        let (before, after) = (&word[..start], &word[start + run.len()..]);
+        // An address of mail is none of the web.
+        !before.ends_with('@') && is_host(run.trim_matches(['.', '-']), after.starts_with('/'))
+    })
+}
+
+/// Whether this is the name of a host; with a path behind it, under any ending.
+fn is_host(host: &str, has_path: bool) -> bool {
     let Some((name, ending)) = host.rsplit_once('.') else {
         return false;
     };
@@ -142,12 +157,24 @@ mod tests {
             "Ana (evil.com)",
             "Ana bit.ly/3x,",
             "Ana e\u{200B}vil.com",
+            "Ana 点击evil.com领奖",
+            "Ana 点击evil.example/x领奖",
+            "Ana 请看clinic.com。谢谢",
+            "Ana Lee,evil.com;",
         ] {
             assert!(holds_address(hostile), "{hostile}");
             assert_eq!(clean(hostile, 40), "Ana", "{hostile}");
         }
-        for harmless in ["Dr.Smith", "St. Mary's", "A.B.C. Clinic", "7 a.m./8 a.m.", "3.5 km", "Room 2.14/b"]
-        {
+        for harmless in [
+            "Dr.Smith",
+            "St. Mary's",
+            "A.B.C. Clinic",
+            "7 a.m./8 a.m.",
+            "3.5 km",
+            "Room 2.14/b",
+            "距离3.5公里",
+            "ana@clinic.com",
+        ] {
             assert!(!holds_address(harmless), "{harmless}");
         }
     }

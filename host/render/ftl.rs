@@ -27,9 +27,16 @@ impl FtlFile {
 
     /// A fault at a slice of this file's text, such as a name in its syntax tree.
     pub(super) fn fault(&self, slice: &str, message: impl Into<String>) -> Fault {
-        let text = self.resource.source();
-        let offset = (slice.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
-        Fault::at(&self.file, text, offset, message)
+        Fault::at(&self.file, self.resource.source(), self.offset(slice), message)
+    }
+
+    /// What stands in this file before a slice of its text.
+    pub(super) fn before(&self, slice: &str) -> &str {
+        self.resource.source().get(..self.offset(slice)).unwrap_or_default()
+    }
+
+    fn offset(&self, slice: &str) -> usize {
+        (slice.as_ptr() as usize).saturating_sub(self.resource.source().as_ptr() as usize)
     }
 }
 

@@ -123,16 +123,14 @@ impl Words {
         let (slots, needed): (&[&str], usize) = match key.split_once('-') {
             None if key == "sp" => {
                 // Nothing stands between sentences in languages written without spaces.
-                self.joiner = text_of(key, &pattern)?;
+                self.joiner = joiner(key, &pattern)?;
                 return Ok(());
             }
             Some(("weekday", day)) if let Some(at) = WEEKDAYS.iter().position(|name| *name == day) => {
-                self.weekdays[at] = Some(word(key, &pattern)?);
-                return Ok(());
+                return name(&mut self.weekdays, at, word(key, &pattern)?);
             }
             Some(("month", month)) if let Some(at) = MONTHS.iter().position(|name| *name == month) => {
-                self.months[at] = Some(word(key, &pattern)?);
-                return Ok(());
+                return name(&mut self.months, at, word(key, &pattern)?);
             }
             Some(("pattern", "day")) => (&["weekday", "day", "month"], 3),
             Some(("pattern", "date")) => (&["day", "month"], 2),
@@ -162,6 +160,24 @@ impl Words {
         }
         Ok(())
     }
+}
+
+/// Names a day or a month; with the name of another one, patients would come on the wrong day.
+fn name(names: &mut [Option<String>], at: usize, word: String) -> Result<(), String> {
+    if names.iter().flatten().any(|other| other.trim() == word.trim()) {
+        return Err(format!("another one is called `{}` already", word.trim()));
+    }
+    names[at] = Some(word);
+    Ok(())
+}
+
+fn joiner(key: &str, pattern: &Pattern) -> Result<String, String> {
+    let text = text_of(key, pattern)?;
+    if text.chars().all(char::is_whitespace) {
+        return Ok(text);
+    }
+    let problem = "what stands between two sentences is { \" \" }, or { \"\" } where no spaces are written";
+    Err(problem.to_owned())
 }
 
 fn word(key: &str, pattern: &Pattern) -> Result<String, String> {

@@ -69,7 +69,7 @@ const QUOTES: [char; 12] = ['"', '\'', '“', '”', '„', '‘', '’', '«', 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Asked<'a> {
     pub(super) word: &'a str,
-    /// It is in capitals or in quotation marks.
+    /// It is in capitals or in quotation marks, and if it asks for help, also asked for.
     pub(super) is_certain: bool,
 }
 
@@ -79,10 +79,12 @@ pub(super) fn opt_out_words(text: &str) -> impl Iterator<Item = Asked<'_>> {
     words.filter_map(|(word, keyword)| {
         let at = (word.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
         let (before, after) = (&text[..at], &text[at + word.len()..]);
-        let is_certain = is_keyword(word) || is_quoted(before, after);
         let is_foreign = || text.chars().any(|c| c.is_alphabetic() && !is_latin(c));
-        let is_asked = is_certain || is_asked_for(before, after, keyword, is_foreign);
-        is_asked.then_some(Asked { word, is_certain })
+        let is_asked = || is_asked_for(before, after, keyword, is_foreign);
+        let is_marked = is_keyword(word) || is_quoted(before, after);
+        // "INFO: your visit" begins many a text.
+        let is_certain = is_marked && (keyword != Keyword::Help || is_asked());
+        (is_marked || is_asked()).then_some(Asked { word, is_certain })
     })
 }
 
@@ -110,6 +112,11 @@ fn is_asked_for(before: &str, after: &str, keyword: Keyword, is_foreign: impl Fn
         return is_named && (!goes_on || is_of(&PURPOSE, &next) || is_of(&NEXT, &next));
     }
     is_named || is_foreign() || is_of(&PURPOSE, &next) && words.iter().any(is_reply)
+}
+
+/// Whether a word with this before and behind it, which is one of no other kind, is asked for.
+pub(super) fn is_named(before: &str, after: &str) -> bool {
+    is_asked_for(before, after, Keyword::Help, || false)
 }
 
 /// Whether such a word asks the reader, as "text us" does and "we will text" or "a text" does not.
@@ -173,6 +180,9 @@ mod tests {
             ("Répondez « end ».", true),
             ("Reply C or cancel.", false),
             ("回复cancel取消", false),
+            ("INFO : votre rendez-vous", false),
+            ("Répondez INFO.", true),
+            ("Reply 'help' for help.", true),
         ] {
             let certain: Vec<bool> = opt_out_words(text).map(|asked| asked.is_certain).collect();
             assert_eq!(certain, [expected], "{text}");

@@ -1,6 +1,7 @@
 //! What stands in a message, gathered in one walk over its syntax tree for all rules.
 
 use super::super::formats::Style;
+use super::reading::Dictionary;
 use super::variant_name;
 use fluent_syntax::ast::{CallArguments, Expression, InlineExpression, Pattern, PatternElement};
 
@@ -163,35 +164,54 @@ impl<'a> Content<'a> {
     }
 }
 
-/// Whether a variable stands in a text whichever of its variants is chosen. What chooses between them
-/// counts as being there: `[one]` may say the number in words.
-pub(super) fn is_certain(pattern: &Pattern<&str>, variable: &str) -> bool {
-    pattern.elements.iter().any(|element| match element {
-        PatternElement::TextElement { .. } => false,
-        PatternElement::Placeable { expression } => in_expression(expression, variable),
-    })
+/// Whether a variable stands in a text whichever of its variants is chosen, in its own words or in those of a
+/// message that it names. What chooses between variants counts as being there: `[one]` may say the number in words.
+pub(super) fn is_certain(pattern: &Pattern<&str>, variable: &str, names: &Dictionary<'_>) -> bool {
+    Sought { variable, names, left: NESTED }.is_in(pattern)
 }
 
-fn in_expression(expression: &Expression<&str>, variable: &str) -> bool {
-    match expression {
-        Expression::Inline(inline) => in_inline(inline, variable),
-        Expression::Select { selector, variants } => {
-            in_inline(selector, variable)
-                || variants.iter().all(|variant| is_certain(&variant.value, variable))
+/// Messages inside messages that are looked into.
+const NESTED: usize = 2;
+
+#[derive(Clone, Copy)]
+struct Sought<'v, 'd> {
+    variable: &'v str,
+    names: &'v Dictionary<'d>,
+    left: usize,
+}
+
+impl Sought<'_, '_> {
+    fn is_in(self, pattern: &Pattern<&str>) -> bool {
+        pattern.elements.iter().any(|element| match element {
+            PatternElement::TextElement { .. } => false,
+            PatternElement::Placeable { expression } => self.is_in_expression(expression),
+        })
+    }
+
+    fn is_in_expression(self, expression: &Expression<&str>) -> bool {
+        match expression {
+            Expression::Inline(inline) => self.is_in_inline(inline),
+            Expression::Select { selector, variants } => {
+                self.is_in_inline(selector) || variants.iter().all(|variant| self.is_in(&variant.value))
+            }
         }
     }
-}
 
-fn in_inline(inline: &InlineExpression<&str>, variable: &str) -> bool {
-    match inline {
-        InlineExpression::VariableReference { id } => id.name == variable,
-        InlineExpression::FunctionReference { arguments, .. } => {
-            arguments.positional.iter().any(|argument| in_inline(argument, variable))
+    fn is_in_inline(self, inline: &InlineExpression<&str>) -> bool {
+        match inline {
+            InlineExpression::VariableReference { id } => id.name == self.variable,
+            InlineExpression::FunctionReference { arguments, .. } => {
+                arguments.positional.iter().any(|argument| self.is_in_inline(argument))
+            }
+            InlineExpression::Placeable { expression } => self.is_in_expression(expression),
+            InlineExpression::MessageReference { id, .. } if self.left > 0 => {
+                let named = self.names.get(Name { is_term: false, name: id.name });
+                named.is_some_and(|named| Self { left: self.left - 1, ..self }.is_in(named))
+            }
+            InlineExpression::StringLiteral { .. }
+            | InlineExpression::NumberLiteral { .. }
+            | InlineExpression::MessageReference { .. }
+            | InlineExpression::TermReference { .. } => false,
         }
-        InlineExpression::Placeable { expression } => in_expression(expression, variable),
-        InlineExpression::StringLiteral { .. }
-        | InlineExpression::NumberLiteral { .. }
-        | InlineExpression::MessageReference { .. }
-        | InlineExpression::TermReference { .. } => false,
     }
 }

@@ -4,6 +4,7 @@
 
 mod asked;
 mod characters;
+mod commands;
 mod content;
 pub(super) mod cost;
 mod followed;
@@ -33,6 +34,17 @@ pub(super) struct Given {
     pub(super) value_type: Option<ValueType>,
     /// There is no text without it.
     pub(super) required: bool,
+    /// A code.
+    pub(super) secret: bool,
+    /// The clinic's own name or phone, which its own words may spell out.
+    pub(super) is_clinics: bool,
+}
+
+impl Given {
+    /// The day, the hour, the code: without it a text is of no use.
+    const fn is_vital(self) -> bool {
+        self.required && (self.secret || matches!(self.value_type, Some(ValueType::Time)))
+    }
 }
 
 /// What the templates hand to a message: by key, the arguments of each call.
@@ -61,16 +73,17 @@ pub(super) fn base(key: &str) -> &str {
 
 /// What others are measured by, from the files of the reference locale.
 pub(super) fn reference(files: &[FtlFile]) -> Reference {
+    let names = Dictionary::of(files);
     let mut content = Content::default();
     let mut reference = Reference::default();
     for message in files.iter().flat_map(messages) {
         let Some(value) = &message.value else { continue };
         content.read(Some(value));
         let used: BTreeSet<&str> = content.uses.iter().map(|(name, _)| *name).collect();
-        let certain = used.into_iter().filter(|name| is_certain(value, name));
+        let certain = used.into_iter().filter(|name| is_certain(value, name, &names));
         let original = Original {
             variables: certain.map(str::to_owned).collect(),
-            commands: wording::commands(&content.texts).map(str::to_owned).collect(),
+            commands: commands::commands(&content.texts).map(str::to_owned).collect(),
         };
         reference.entry(message.id.name.to_owned()).or_insert(original);
     }
@@ -91,6 +104,8 @@ struct Checked<'a, 'c> {
     original: Option<&'c Original>,
     /// English has it under the same key.
     is_in_english: bool,
+    /// It is English.
+    is_reference: bool,
 }
 
 /// What keeps these files of one locale from being used, and what should be looked at in them as they
@@ -115,6 +130,7 @@ pub(super) fn check(files: &[FtlFile], calls: &Calls, reference: Option<&Referen
                 calls: calls.get(base(key)),
                 original: own.or_else(|| reference?.get(base(key))),
                 is_in_english: own.is_some(),
+                is_reference: reference.is_none(),
             };
             variables::check(&checked, &mut faults);
             wording::check(&checked, &mut faults);

@@ -4,6 +4,7 @@ use super::super::fault::Fault;
 use super::super::ftl::FtlFile;
 use super::super::locale::Locale;
 use super::content::is_certain;
+use super::reading::Dictionary;
 use super::{messages, texts, variant_name};
 use fluent_bundle::{FluentArgs, FluentBundle, FluentResource};
 use fluent_syntax::ast::{Expression, InlineExpression, Pattern, PatternElement, Variant, VariantKey};
@@ -96,7 +97,8 @@ fn says(selector: &InlineExpression<&str>, pattern: &Pattern<&str>) -> bool {
         },
         _ => return true,
     };
-    is_certain(pattern, name) || texts(pattern).iter().all(|text| text.trim().is_empty())
+    is_certain(pattern, name, &Dictionary::of(&[]))
+        || texts(pattern).iter().all(|text| text.trim().is_empty())
 }
 
 fn examples(numbers: &[u32]) -> String {

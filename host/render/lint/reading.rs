@@ -38,7 +38,12 @@ impl<'a> Dictionary<'a> {
             });
             let fixed =
                 all.flat_map(terms).map(|term| (Name { is_term: true, name: term.id.name }, &term.value));
-            said.chain(fixed).collect()
+            // As Fluent does: of two with one name the first one stands.
+            let mut known = FxHashMap::default();
+            for (name, pattern) in said.chain(fixed) {
+                known.entry(name).or_insert(pattern);
+            }
+            known
         });
         known.get(&name).copied()
     }

@@ -5,7 +5,7 @@
 use super::super::fault::{Fault, Severity};
 use super::super::ftl::FtlFile;
 use super::content::{Content, Role, is_certain};
-use super::{Call, Checked};
+use super::{Call, Checked, Given};
 use crate::domain::value::ValueType;
 
 /// What is wrong with the variables and functions of a message.
@@ -66,21 +66,40 @@ pub(super) fn unfit(
     }
 }
 
-/// A translation that leaves out what English says: for a day or a code, a useless text.
+/// What a text leaves out: a translation, of what English says; English, of what there is no text without.
 fn lost(checked: &Checked<'_, '_>, faults: &mut Vec<Fault>) {
-    let Some((value, original)) = checked.value.zip(checked.original) else { return };
-    for name in original.variables.iter().filter(|name| !is_certain(value, name)) {
-        let mut calls = checked.calls.into_iter().flatten();
-        let is_required = calls.all(|call| call.get(name).is_some_and(|given| given.required));
-        let text = format!("${name} is missing, in at least one variant; English says it");
-        let fault = checked.file.fault(checked.key, text).by("missing-variable");
-        // A short or discreet text of the translator's own may say less than the plain one.
-        let severity = if is_required && checked.calls.is_some() && checked.is_in_english {
-            Severity::Fault
-        } else {
-            Severity::Warning
-        };
-        faults.push(Fault { severity, ..fault });
+    let (Some(value), key) = (checked.value, checked.key) else { return };
+    let calls = checked.calls.map(Vec::as_slice).unwrap_or_default();
+    let is_discreet = key.strip_suffix("-short").unwrap_or(key).ends_with("-discreet");
+    let is_short = key.ends_with("-short");
+    let all = |name: &str, is: fn(Given) -> bool| {
+        !calls.is_empty() && calls.iter().all(|call| call.get(name).is_some_and(|given| is(*given)))
+    };
+    let is_unsaid = |name: &&str| !is_certain(value, name, checked.names);
+    let mut tell = |name: &str, who: &str, is_fault: bool| {
+        let text = format!("${name} is missing, in at least one variant; {who}");
+        let fault = checked.file.fault(key, text).by("missing-variable");
+        faults.push(if is_fault { fault } else { Fault { severity: Severity::Warning, ..fault } });
+    };
+    if let Some(original) = checked.original {
+        for name in original.variables.iter().map(String::as_str).filter(is_unsaid) {
+            // A short or discreet text of the translator's own may say less than the plain one, but when.
+            let is_needed = if checked.is_in_english {
+                all(name, |given| given.required)
+            } else {
+                is_short && !is_discreet && all(name, Given::is_vital)
+            };
+            tell(name, "English says it", is_needed);
+        }
+    } else if checked.is_reference && !is_discreet {
+        let given = calls.first().into_iter().flat_map(|call| call.keys().map(String::as_str));
+        for name in given.filter(is_unsaid) {
+            if is_short && all(name, Given::is_vital) {
+                tell(name, "a short text needs it too", true);
+            } else if !is_short && all(name, |given| given.required) {
+                tell(name, "every such text is given it", !all(name, |given| given.is_clinics));
+            }
+        }
     }
 }
 

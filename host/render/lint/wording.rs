@@ -4,11 +4,14 @@ use super::super::clean;
 use super::super::fault::Fault;
 use super::super::ftl::FtlFile;
 use super::asked::{self, Asked};
+use super::commands;
 use super::content::Content;
 use super::reading::{Dictionary, readings};
 use super::{Checked, base};
-use crate::domain::keyword::keyword_of;
+use crate::domain::keyword::{Keyword, keyword_of};
 use fluent_syntax::ast::{Pattern, Term};
+use icu_properties::CodePointMapData;
+use icu_properties::props::GeneralCategory;
 
 /// A number with as many digits is one to call.
 const PHONE_DIGITS: usize = 7;
@@ -34,7 +37,7 @@ pub(super) fn check(checked: &Checked<'_, '_>, faults: &mut Vec<Fault>) {
         let is_answer = is_way_out(key) || ANSWERS.contains(&base(key));
         opt_out_words(file, value, content, checked.names, is_answer, faults);
     }
-    let says = |command: &str| commands(&content.texts).any(|word| word == command);
+    let says = |command: &str| commands::says(&content.texts, command);
     for word in checked.original.into_iter().flat_map(|original| &original.commands) {
         if checked.value.is_some() && !says(word) {
             let text = format!("{word} is missing; readers send it, so it stays in Latin letters");
@@ -88,15 +91,17 @@ fn opt_out_words<'a>(
                 continue;
             }
             told.push((place, word.len()));
-            let fault = if is_certain {
-                let text = format!("who answers {word} stops or starts all texts; choose another word");
+            let outcome = match keyword_of(word) {
+                Some(Keyword::Help) => "is told what HELP tells and no more",
+                Some(Keyword::Stop | Keyword::Start) | None => "stops or starts all texts",
+            };
+            faults.push(if is_certain {
+                let text = format!("who answers {word} {outcome}; choose another word");
                 file.fault(place, text).by("opt-out-word")
             } else {
-                let text =
-                    format!("if {word} is a word to send, it stops or starts all texts; choose another word");
+                let text = format!("who is asked for {word} and answers it {outcome}; choose another word");
                 file.fault(place, text).warn("opt-out-word")
-            };
-            faults.push(fault);
+            });
         }
     }
 }
@@ -108,15 +113,8 @@ fn says(text: &str, at: usize) -> bool {
 
 /// What belongs to the template or to the clinic.
 fn foreign(file: &FtlFile, text: &str, faults: &mut Vec<Fault>) {
-    let found = [braces(text), address(text), phone(text)].into_iter().flatten();
+    let found = [braces(text), address(text), phone(text), comment(file, text)].into_iter().flatten();
     faults.extend(found.map(|(at, rule, problem)| file.fault(at, problem).by(rule)));
-}
-
-/// The words that a reader is asked to send: keywords of carriers, and single letters.
-pub(super) fn commands<'a>(texts: &[&'a str]) -> impl Iterator<Item = &'a str> {
-    let is_letter = |word: &str| matches!(word.as_bytes(), [b'A'..=b'Z']) && word != "A" && word != "I";
-    let words = texts.iter().copied().flat_map(latin_words);
-    words.filter(move |word| is_keyword(word) || is_letter(word))
 }
 
 pub(super) fn is_keyword(word: &str) -> bool {
@@ -155,8 +153,8 @@ fn braces(text: &str) -> Found<'_> {
     for (at, character) in text.char_indices() {
         let rest = &text[at + character.len_utf8()..];
         let next = rest.chars().next();
-        let variable = character == '$' && next.is_some_and(|c| c.is_ascii_alphabetic() || c == '{');
-        let percent = character == '%' && !previous.is_ascii_digit() && next.is_some_and(is_conversion);
+        let variable = character == '$' && (next == Some('{') || is_name(rest));
+        let percent = character == '%' && !previous.is_ascii_digit() && is_conversion(rest);
         if variable || percent {
             let problem = "a variable is written { $name }; as it stands, this would be sent";
             return Some((&text[at..], "forgotten-braces", problem.to_owned()));
@@ -166,8 +164,18 @@ fn braces(text: &str) -> Found<'_> {
     None
 }
 
-const fn is_conversion(c: char) -> bool {
-    matches!(c, 's' | 'd' | 'i' | 'f' | '@' | '{' | '(')
+/// The name of a variable; capitals behind the sign are a currency, `10 $US`.
+fn is_name(text: &str) -> bool {
+    let end = text.bytes().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(text.len());
+    let name = &text.as_bytes()[..end];
+    name.first().is_some_and(u8::is_ascii_alphabetic) && name.iter().any(u8::is_ascii_lowercase)
+}
+
+/// What follows a percent sign that stands for a value: `s`, `{name}`, `(name)s`.
+fn is_conversion(text: &str) -> bool {
+    let is_type = |text: &str| text.starts_with(['s', 'd', 'i', 'f', '@', '{']);
+    let named = text.strip_prefix('(').and_then(|text| text.split_once(')'));
+    is_type(text) || named.is_some_and(|(_, text)| is_type(text))
 }
 
 /// Whether there is a sign of addresses, such as a dot with something behind it: most texts and words have none,
@@ -188,16 +196,24 @@ fn address(text: &str) -> Found<'_> {
 }
 
 fn phone(text: &str) -> Found<'_> {
-    if text.bytes().filter(u8::is_ascii_digit).count() < PHONE_DIGITS {
+    let count = if text.is_ascii() {
+        text.bytes().filter(u8::is_ascii_digit).count()
+    } else {
+        text.chars().filter(|c| is_digit(*c)).count()
+    };
+    if count < PHONE_DIGITS {
         return None;
     }
     let mut start = None;
     let mut digits = 0;
     for (at, character) in text.char_indices() {
-        if character.is_ascii_digit() {
+        if is_digit(character) {
             digits += 1;
             start.get_or_insert(at);
-        } else if !matches!(character, ' ' | '-' | '(' | ')' | '.' | '/') {
+        } else if !matches!(
+            character,
+            ' ' | '-' | '(' | ')' | '.' | '/' | '\u{A0}' | '\u{2010}'..='\u{2015}' | '（' | '）' | '－'
+        ) {
             (start, digits) = (None, 0);
         }
         if digits >= PHONE_DIGITS {
@@ -206,4 +222,27 @@ fn phone(text: &str) -> Found<'_> {
         }
     }
     None
+}
+
+/// A digit of any script; below the Arabic ones there are none but those of ASCII.
+fn is_digit(c: char) -> bool {
+    c.is_ascii_digit()
+        || c >= '\u{660}'
+            && CodePointMapData::<GeneralCategory>::new().get(c) == GeneralCategory::DecimalNumber
+}
+
+/// A comment below its key, where Fluent takes it for a line of the text.
+fn comment<'a>(file: &FtlFile, text: &'a str) -> Found<'a> {
+    if !holds(text, |byte| byte == b'#') {
+        return None;
+    }
+    let is_comment = |line: &str| {
+        let line = line.trim_start_matches(' ');
+        let words = line.trim_start_matches('#');
+        (1..=3).contains(&(line.len() - words.len())) && words.starts_with(' ')
+    };
+    let begins_line = |line: &str| file.before(line).trim_end_matches(' ').ends_with('\n');
+    let line = text.split_inclusive('\n').find(|line| is_comment(line) && begins_line(line))?;
+    let problem = "this would be sent: a comment begins in the first column, above the key";
+    Some((line, "comment", problem.to_owned()))
 }

@@ -45,7 +45,7 @@ fn a_type_that_must_not_change_its_language_is_held() {
 
 #[test]
 fn a_type_that_must_not_change_its_language_is_held_when_its_text_is_too_dear() {
-    let home = Home::new()
+    let home = Home::plain()
         .with("templates/visit.toml", format!("on_missing = \"hold\"\n{VISIT}\n[max_parts]\ndefault = 1"))
         .with("locales/en/visits.ftl", format!("visit = {}", "x".repeat(161)));
     let error = Ask::new("visit", "en").of(&home.load().snapshot(), &ana()).unwrap_err();
@@ -56,7 +56,7 @@ fn a_type_that_must_not_change_its_language_is_held_when_its_text_is_too_dear() 
 #[test]
 fn a_text_over_its_budget_is_shortened_before_it_is_given_up() {
     let long = "x".repeat(161);
-    let home = Home::new()
+    let home = Home::plain()
         .with("templates/visit.toml", format!("{VISIT}\n[max_parts]\ndefault = 1"))
         .with("locales/en/visits.ftl", format!("visit = {long}\nvisit-short = Short."))
         .with("locales/es/visits.ftl", format!("visit = Largo {long}"));
@@ -70,7 +70,7 @@ fn a_text_over_its_budget_is_shortened_before_it_is_given_up() {
 #[test]
 fn a_text_that_is_dear_in_every_language_goes_out_in_the_readers_own_with_a_note() {
     let long = "x".repeat(161);
-    let home = Home::new()
+    let home = Home::plain()
         .with("templates/visit.toml", format!("{VISIT}\n[max_parts]\ndefault = 1"))
         .with("locales/en/visits.ftl", format!("visit = English {long}"))
         .with("locales/es/visits.ftl", format!("visit = Largo {long}"));
@@ -83,7 +83,7 @@ fn a_text_that_is_dear_in_every_language_goes_out_in_the_readers_own_with_a_note
 fn a_discreet_reader_never_gets_more_words_because_a_translation_lacks_the_discreet_ones() {
     let english = "visit = Visit.\nvisit-discreet = Hello.\nvisit-short = V.";
     let home =
-        Home::new().with("locales/en/visits.ftl", english).with("locales/es/visits.ftl", "visit = Visita.");
+        Home::plain().with("locales/en/visits.ftl", english).with("locales/es/visits.ftl", "visit = Visita.");
     let catalogue = home.load().snapshot();
     let ask = |discretion, language| Ask { discretion, ..Ask::new("visit", language) };
     assert_eq!(ask(Discretion::Discreet, "es").of(&catalogue, &ana()).unwrap().text, "Hello.");

@@ -139,6 +139,11 @@ fn a_format_says_nothing_but_formats() {
         ("month-mar = { \"\" }", "a word was expected"),
         ("weekday-sat = { \" \" }", "a word was expected"),
         ("sp = { \" \" }\n .x = y", "no attributes"),
+        ("sp = \" \"", "what stands between two sentences is { \" \" }"),
+        ("sp = espacio", "what stands between two sentences is { \" \" }"),
+        ("month-mar = mar\nmonth-may = mar", "another one is called `mar` already"),
+        ("weekday-tue = mar\nweekday-wed = mar", "another one is called `mar` already"),
+        ("month-mar =\n    # allow: dear-letter\n    mar", "this would be sent: a comment begins"),
         ("-word = x", "no terms"),
     ] {
         let fault = Home::new().with("locales/en/formats.ftl", formats).faults().remove(0);
@@ -153,8 +158,15 @@ fn a_format_says_nothing_but_formats() {
         let fault = Home::new().with("locales/en/keywords.ftl", words).faults().remove(0);
         assert!(fault.message.contains(word), "{fault}");
     }
-    // Between sentences there may be nothing.
-    Home::new().with("locales/en/formats.ftl", "sp = { \"\" }").load();
+    // Between sentences there may be nothing; a day may be called as a month is; and money has signs of its own.
+    for formats in [
+        "sp = { \"\" }",
+        "weekday-tue = mar\nmonth-mar = mar",
+        "money-usd = { $amount } $US",
+        "money-cad = { $amount } $CA (10 %(IVA incluido))",
+    ] {
+        Home::new().with("locales/en/formats.ftl", formats).load();
+    }
 }
 
 #[test]
@@ -187,4 +199,76 @@ fn no_file_is_nested_so_deeply_that_it_ends_the_process() {
     assert!(!Home::new().with("templates/visit.toml", deep).faults().is_empty());
     let deep = format!("visit = {}", "{".repeat(20_000));
     assert!(!Home::new().with("locales/en/visits.ftl", deep).faults().is_empty());
+}
+
+#[test]
+fn a_comment_below_its_key_is_no_line_of_the_text() {
+    let text =
+        |line: &str| format!("visit =\n    {line}\n    Hi {{ $name }}, {{ DATETIME($at, style: \"day\") }}.");
+    for line in ["# allow: plural", "## Visits", "### Reviewed"] {
+        let fault = Home::new().with("locales/en/visits.ftl", text(line)).faults().remove(0);
+        assert_eq!((fault.line, fault.column, fault.rule), (2, 5, "comment"), "{fault}");
+        let fault =
+            Home::new().with("locales/en/terms.ftl", format!("-us =\n  Lake\n  {line}")).faults().remove(0);
+        assert_eq!((fault.line, fault.rule), (3, "comment"), "{fault}");
+    }
+    for line in ["#1 of 2", "Room # 7", "{ \"# 7\" }", "{ $name } # 7"] {
+        Home::new().with("locales/en/visits.ftl", text(line)).load();
+    }
+}
+
+#[test]
+fn english_says_what_there_is_no_text_without() {
+    let at = "{ DATETIME($at, style: \"day\") }";
+    let home = |english: String| {
+        let declared = VISIT.replace("type = \"text\"\nsecret", "type = \"text\"\nrequired = true\nsecret")
+            + "[variables.clinic]\ntype = \"text\"\nrequired = true\nfrom = \"clinic.name\"\n";
+        let call = "{{ t(\"visit\", name=name, at=at, code=code, clinic=clinic, minutes=2) }}";
+        Home::new()
+            .with("templates/visit.toml", declared)
+            .with("templates/visit.j2", call)
+            .with("locales/en/visits.ftl", english)
+    };
+    let whole = format!("{{ $clinic }}: {{ $name }}, {at}, {{ $code }}.");
+    for (english, variable) in [
+        ("visit = { $clinic }: { $name }, { $code }.".to_owned(), "at"),
+        (format!("visit = {{ $clinic }}: {{ $name }}, {at}."), "code"),
+        (format!("visit = {{ $clinic }}: {at}, {{ $code }}."), "name"),
+        (
+            format!(
+                "visit = {{ $clinic }}: {{ $name }}, {at}{{ $minutes ->\n [one] x\n *[other] {{ $code }}\n }}"
+            ),
+            "code",
+        ),
+        (format!("visit = {whole}\nvisit-short = {at}."), "code"),
+        (format!("visit = {whole}\nvisit-detailed = {at}, {{ $code }}."), "name"),
+    ] {
+        let fault = home(english.clone()).faults().remove(0);
+        assert_eq!(fault.rule, "missing-variable", "{english}: {fault}");
+        assert!(fault.message.starts_with(&format!("${variable} is missing")), "{english}: {fault}");
+    }
+    // A discreet text says less, a short one nothing but when and the code, and the clinic may write its own name.
+    for english in [
+        format!("visit = {whole}\nvisit-discreet = {{ $clinic }}: call us."),
+        format!("visit = {whole}\nvisit-short = {at}: {{ $code }}."),
+        format!("visit = Lakeside: {{ $name }}, {at}, {{ $code }}."),
+        format!(
+            "visit = {{ hello }} {{ $code }}.\nhello = {{ $clinic }}: {{ again }}\nagain = {{ $name }}, {at}"
+        ),
+    ] {
+        home(english).load();
+    }
+    // And so with a short text that only the translation has.
+    for (short, severity) in [
+        (at, Severity::Fault),
+        ("{ $name }, { $code }", Severity::Fault),
+        ("{ $code }: { DATETIME($at, style: \"day\") }", Severity::Warning),
+    ] {
+        let home = home(format!("visit = {whole}"));
+        let home = home.with("locales/es/visits.ftl", format!("visit = {whole}\nvisit-short = {short}"));
+        let catalogue = home.load().snapshot();
+        let report = catalogue.report(Some("es"));
+        let found = report.iter().filter(|fault| fault.rule == "missing-variable");
+        assert_eq!(found.map(|fault| fault.severity).min(), Some(severity), "{short}: {report:?}");
+    }
 }

@@ -63,3 +63,14 @@ fn a_text_that_cannot_be_written_is_told_about_whatever_the_reason() {
     let told = told.unwrap_or_else(|| panic!("{:?}", rules(&report)));
     assert!(told.message.starts_with("with its samples, visit cannot be written in this language"), "{told}");
 }
+
+#[test]
+fn of_two_messages_with_one_name_the_first_is_followed_to_its_place() {
+    let home = home("visit = { hello } { $name }, { DATETIME($at, style: \"date\") }.")
+        .with("locales/es/a.ftl", "### One.\nhello = Hola { $nombre }")
+        .with("locales/es/z.ftl", "hello = Hola { $name }");
+    let catalogue = home.load().snapshot();
+    let found = catalogue.faults().iter().find(|fault| fault.rule == "unknown-variable");
+    let fault = found.unwrap_or_else(|| panic!("{:?}", catalogue.faults()));
+    assert_eq!((fault.file.as_str(), fault.line, fault.column), ("locales/es/a.ftl", 2, 17), "{fault}");
+}

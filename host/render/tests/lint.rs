@@ -231,7 +231,7 @@ fn a_text_above_its_budget_that_would_be_held_is_told_so() {
     for (hold, words) in
         [("on_missing = \"hold\"\n", "1 allowed, and such texts are held;"), ("", "1 allowed; ")]
     {
-        let home = Home::new()
+        let home = Home::plain()
             .with("templates/visit.toml", format!("{hold}{VISIT}\n[max_parts]\ndefault = 1"))
             .with("locales/en/visits.ftl", &long);
         let report = home.load().snapshot().report(None);

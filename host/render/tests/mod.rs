@@ -29,6 +29,13 @@ impl Home {
             .with("locales/en/visits.ftl", "visit = Hi { $name }, { DATETIME($at, style: \"day\") }.")
     }
 
+    /// The same with a text that says nothing of the patient.
+    fn plain() -> Self {
+        Self::new()
+            .with("templates/visit.j2", "{{ t(\"visit\") }}")
+            .with("locales/en/visits.ftl", "visit = Hi.")
+    }
+
     fn with(self, file: &str, text: impl AsRef<[u8]>) -> Self {
         let path = self.0.join(file);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

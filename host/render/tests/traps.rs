@@ -139,8 +139,8 @@ fn what_fluent_would_send_in_silence_is_found_when_the_file_is_read() {
         ("visit = { 1.00 ->\n  [one] x\n *[other] y\n }", "only a $variable"),
     ] {
         let faults = Home::new().with("locales/en/visits.ftl", english).faults();
-        assert!(faults[0].message.contains(word), "{english}: {}", faults[0]);
-        assert!(faults[0].line > 0);
+        let found = faults.iter().find(|fault| fault.message.contains(word));
+        assert!(found.is_some_and(|fault| fault.line > 0), "{english}: {}", Faults(faults.clone()));
     }
 }
 
@@ -281,6 +281,7 @@ fn a_file_that_changes_on_disk_changes_nothing_in_a_catalogue() {
 #[test]
 fn marks_and_line_ends_of_windows_lose_no_message() {
     let home = Home::new()
+        .with("templates/visit.j2", "{{ t(\"visit\", name=name) }}")
         .with("locales/en/visits.ftl", "\u{FEFF}visit = Hi { $name },\r\n    bye.\r\nother = x\r\n");
     assert_eq!(visit(&home, "en").text, "Hi Ana,\nbye.");
 }

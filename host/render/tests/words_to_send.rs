@@ -18,7 +18,13 @@ fn words_that_readers_send_stay_and_words_that_end_all_texts_are_refused() {
         ("-word = cancel\nvisit = Responda C o \"{ -word }\".", "opt-out-word"),
         ("visit = Responda C.\noptout = Responda BASTA.", "opt-out"),
         ("visit = Responda C. Llame al 206 555 0100.", "phone"),
+        ("visit = Responda C. ফোন ০১৭১২৩৪৫৬৭৮", "phone"),
+        ("visit = Responda C. ٠١٧١ ٢٣٤ ٥٦٧٨", "phone"),
+        ("visit = Responda C. ０１７－１２３－４５６７", "phone"),
         ("visit = Responda C. Vea clinica.com.", "address"),
+        ("visit = 回复C，请看clinic.com。谢谢", "address"),
+        ("visit = C'est noté.", "command"),
+        ("visit = Responda C.\nreply-change = Responda INFO.", "opt-out-word"),
         ("-site = Vea clinica.com.\nvisit = Responda C. { -site }", "address"),
         ("visit = Responda C, %s.", "forgotten-braces"),
         ("visit = Responda C, ${ minutes }.", "unknown-name"),
@@ -98,4 +104,43 @@ fn a_message_that_stands_for_others_without_end_is_read_in_no_time() {
     let many: String = (0..10).map(more).chain(["a10 = o cancel\n".to_owned()]).collect();
     let home = Home::new().with("locales/es/many.ftl", many);
     assert!(home.load().snapshot().faults().is_empty());
+}
+
+#[test]
+fn a_letter_that_nobody_is_asked_to_send_is_asked_of_no_translation() {
+    for english in [
+        "visit = Bring your X-ray and your vitamin D. Reply C to confirm.",
+        "visit = Write to P.O. Box 7 in the U.S. or reply C.",
+    ] {
+        let home = Home::new()
+            .with("templates/visit.j2", "{{ t(\"visit\") }}")
+            .with("locales/en/visits.ftl", english)
+            .with("locales/es/visits.ftl", "visit = Responda C.");
+        assert!(
+            home.load().snapshot().faults().is_empty(),
+            "{english}: {:?}",
+            home.load().snapshot().faults()
+        );
+    }
+}
+
+#[test]
+fn what_only_looks_like_a_word_to_send_a_value_or_a_number_is_no_fault() {
+    for (french, warnings) in [
+        ("visit = INFO : votre rendez-vous.", 1),
+        ("visit = Coût : 10 $US, 12 $CA.", 0),
+        ("visit = Coût : 10 %(TVA incluse).", 0),
+        ("visit = Salle 2.14, 3.5 km, le 7.", 0),
+    ] {
+        let home = Home::new()
+            .with("templates/visit.j2", "{{ t(\"visit\") }}")
+            .with("locales/en/visits.ftl", "visit = Hi.")
+            .with("locales/fr/visits.ftl", french);
+        let report = home.load().snapshot().report(Some("fr"));
+        assert!(report.iter().all(|fault| fault.severity == Severity::Warning), "{french}: {report:?}");
+        let told = report.iter().filter(|fault| fault.rule == "opt-out-word");
+        let told: Vec<&str> = told.map(|fault| fault.message.as_str()).collect();
+        assert_eq!(told.len(), warnings, "{french}");
+        assert!(told.iter().all(|text| text.contains("is told what HELP tells")), "{told:?}");
+    }
 }
