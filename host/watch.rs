@@ -38,6 +38,8 @@ pub struct Watch {
     changes: mpsc::Receiver<()>,
     /// A folder itself has changed: what is watched may lie elsewhere by now.
     is_swapped: Arc<AtomicBool>,
+    /// What had the names when it was last followed; `None` where the folders are polled, by their names.
+    places: Option<Vec<Place>>,
 }
 
 impl Watch {
@@ -47,33 +49,31 @@ impl Watch {
     ///
     /// A folder is not there.
     pub fn begin(folders: &[&Path]) -> Result<Self, WatchError> {
-        let (tell, changes) = mpsc::channel(1);
-        let is_swapped = Arc::new(AtomicBool::new(false));
-        let ours: Vec<PathBuf> = folders.iter().map(|folder| folder.to_path_buf()).collect();
-        let (swapped, known) = (Arc::clone(&is_swapped), names(&ours));
-        let heard = move |event: notify::Result<notify::Event>| {
-            let told = event.map_or(Told::Change, |event| told(&event, &known));
-            if told == Told::Swap {
-                swapped.store(true, Ordering::Release);
-            }
-            if told != Told::Nothing {
-                // A full channel says it already.
-                let _ = tell.try_send(());
-            }
-        };
-        let config = Config::default().with_poll_interval(POLL).with_compare_contents(true);
-        let watcher = match watch(RecommendedWatcher::new(heard.clone(), config), folders) {
-            Ok(mut watcher) => {
-                // Where this cannot be, the net finds a swapped folder.
-                for parent in folders.iter().map(|folder| parent(folder)).collect::<BTreeSet<_>>() {
-                    let _ = watcher.watch(&parent, RecursiveMode::NonRecursive);
-                }
-                watcher
-            }
-            // Looks by the names anyway.
-            Err(_) => watch(PollWatcher::new(heard, config), folders)?,
-        };
-        Ok(Self { watcher, folders: ours, changes, is_swapped })
+        Self::listening(folders).or_else(|_| Self::polling(folders))
+    }
+
+    fn listening(folders: &[&Path]) -> Result<Self, WatchError> {
+        let ears = Ears::of(folders);
+        let mut watcher = watch(RecommendedWatcher::new(ears.heard, config()), folders)?;
+        // Where this cannot be, the net finds a swapped folder.
+        for parent in folders.iter().map(|folder| parent(folder)).collect::<BTreeSet<_>>() {
+            let _ = watcher.watch(&parent, RecursiveMode::NonRecursive);
+        }
+        let places = Some(places(&ears.folders));
+        Ok(Self {
+            watcher,
+            folders: ears.folders,
+            changes: ears.changes,
+            is_swapped: ears.is_swapped,
+            places,
+        })
+    }
+
+    fn polling(folders: &[&Path]) -> Result<Self, WatchError> {
+        let ears = Ears::of(folders);
+        let watcher = watch(PollWatcher::new(ears.heard, config()), folders)?;
+        let Ears { folders, changes, is_swapped, .. } = ears;
+        Ok(Self { watcher, folders, changes, is_swapped, places: None })
     }
 
     /// Resolves when something may have changed and has come to rest; now and then also for nothing.
@@ -84,7 +84,11 @@ impl Watch {
             let _ = tokio::time::timeout(LONGEST, rested).await;
         }
         // Before anybody reads what is there now, so that nothing is missed in between.
-        if self.is_swapped.swap(false, Ordering::AcqRel) {
+        let Some(before) = &self.places else { return };
+        let now = places(&self.folders);
+        // A link above a folder, or inside it, leads elsewhere without a word from the system.
+        if self.is_swapped.swap(false, Ordering::AcqRel) || *before != now {
+            self.places = Some(now);
             self.follow();
         }
     }
@@ -99,6 +103,67 @@ impl Watch {
             }
         }
     }
+}
+
+/// What hears of changes, and what it tells.
+struct Ears<H> {
+    folders: Vec<PathBuf>,
+    heard: H,
+    changes: mpsc::Receiver<()>,
+    is_swapped: Arc<AtomicBool>,
+}
+
+impl Ears<()> {
+    fn of(folders: &[&Path]) -> Ears<impl Fn(notify::Result<notify::Event>) + Send + 'static + use<>> {
+        let (tell, changes) = mpsc::channel(1);
+        let is_swapped = Arc::new(AtomicBool::new(false));
+        let folders: Vec<PathBuf> = folders.iter().map(|folder| folder.to_path_buf()).collect();
+        let (swapped, known) = (Arc::clone(&is_swapped), names(&folders));
+        let heard = move |event: notify::Result<notify::Event>| {
+            let told = event.map_or(Told::Change, |event| told(&event, &known));
+            if told == Told::Swap {
+                swapped.store(true, Ordering::Release);
+            }
+            if told != Told::Nothing {
+                // A full channel says it already.
+                let _ = tell.try_send(());
+            }
+        };
+        Ears { folders, heard, changes, is_swapped }
+    }
+}
+
+fn config() -> Config {
+    Config::default().with_poll_interval(POLL).with_compare_contents(true)
+}
+
+/// What has a name: the number of a folder on its device.
+type Place = (u64, u64);
+
+/// What has the names of the folders, and of those right inside them, behind all links.
+fn places(folders: &[PathBuf]) -> Vec<Place> {
+    let inside = |folder: &PathBuf| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut inside: Vec<PathBuf> =
+            entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+        inside.sort();
+        inside
+    };
+    let all = folders.iter().flat_map(|folder| [vec![folder.clone()], inside(folder)].concat());
+    all.filter_map(|folder| place(&folder)).collect()
+}
+
+#[cfg(unix)]
+fn place(folder: &Path) -> Option<Place> {
+    use std::os::unix::fs::MetadataExt as _;
+    let of = std::fs::metadata(folder).ok()?;
+    Some((of.dev(), of.ino()))
+}
+
+/// Elsewhere the folders' own events must do.
+#[cfg(not(unix))]
+fn place(_: &Path) -> Option<Place> {
+    None
 }
 
 /// What an event means for the folders.
@@ -213,6 +278,41 @@ mod tests {
             assert!(is_told(&mut watch).await, "the link");
             std::fs::write(home.join(release).join("es/a.ftl"), release).unwrap();
             assert!(is_told(&mut watch).await, "an edit behind the link");
+        }
+        std::fs::remove_dir_all(home).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_link_inside_a_folder_is_followed_to_where_it_leads_by_now() {
+        let home = folder("linked");
+        let watched = home.join("locales");
+        std::fs::create_dir_all(&watched).unwrap();
+        let lead_to = |release: &str| {
+            std::fs::create_dir_all(home.join(release)).unwrap();
+            std::os::unix::fs::symlink(home.join(release), home.join("next")).unwrap();
+            std::fs::rename(home.join("next"), watched.join("es")).unwrap();
+        };
+        lead_to("1");
+        let mut watch = Watch::begin(&[&watched]).unwrap();
+        lead_to("2");
+        assert!(is_told(&mut watch).await, "the link");
+        std::fs::write(home.join("2/a.ftl"), "x").unwrap();
+        assert!(is_told(&mut watch).await, "an edit behind it");
+        std::fs::remove_dir_all(home).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_polled_is_polled_for_ever() {
+        let home = folder("polled");
+        let watched = home.join("locales");
+        std::fs::create_dir_all(&watched).unwrap();
+        let mut watch = Watch::polling(&[&watched]).unwrap();
+        for round in ["a", "b"] {
+            std::fs::rename(&watched, home.join(round)).unwrap();
+            assert!(is_told(&mut watch).await, "it is gone");
+            std::fs::create_dir_all(&watched).unwrap();
+            std::fs::write(watched.join("a.ftl"), round).unwrap();
+            assert!(is_told(&mut watch).await, "it is back");
         }
         std::fs::remove_dir_all(home).unwrap();
     }
