@@ -7,13 +7,14 @@
 //!      cli  console  http          words, status codes, pages, exit codes
 //!             service              what happens, in which order, in which transaction
 //!  store  policy  render  twilio  outbound      adapters
-//!         domain, clock, watch, measure, crash    plain values and rules
+//!         domain, clock, disk, watch, measure, crash  plain values and rules
 //! ```
 
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod crash;
+pub mod disk;
 pub mod domain;
 pub mod http;
 pub mod measure;

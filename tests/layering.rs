@@ -15,7 +15,7 @@ const PICTURE: &str = "
            service
  store  policy  render  twilio  outbound
            domain
-           clock  watch  measure  crash
+           clock  disk  watch  measure  crash
 ";
 
 /// What the picture cannot show. `config` and `sandbox` stand beside it: they reach only what is named here, and

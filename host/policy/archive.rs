@@ -3,9 +3,10 @@
 //! folder was damaged while it was down begins with the last good version, and a policy that was removed is
 //! not taken for one that never was.
 
-use super::cache::{make_private, write_whole};
+use super::cache::make_private;
 use super::load::{Identity, Loaded};
 use super::removed::Removed;
+use crate::disk::write_whole;
 use crate::domain::kind::TypeName;
 use serde::{Deserialize, Serialize};
 use std::fs;

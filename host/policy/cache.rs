@@ -3,12 +3,12 @@
 
 use super::archive::Archive;
 use super::{engine, hex};
+use crate::disk::write_whole;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::{fmt, fs, process};
+use std::{fmt, fs};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -111,24 +111,6 @@ pub(super) fn revive(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component
     unsafe {
         Component::deserialize(engine, code)
     }
-}
-
-/// Writes a file of which readers see the old one or the new one, never half of one.
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let draft = path.with_file_name(format!(".{}-{number}.tmp", process::id()));
-    let written = (|| {
-        let mut file = fs::File::create(&draft)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&draft, path)
-    })();
-    if written.is_err() {
-        // The draft is of no use, and why it failed is what the caller must hear.
-        let _ = fs::remove_file(&draft);
-    }
-    written
 }
 
 /// A folder that nobody else can read or write.

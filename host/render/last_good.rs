@@ -8,10 +8,11 @@ use super::load_locale::{Measures, read_locale};
 use super::locale::Locale;
 use super::source::Source;
 use super::{REFERENCE, RenderSettings};
+use crate::disk::write_whole;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,19 +33,8 @@ impl LastGood {
 
     /// Readers see what was there before or all of this.
     fn write(&self, file: &Path) -> io::Result<()> {
-        let draft = file.with_extension(format!("{}.tmp", std::process::id()));
         fs::create_dir_all(file.parent().unwrap_or(Path::new(".")))?;
-        let written = serde_json::to_vec(self).map_err(io::Error::from).and_then(|bytes| {
-            let mut open = File::create(&draft)?;
-            open.write_all(&bytes)?;
-            open.sync_all()?;
-            fs::rename(&draft, file)
-        });
-        if written.is_err() {
-            // The draft is of no use, and why it failed is what the caller must hear.
-            let _ = fs::remove_file(&draft);
-        }
-        written
+        write_whole(file, &serde_json::to_vec(self)?)
     }
 
     /// The same as if it had been read from the home.
