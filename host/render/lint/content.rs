@@ -29,6 +29,21 @@ pub(super) struct Part<'a> {
     pub(super) name: &'a str,
 }
 
+/// Where a term is named, with what it is told there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Naming<'a> {
+    pub(super) term: &'a str,
+    arguments: Option<&'a CallArguments<&'a str>>,
+}
+
+impl Naming<'_> {
+    /// Whether it is told this variable.
+    pub(super) fn tells(&self, variable: &str) -> bool {
+        let named = self.arguments.into_iter().flat_map(|arguments| &arguments.named);
+        named.into_iter().any(|argument| argument.name.name == variable)
+    }
+}
+
 /// What Fluent would let pass in silence.
 #[derive(Debug)]
 pub(super) struct Misuse<'a> {
@@ -47,6 +62,7 @@ pub(super) struct Content<'a> {
     /// Messages and terms.
     pub(super) names: Vec<Name<'a>>,
     pub(super) parts: Vec<Part<'a>>,
+    pub(super) namings: Vec<Naming<'a>>,
     pub(super) misuses: Vec<Misuse<'a>>,
 }
 
@@ -57,6 +73,7 @@ impl<'a> Content<'a> {
         self.uses.clear();
         self.names.clear();
         self.parts.clear();
+        self.namings.clear();
         self.misuses.clear();
         if let Some(value) = value {
             self.pattern(value);
@@ -98,8 +115,9 @@ impl<'a> Content<'a> {
                     self.misuse("attribute", attribute.name, problem);
                 }
             }
-            InlineExpression::TermReference { id, .. } => {
+            InlineExpression::TermReference { id, arguments, .. } => {
                 self.names.push(Name { is_term: true, name: id.name });
+                self.namings.push(Naming { term: id.name, arguments: arguments.as_ref() });
             }
             InlineExpression::NumberLiteral { .. } => {}
         }

@@ -43,7 +43,7 @@ fn lacks(
     let mut content = Content::default();
     content.read(Some(value));
     if is_in_term {
-        variables::in_term(file, &content, faults);
+        variables::in_term(file, &content, |_| true, faults);
     } else {
         variables::unfit(file, &content, calls, &format!("`{from}`, which stands for this message"), faults);
     }

@@ -3,7 +3,7 @@
 
 use super::super::fault::Fault;
 use super::super::ftl::FtlFile;
-use super::content::{Content, Name, Part};
+use super::content::{Content, Name, Naming, Part, Role};
 use super::{Calls, base, terms};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::collections::hash_map::Entry;
@@ -19,6 +19,10 @@ pub(super) struct Names<'a> {
     links: Vec<Link<'a>>,
     /// Parts of terms that choose between variants.
     parts: Vec<(&'a FtlFile, Part<'a>)>,
+    /// Where terms are named.
+    namings: Vec<Naming<'a>>,
+    /// Terms that choose between variants by a variable.
+    choosing: Vec<(&'a FtlFile, &'a str, &'a str)>,
 }
 
 struct Link<'a> {
@@ -31,7 +35,7 @@ impl<'a> Names<'a> {
     /// Room for so many.
     pub(super) fn for_up_to(count: usize) -> Self {
         let known = FxHashMap::with_capacity_and_hasher(count, FxBuildHasher);
-        Self { known, links: Vec::new(), parts: Vec::new() }
+        Self { known, links: Vec::new(), parts: Vec::new(), namings: Vec::new(), choosing: Vec::new() }
     }
 
     /// Takes a message or a term with what stands in it.
@@ -59,6 +63,11 @@ impl<'a> Names<'a> {
         }
         self.links.extend(content.names.iter().map(|to| Link { file, from: name, to: *to }));
         self.parts.extend(content.parts.iter().map(|part| (file, *part)));
+        self.namings.extend(&content.namings);
+        if name.is_term {
+            let chooses = content.uses.iter().filter(|(_, role)| *role == Role::Selects);
+            self.choosing.extend(chooses.map(|(variable, _)| (file, name.name, *variable)));
+        }
     }
 
     /// The names that stand for others, once for each of those.
@@ -89,6 +98,15 @@ impl<'a> Names<'a> {
             } else if leads(&links, link.to, link.from) {
                 let text = format!("`{at}` leads back to itself");
                 faults.push(link.file.fault(at, text).by("circle"));
+            }
+        }
+        for (file, term, variable) in &self.choosing {
+            let mut namings = self.namings.iter().filter(|naming| naming.term == *term);
+            if namings.any(|naming| !naming.tells(variable)) {
+                let text = format!(
+                    "`-{term}` knows ${variable} only where it is told: write {{ -{term}({variable}: \"…\") }} wherever it stands"
+                );
+                faults.push(file.fault(variable, text).by("variable-in-term"));
             }
         }
         for (file, part) in &self.parts {

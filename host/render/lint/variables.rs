@@ -20,12 +20,18 @@ pub(super) fn check(checked: &Checked<'_, '_>, faults: &mut Vec<Fault>) {
 /// those that its caller names.
 pub(super) fn check_term(file: &FtlFile, content: &Content<'_>, faults: &mut Vec<Fault>) {
     misused(file, content, faults);
-    in_term(file, content, faults);
+    // By what it is told where it is named, it may choose.
+    in_term(file, content, |role| role != Role::Selects, faults);
 }
 
 /// Variables where there are none.
-pub(super) fn in_term(file: &FtlFile, content: &Content<'_>, faults: &mut Vec<Fault>) {
-    for (name, _) in content.uses.iter().filter(|(_, role)| *role != Role::Selects) {
+pub(super) fn in_term(
+    file: &FtlFile,
+    content: &Content<'_>,
+    is: impl Fn(Role) -> bool,
+    faults: &mut Vec<Fault>,
+) {
+    for (name, _) in content.uses.iter().filter(|(_, role)| is(*role)) {
         let text = format!("a term has only fixed words; put ${name} into the message");
         faults.push(file.fault(name, text).by("variable-in-term"));
     }

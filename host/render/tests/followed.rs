@@ -74,3 +74,24 @@ fn of_two_messages_with_one_name_the_first_is_followed_to_its_place() {
     let fault = found.unwrap_or_else(|| panic!("{:?}", catalogue.faults()));
     assert_eq!((fault.file.as_str(), fault.line, fault.column), ("locales/es/a.ftl", 2, 17), "{fault}");
 }
+
+#[test]
+fn a_term_chooses_by_nothing_that_it_is_not_told() {
+    let day = "{ DATETIME($at, style: \"date\") }";
+    let term = "-us = { $minutes ->\n [one] nosotros\n *[other] todos\n }";
+    let case = "-us = { $case ->\n [with] con nosotros\n *[plain] nosotros\n }";
+    for (text, rest, fault) in [
+        ("{ -us }", term, Some((3, "`-us` knows $minutes only where it is told"))),
+        ("{ -us }", "-us = { hello }\nhello = { $name ->\n [a] x\n *[b] y\n }", Some((3, "put $name into"))),
+        ("{ -us } { -us(case: \"with\") }", case, Some((3, "`-us` knows $case only where it is told"))),
+        ("{ -us(case: \"plain\") } { -us(case: \"with\") }", case, None),
+    ] {
+        let home = home(&format!("visit = {text} {{ $name }} {day}.\n\n{rest}"));
+        let catalogue = home.load().snapshot();
+        let found = catalogue.faults().iter().find(|fault| fault.rule == "variable-in-term");
+        assert_eq!(found.is_some(), fault.is_some(), "{rest}: {:?}", catalogue.faults());
+        if let Some((found, (line, words))) = found.zip(fault) {
+            assert!(found.line >= line && found.message.contains(words), "{found}");
+        }
+    }
+}
