@@ -43,7 +43,7 @@ pub(super) async fn run(home: &Path, environment: &BTreeMap<String, String>) -> 
             faults = catalogue.faults().len();
         }
         Err(error) => {
-            let is_kept = home.last_good_words().is_file();
+            let is_kept = home.renderer().is_ok();
             let instead = if is_kept { "; a host goes on with those that were good before" } else { "" };
             println!("texts          are refused{instead}");
             broken.push(error);

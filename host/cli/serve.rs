@@ -63,14 +63,7 @@ impl Serve {
         store.migrate().await.map_err(HomeError::from)?;
         erase_again(&store, &home).await?;
         let renderer = home.renderer()?.keeping(home.last_good_words());
-        let words = renderer.snapshot();
-        for fault in words.faults() {
-            if words.keeps_what_was_before(fault) {
-                tracing::warn!("not used, what was good before the start stays in use:\n{fault}");
-            } else {
-                tracing::warn!("left out, its texts go out in the next language:\n{fault}");
-            }
-        }
+        service::tell_faults(&renderer.snapshot(), &[]);
         let policies = home.policies().await?;
         let way = self.way_out(&mut home, address).await?;
         let server = &home.config.server;

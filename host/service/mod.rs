@@ -106,6 +106,7 @@ pub use sign_in::OwnWishes;
 pub use story::{ActError, Story, release};
 pub use usage::{By, FuseState, TrialState, Usage, UsageLine};
 pub use webhooks::{EndpointError, EndpointStory, NewEndpoint, WebhookSettings};
+pub use words::tell_faults;
 
 use crate::clock::{Chance, Clock};
 use crate::crash::Point;

@@ -47,12 +47,20 @@ impl Host {
     }
 }
 
-/// Says what has changed; a fault that was told about stays untold.
-fn tell(before: &Catalogue, now: &Catalogue) {
-    let is_new = |fault: &&Fault| !before.faults().contains(fault);
-    for fault in now.faults().iter().filter(is_new) {
-        tracing::warn!("not used, what was good before stays in use:\n{fault}");
+/// Says what is wrong, and what is in use in its place; a fault that was told about stays untold.
+pub fn tell_faults(now: &Catalogue, told: &[Fault]) {
+    for fault in now.faults().iter().filter(|fault| !told.contains(fault)) {
+        if now.keeps_what_was_before(fault) {
+            tracing::warn!("not used, what was good before stays in use:\n{fault}");
+        } else {
+            tracing::warn!("left out, its texts go out in the next language:\n{fault}");
+        }
     }
+}
+
+/// Says what has changed.
+fn tell(before: &Catalogue, now: &Catalogue) {
+    tell_faults(now, before.faults());
     let kept: Vec<&str> = now.kept().collect();
     let locales: Vec<&str> = now.locales().collect();
     tracing::info!(locales = locales.join(" "), kept = kept.join(" "), "templates and locales read again");

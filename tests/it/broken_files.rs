@@ -143,13 +143,20 @@ async fn an_edit_is_live_in_a_running_host_and_a_broken_one_keeps_what_was_good(
 #[tokio::test]
 async fn a_host_that_starts_goes_on_with_the_words_that_were_good() {
     let home = new_home();
-    assert_eq!(Running::start(home.path(), None).stop(), Some(0));
+    let message = json!({"type": "payment-reminder", "locales": ["en", "es", "fr"],
+        "to": {"id": "ana", "phone": "+12025550143", "time_zone": "America/New_York"},
+        "variables": {"amount": {"amount": "25.50", "currency": "USD"}}});
+    let first = Running::start(home.path(), None);
+    let texts = first.preview(&message).await["texts"].clone();
+    assert_eq!((&texts[1]["locale_sent"], &texts[2]["locale_sent"]), (&json!("es"), &json!("fr")), "{texts}");
+    assert_eq!(first.stop(), Some(0));
     for tag in ["en", "es"] {
         fs::write(home.path().join(format!("locales/{tag}/codes.ftl")), "otp = { $brand\n").unwrap();
     }
     let (status, said, errors) = run(home.path(), &["check"]);
     assert!(status == Some(2) && said.contains("goes on with those that were good before"), "{said}{errors}");
     let running = Running::start(home.path(), None);
+    assert_eq!(running.preview(&message).await["texts"], texts);
     let ready = running.get("/readyz").await;
     assert_eq!((&ready["ready"], &ready["kept"]), (&json!(true), &json!(["en", "es"])), "{ready}");
     let faults = ready["faults"].as_array().unwrap();
@@ -159,5 +166,5 @@ async fn a_host_that_starts_goes_on_with_the_words_that_were_good() {
     }
     assert_eq!(running.stop(), Some(0));
     let log = fs::read_to_string(home.path().join("log")).unwrap();
-    assert!(log.contains("what was good before the start stays in use"), "{log}");
+    assert!(log.contains("what was good before stays in use"), "{log}");
 }

@@ -144,6 +144,12 @@ impl Running {
         request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap()
     }
 
+    /// What would be sent, of the first language that is asked for.
+    pub(crate) async fn preview(&self, message: &Value) -> Value {
+        let request = self.client.post(format!("{}/api/v1/preview", self.base)).bearer_auth(&self.key);
+        request.json(message).send().await.unwrap().error_for_status().unwrap().json().await.unwrap()
+    }
+
     /// The number of its process.
     pub(crate) fn process(&self) -> u32 {
         self.child.id()
