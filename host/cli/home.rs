@@ -152,8 +152,13 @@ impl Home {
 
     /// Where the words that were last at work are kept.
     pub(super) fn last_good_words(&self) -> PathBuf {
-        self.folder.join(".tidings/words.json")
+        last_good_words(&self.folder)
     }
+}
+
+/// Where the words that were last at work in this home are kept.
+pub(super) fn last_good_words(home: &Path) -> PathBuf {
+    home.join(".tidings/words.json")
 }
 
 /// This moment, for commands.

@@ -1,7 +1,7 @@
 //! What a translator has at hand: `tidings locale`, as README shows it.
 
 use crate::support::Folder;
-use crate::support::program::{new_home, run};
+use crate::support::program::{Running, new_home, run};
 use serde_json::Value;
 use std::fs;
 
@@ -31,6 +31,30 @@ fn a_check_ends_with_a_status_for_ci_and_speaks_to_machines_and_code_hosts() {
     assert_eq!(check(&["--locale", "xx"]).0, Some(2));
     assert_eq!(run(Folder::new().path(), &["locale", "check"]).0, Some(2));
     assert_eq!(check(&["--format", "smoke"]).0, Some(2));
+}
+
+#[test]
+fn a_translation_is_checked_while_english_is_broken() {
+    let home = new_home();
+    let check = || run(home.path(), &["locale", "check", "--locale", "es"]);
+    let write = |file: &str, text: &str| fs::write(home.path().join(file), text).unwrap();
+    let english = fs::read_to_string(home.path().join("locales/en/codes.ftl")).unwrap();
+    write("locales/es/codes.ftl", "otp = { $brand }.\n");
+    write("locales/en/codes.ftl", "otp = { $brand\n");
+    let (status, said, errors) = check();
+    assert!(
+        status == Some(1) && said.contains("locales/en/codes.ftl:1:15") && !said.contains("/es/"),
+        "{said}"
+    );
+    assert!(errors.contains("no translation was looked at"), "{errors}");
+    // By what English said when a host last ran.
+    write("locales/en/codes.ftl", &english);
+    assert_eq!(Running::start(home.path(), None).stop(), Some(0));
+    write("locales/en/codes.ftl", "otp = { $brand\n");
+    let (status, said, errors) = check();
+    assert!(status == Some(1) && said.contains("locales/en/codes.ftl:1:15"), "{said}{errors}");
+    assert!(said.contains("locales/es/codes.ftl:1:1: $code is missing"), "{said}{errors}");
+    assert!(!errors.contains("no translation was looked at"), "{errors}");
 }
 
 #[test]

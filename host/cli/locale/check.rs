@@ -1,7 +1,7 @@
 //! `tidings locale check`: the gate that a running host keeps too, with all it could say besides.
 
 use crate::cli::CliError;
-use crate::cli::home::HomeError;
+use crate::cli::home::{HomeError, last_good_words};
 use crate::config::Config;
 use crate::render::{Fault, RenderLoadError, Renderer, Severity};
 use clap::{Args, ValueEnum};
@@ -43,19 +43,36 @@ enum Format {
 impl Check {
     pub(super) fn run(self, home: &Path, config: &Config) -> Result<(), CliError> {
         let progress = crate::cli::progress::working("checking");
-        let (mut findings, locales) = match Renderer::load(home, &config.render()) {
-            Ok(renderer) => {
-                let catalogue = renderer.snapshot();
-                if let Some(tag) = self.locale.as_ref().filter(|tag| !home.join("locales").join(tag).is_dir())
-                {
-                    return Err(HomeError::Account(format!("there is no folder locales/{tag}")).into());
-                }
-                (catalogue.report(self.locale.as_deref()), catalogue.locales().map(str::to_owned).collect())
+        let settings = config.render();
+        let (mut findings, renderer) = match Renderer::load(home, &settings) {
+            Ok(renderer) => (Vec::new(), Some(renderer)),
+            // The others are measured by what was at work last.
+            Err(RenderLoadError::Faults(faults)) => {
+                (faults.0, Renderer::begin(home, &settings, &last_good_words(home)).ok())
             }
-            Err(RenderLoadError::Faults(faults)) => (faults.0, Vec::new()),
             Err(error) => return Err(HomeError::from(error).into()),
         };
+        if let Some(tag) = self.locale.as_ref().filter(|tag| !home.join("locales").join(tag).is_dir()) {
+            return Err(HomeError::Account(format!("there is no folder locales/{tag}")).into());
+        }
+        let mut locales = Vec::new();
+        if let Some(catalogue) = renderer.map(|renderer| renderer.snapshot()) {
+            locales.extend(catalogue.locales().map(str::to_owned));
+            // What is kept is not what lies in the folder, and its warnings are of no use.
+            let is_of_file = |finding: &Fault| {
+                finding.severity == Severity::Fault || !catalogue.keeps_what_was_before(finding)
+            };
+            let report = catalogue.report(self.locale.as_deref()).into_iter();
+            let more: Vec<Fault> =
+                report.filter(|finding| is_of_file(finding) && !findings.contains(finding)).collect();
+            findings.extend(more);
+        }
         progress.finish_and_clear();
+        if locales.is_empty() {
+            eprintln!(
+                "no translation was looked at: they are measured by templates/ and locales/en, which cannot be read"
+            );
+        }
         findings.sort_by_key(|finding| finding.severity);
         self.print(&findings, &locales);
         let faults = findings.iter().filter(|finding| finding.severity == Severity::Fault).count();

@@ -104,7 +104,7 @@ impl<'a> Content<'a> {
 
     fn inline(&mut self, inline: &'a InlineExpression<&'a str>) {
         match inline {
-            InlineExpression::StringLiteral { value } => self.texts.push(value),
+            InlineExpression::StringLiteral { value } => self.literal(value),
             InlineExpression::VariableReference { id } => self.uses.push((id.name, Role::Printed)),
             InlineExpression::FunctionReference { id, arguments } => self.function(id.name, arguments),
             InlineExpression::Placeable { expression } => self.expression(expression),
@@ -119,7 +119,37 @@ impl<'a> Content<'a> {
                 self.names.push(Name { is_term: true, name: id.name });
                 self.namings.push(Naming { term: id.name, arguments: arguments.as_ref() });
             }
-            InlineExpression::NumberLiteral { .. } => {}
+            // Written by our own formatter, which knows whole numbers only.
+            InlineExpression::NumberLiteral { value } => {
+                if value.contains('.') {
+                    self.misuse(
+                        "number",
+                        value,
+                        format!("write {value} without braces, as it is to be read"),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Rules read a literal as it is written, so that what they look for is not written in numbers.
+    fn literal(&mut self, value: &'a str) {
+        self.texts.push(value);
+        let mut rest = value;
+        while let Some(at) = rest.find('\\') {
+            let escape = &rest[at..];
+            let length = match escape.as_bytes().get(1) {
+                Some(b'u') => 6,
+                Some(b'U') => 8,
+                _ => 2,
+            };
+            let number = escape.get(2..length).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+            if let Some(letter) = number.and_then(char::from_u32).filter(char::is_ascii_graphic)
+                && !matches!(letter, '"' | '\\' | '{' | '}')
+            {
+                self.misuse("escape", escape, format!("write `{letter}` as it is to be read"));
+            }
+            rest = escape.get(length..).unwrap_or_default();
         }
     }
 

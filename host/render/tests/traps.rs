@@ -136,6 +136,9 @@ fn what_fluent_would_send_in_silence_is_found_when_the_file_is_read() {
         ("visit = Hi { -brand }.", "no term `-brand`"),
         ("visit = Hi { other }.\nother = { visit }", "leads back to itself"),
         ("visit = Hi $name.", "is written { $name }"),
+        ("visit = Wait { 2.5 } hours.", "write 2.5 without braces"),
+        ("visit = Reply { \"\\u0043ANCEL\" }.", "write `C` as it is to be read"),
+        ("visit = See clinic{ \"\\\\\\U00002E\" }com.", "write `.` as it is to be read"),
         ("visit = { 1.00 ->\n  [one] x\n *[other] y\n }", "only a $variable"),
     ] {
         let faults = Home::new().with("locales/en/visits.ftl", english).faults();
@@ -329,4 +332,16 @@ fn many_threads_share_one_catalogue() {
             });
         }
     });
+}
+
+#[test]
+fn what_is_written_as_it_is_read_is_no_fault() {
+    for english in [
+        "Wait { 2 } hours.",
+        "Say { \"\\\"\\u007Bhi\\u007D\\\"\" }.",
+        "Wait{ \"\\u00A0\" }2 h, caf{ \"\\u00E9\" }.",
+    ] {
+        let text = format!("visit = {english}");
+        Home::plain().with("locales/en/visits.ftl", text).load();
+    }
 }
