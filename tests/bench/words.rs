@@ -103,7 +103,9 @@ fn locales(home: &Path, settings: &RenderSettings) {
     let reads = |home: &Path| {
         // As the host does: one after the other into one buffer.
         let mut buffer = Vec::new();
-        tags.iter().for_each(|tag| drop(texts(&home.join("locales").join(tag), &mut buffer)));
+        for tag in &tags {
+            drop(texts(&home.join("locales").join(tag), &mut buffer));
+        }
     };
     let sources: Vec<String> =
         tags.iter().flat_map(|tag| texts(&repository.join("locales").join(tag), &mut Vec::new())).collect();
