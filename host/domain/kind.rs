@@ -44,6 +44,8 @@ pub struct Variable {
     pub from: Option<String>,
     /// Kept out of everything the host shows or keeps after sending: a one-time code.
     pub secret: bool,
+    /// Names somebody: no policy is told it, whatever its key.
+    pub person: bool,
     /// Longest text, in characters; longer ones are cut on a character boundary.
     pub max: usize,
     /// Values for previews and checks, in their JSON form.

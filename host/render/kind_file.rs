@@ -48,6 +48,8 @@ struct VariableTable {
     from: Option<Spanned<String>>,
     #[serde(default)]
     secret: bool,
+    #[serde(default)]
+    person: bool,
     max: Option<Spanned<usize>>,
     #[serde(default)]
     samples: Vec<Spanned<serde_json::Value>>,
@@ -148,6 +150,9 @@ fn variable(source: &Source, at: usize, table: VariableTable, faults: &mut Vec<F
     if table.secret && !text {
         faults.push(source.fault(at, "only a variable of type `text` can be secret"));
     }
+    if table.person && !text {
+        faults.push(source.fault(at, "only a variable of type `text` can name a person"));
+    }
     let max = table.max.map_or(60, |max| {
         if !(1..=MAX_LENGTH).contains(max.as_ref()) {
             let problem = format!("`max` is between 1 and {MAX_LENGTH} characters");
@@ -168,6 +173,7 @@ fn variable(source: &Source, at: usize, table: VariableTable, faults: &mut Vec<F
         required: table.required,
         from,
         secret: table.secret,
+        person: table.person,
         max,
         samples,
     }
@@ -226,6 +232,7 @@ mod tests {
             ("[max_parts]\ndefault = 0", 5, 11, "between 1 and 10"),
             ("[variables.code]\ntype = \"text\"\nfrom = \"patient.code\"", 6, 8, "clinic.name"),
             ("[variables.n]\ntype = \"number\"\nsecret = true", 4, 12, "secret"),
+            ("[variables.n]\ntype = \"number\"\nperson = true", 4, 12, "person"),
             ("[variables.n]\ntype = \"number\"\nsamples = [1, \"2\"]", 6, 15, "whole number"),
             ("[variables.sp]\ntype = \"text\"", 4, 12, "already"),
         ] {

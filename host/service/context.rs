@@ -83,8 +83,20 @@ impl Host {
             to: self.person("to", &facts.recipient, opted_out, now),
             recent: facts.recent.iter().filter(|past| past.at >= since).cloned().collect(),
             clinic: self.clinic_facts(Some(&message.kind), now),
-            facts: self::facts(data),
+            facts: self.facts(data),
         }
+    }
+
+    /// What an event says, but for what a template declares to name a person.
+    pub(super) fn facts(&self, data: &serde_json::Value) -> Vec<Fact> {
+        let catalogue = self.renderer.snapshot();
+        let variables = || catalogue.kinds().flat_map(|kind| kind.variables.values());
+        let names_somebody = |fact: &Fact| {
+            variables().any(|variable| variable.person && variable.from.as_ref() == Some(&fact.key))
+        };
+        let mut facts = facts(data);
+        facts.retain(|fact| !names_somebody(fact));
+        facts
     }
 }
 

@@ -1,7 +1,7 @@
 //! Failures: after an attempt that surely failed, the policy says whether another follows. At most
 //! three retries, never past the message's expiry, and not when the policy does not answer.
 
-use super::context::{facts, message_facts, moment, unix_ms};
+use super::context::{message_facts, moment, unix_ms};
 use super::record::{About, Recorded};
 use super::{Host, HostError};
 use crate::domain::failure::ProviderError;
@@ -67,7 +67,7 @@ impl Host {
             failed_at: unix_ms(now),
             attempts_left: MAX_ATTEMPTS - message.attempts,
             clinic: self.clinic_facts(Some(&message.kind), now),
-            facts: facts(&data),
+            facts: self.facts(&data),
         };
         let answered = match self.policies.on_failure(&policy, &question).await {
             Ok(answered) => answered,

@@ -2,7 +2,7 @@
 //! what no longer holds is canceled, what moved is moved, what was sent stays sent. All of it, and
 //! that it was done, is one commit: a crash before it leaves the event to be planned again.
 
-use super::context::{facts, moment, unix_ms};
+use super::context::{moment, unix_ms};
 use super::record::{About, Recorded};
 use super::replan::Wanted;
 use super::shadow::Beside;
@@ -294,7 +294,7 @@ impl Host {
                 })
                 .collect(),
             clinic: self.clinic_facts(None, now),
-            facts: facts(&event.data),
+            facts: self.facts(&event.data),
         }
     }
 }

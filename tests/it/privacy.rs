@@ -31,6 +31,27 @@ async fn rows(host: &TestHost, table: &str) -> i64 {
 }
 
 for_each_database! {
+    async fn what_a_template_declares_to_be_a_person_is_in_no_question(start: Start) {
+        let mut start = start;
+        let home = support::home();
+        start.home = home.path().to_owned();
+        let file = home.path().join("templates/appointment-confirmation.toml");
+        let declared = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, declared.replace("data.with", "data.specialist")).unwrap();
+        let host = start.host().await;
+        let mut event = booked(1, "2026-12-03T19:30:00Z");
+        event["data"]["specialist"] = json!("Dr. Okafor");
+        let event = host.event(event).await;
+        host.run().await;
+        let story = host.story(word(&event["messages"][0], "id")).await;
+        let decisions = items(&story["decisions"]);
+        assert_eq!(decisions.len(), 2, "{story}");
+        for decision in decisions {
+            let asked = decision["input"].to_string();
+            assert!(asked.contains("data.location") && !asked.contains("Okafor"), "{asked}");
+        }
+    }
+
     async fn variables_texts_phones_and_at_last_the_message_are_forgotten_in_their_time(start: Start) {
         let host = start.host().await;
         let event = host.event(booked(1, "2026-12-03T19:30:00Z")).await;

@@ -1,6 +1,6 @@
 //! What a text means by the policy of the type that it seems to answer.
 
-use super::super::context::{facts, message_facts, unix_ms};
+use super::super::context::{message_facts, unix_ms};
 use super::super::record::Recorded;
 use super::super::{Host, HostError};
 use super::visits::options;
@@ -85,7 +85,7 @@ impl Host {
         let Some(policy) = self.policies.for_type(&message.kind) else {
             return Ok(Meaning { answered, ..Meaning::staff("no-policy") });
         };
-        let mut facts = facts(&data);
+        let mut facts = self.facts(&data);
         if let Some(wish) = self.read_wish(text, conversation) {
             facts.push(Fact { key: WISH.to_owned(), value: FactValue::Text(wish.to_owned()) });
         }
