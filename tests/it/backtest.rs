@@ -55,6 +55,42 @@ for_each_database! {
         }
     }
 
+    async fn one_that_was_tried_on_nothing_is_not_called_sound(start: Start) {
+        let (home, _host, environment) = Box::pin(confirmed(start)).await;
+        let tried = async |arguments: &[&str]| {
+            let arguments = [&["backtest", "appointment-confirmation"], arguments].concat();
+            let output = plugin_beside(home.path(), &arguments, &environment).await;
+            (output.status.code(), printed(&output))
+        };
+        let others = "nothing was tried: what was decided was decided by appointment-confirmation, appointment-reminder";
+        let none = "there is no /nowhere/at-all.toml";
+        for (arguments, status, words) in [
+            (["--since", "9999d", "--against", "apointment-confirmation"], 1, others),
+            (["--since", "9999d", "--settings", "/nowhere/at-all.toml"], 1, none),
+            (["--since", "0d", "--jobs", "1"], 2, "from 1d to 36500d"),
+            (["--since", "100000000d", "--jobs", "1"], 2, "from 1d to 36500d"),
+        ] {
+            let (ended, text) = tried(&arguments).await;
+            assert!(ended == Some(status) && text.contains(words), "{arguments:?}: {ended:?}: {text}");
+        }
+    }
+
+    async fn a_fault_that_was_there_before_is_not_the_candidate_s(start: Start) {
+        let (home, host, environment) = Box::pin(confirmed(start)).await;
+        let guest = Guest { message_type: "prescription-ready", name: "prescription-ready", ..Guest::new(Decides::DivideByZero) };
+        std::fs::write(home.path().join("plugins/prescription-ready.toml"), "").unwrap();
+        std::fs::write(home.path().join("plugins/prescription-ready.wasm"), guest.component()).unwrap();
+        host.host.policies.reload().await;
+        host.message(json!({"type": "prescription-ready", "to": {"id": "bo", "phone": "+12025550144"}})).await;
+        host.run().await;
+        let output = plugin_beside(home.path(), &["backtest", "prescription-ready", "--since", "9999d"], &environment).await;
+        let text = printed(&output);
+        assert!(output.status.success(), "{text}");
+        for line in ["       1  same", "       0  fault"] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+    }
+
     async fn a_text_that_was_decided_upon_twice_is_one_text(start: Start) {
         let (home, host, environment) = Box::pin(confirmed(start)).await;
         let to = json!({"id": "bo", "phone": "+12025550144", "time_zone": "Asia/Tokyo"});

@@ -40,10 +40,14 @@ pub(in crate::cli) struct Backtest {
     jobs: Option<usize>,
 }
 
+/// A hundred years.
+const MOST_DAYS: u32 = 36_500;
+
 fn days(text: &str) -> Result<TimeDelta, String> {
     let number = text.strip_suffix('d').and_then(|number| number.parse::<u32>().ok());
-    let days = number.map(|number| TimeDelta::days(number.into()));
-    days.ok_or_else(|| "expected a number of days, such as 30d".to_owned())
+    let days = number.filter(|number| (1..=MOST_DAYS).contains(number));
+    let days = days.map(|number| TimeDelta::days(number.into()));
+    days.ok_or_else(|| format!("expected a number of days from 1d to {MOST_DAYS}d, such as 30d"))
 }
 
 /// Decisions that are read and tried at a time: two such pages are all that a backtest has in memory.
@@ -62,6 +66,9 @@ struct Trial {
 impl Backtest {
     pub(super) async fn run(self, bench: &Workbench, home: &Home) -> Result<(), CliError> {
         let wasm = bench.file(&self.policy);
+        if let Some(given) = self.settings.as_deref().filter(|given| !given.is_file()) {
+            return Err(CliError::plain(format!("there is no {}", given.display())));
+        }
         let settings = self.settings.clone().unwrap_or_else(|| wasm.with_extension("toml"));
         let candidate = bench.load_with(&wasm, Some(&settings)).await?;
         let against = self.against(&candidate.description, home).await?;
@@ -87,7 +94,11 @@ impl Backtest {
         let asked = report.asked();
         let noun = if asked == 1 { "decision" } else { "decisions" };
         println!("{asked} {noun} in {seconds:.1} s");
-        if report.is_sound() { Ok(()) } else { Err(CliError::plain("the candidate is not sound")) }
+        match (asked, report.is_sound()) {
+            (0, _) => Err(CliError::plain(format!("nothing was tried: {}", report.deciders()))),
+            (_, true) => Ok(()),
+            (_, false) => Err(CliError::plain("the candidate is not sound")),
+        }
     }
 
     /// Whose decisions are tried again: those of whoever decides for the candidate's types now.
@@ -160,9 +171,9 @@ impl Trial {
     async fn all(&self, decisions: Vec<PastDecision>) -> Vec<Tried> {
         let mut tried = Vec::with_capacity(decisions.len());
         for past in decisions {
-            if self.against.contains(&past.record.policy)
-                && let Some(one) = self.one(&past).await
-            {
+            if !self.against.contains(&past.record.policy) {
+                tried.push(Tried::Another { policy: past.record.policy });
+            } else if let Some(one) = self.one(&past).await {
                 tried.push(one);
             }
         }
@@ -190,6 +201,8 @@ impl Trial {
         let was = |old: Option<&Answer>| old.map_or_else(|| format!("fault {}", record.outcome), kind);
         let new = match self.policies.ask(&self.candidate, &question).await {
             Ok(answered) => answered.answer,
+            // It is no worse than what it is tried against.
+            Err(fault) if fault.code == record.outcome && old().is_none() => return Some(Tried::Same),
             Err(fault) => {
                 let change = format!("{}: {} -> fault {}", about(), was(old().as_ref()), fault.code);
                 return Some(Tried::Fault { change, example: format!("{}  {}", record.id, chain(&fault)) });

@@ -85,7 +85,7 @@ pub(super) enum Plugin {
     },
     /// Try a candidate on what was asked before, and show what would change.
     #[command(
-        after_help = "Exit status: 0 sound, 1 it gives no answer, sends at night, or to who said stop.\n\
+        after_help = "Exit status: 0 sound, 1 it gives no answer, sends at night, or to who said stop; or nothing was tried.\n\
         Example: tidings plugin backtest our-reminder --since 30d"
     )]
     Backtest(backtest::Backtest),

@@ -1,7 +1,7 @@
 //! What a backtest found, counted and shown.
 
 use super::compare::Difference;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// So many examples are shown of each change.
 const EXAMPLES: usize = 3;
@@ -25,6 +25,8 @@ pub(super) enum Tried {
     },
     /// The candidate gave no answer.
     Fault { change: String, example: String },
+    /// Another policy's decision, which is not this candidate's to make.
+    Another { policy: String },
     /// The person was erased, and with them what was asked.
     Erased,
     /// It cannot be read by this version.
@@ -46,6 +48,7 @@ pub(super) struct Report {
     faults: u64,
     erased: u64,
     unreadable: u64,
+    others: BTreeSet<String>,
     texts: i64,
     cost: i64,
     changes: BTreeMap<(Difference, String), Change>,
@@ -92,6 +95,7 @@ impl Report {
                 self.faults += 1;
                 self.broken.entry(change).or_default().add(&example);
             }
+            Tried::Another { policy } => drop(self.others.insert(policy)),
             Tried::Erased => self.erased += 1,
             Tried::Unreadable => self.unreadable += 1,
         }
@@ -100,6 +104,16 @@ impl Report {
     /// How many questions were asked.
     pub(super) fn asked(&self) -> u64 {
         self.same + self.reason + self.answer + self.faults
+    }
+
+    /// Who did decide, where nothing of it was the candidate's to try.
+    pub(super) fn deciders(&self) -> String {
+        let names: Vec<&str> = self.others.iter().map(String::as_str).collect();
+        match (names.is_empty(), self.erased + self.unreadable) {
+            (false, _) => format!("what was decided was decided by {}", names.join(", ")),
+            (true, 0) => "nothing was decided in that time".to_owned(),
+            (true, _) => "what was decided was erased since, or is not readable".to_owned(),
+        }
     }
 
     /// Whether nothing was found that speaks against the candidate.
