@@ -108,7 +108,8 @@ impl Home {
     /// Looks the clinic's rules over.
     pub(super) async fn check_policies(&self) -> Result<Vec<Checked>, HomeError> {
         let cache = Self::cache(&self.folder, &self.keys);
-        Ok(Policies::check(&self.folder.join("plugins"), &cache, &self.config.policy).await?)
+        let plugins = self.folder.join("plugins");
+        Ok(Policies::check(&plugins, &cache, &self.archive(), &self.config.policy).await?)
     }
 
     /// The name of the policy that decides for each type, as the folder lies; nothing is written down.

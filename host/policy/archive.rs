@@ -53,7 +53,25 @@ pub(super) struct Record {
     pub(super) before: Option<Version>,
     /// What failed too often to be tried again.
     #[serde(default)]
-    pub(super) rolled_back: Vec<Identity>,
+    pub(super) rolled_back: Vec<Failed>,
+    /// There was a `.toml`, which counts: without it nobody knows what the clinic wants.
+    #[serde(default)]
+    pub(super) has_toml: bool,
+}
+
+/// A version that failed too often, how often, and the code of its last fault.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Failed {
+    pub(super) version: Identity,
+    pub(super) code: String,
+    pub(super) faults: u64,
+}
+
+impl Failed {
+    pub(super) fn of(loaded: &Loaded) -> Self {
+        let (faults, last) = loaded.health.faults();
+        Self { version: loaded.identity(), code: last.unwrap_or("none").to_owned(), faults }
+    }
 }
 
 impl Version {

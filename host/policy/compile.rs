@@ -113,10 +113,10 @@ async fn in_child(program: &Path, limits: &Limits, wasm: &[u8]) -> Result<Vec<u8
         child.wait_with_output().await
     };
     // Its processor time is bounded by the system; this is for one that waits.
-    let Ok(output) = tokio::time::timeout(2 * time.0, work).await else {
+    let output = tokio::time::timeout(2 * time.0, work).await.map_err(|busy| {
         let text = format!("its compilation took longer than {time} (`compile_time` in `[policy]`)");
-        return Err(Refusal::new("compile-limit", text));
-    };
+        Refusal::caused("compile-limit", text, busy)
+    })?;
     let output = output.map_err(failed)?;
     match output.status.code() {
         Some(0) => Ok(output.stdout),

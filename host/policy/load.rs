@@ -11,7 +11,7 @@ use super::limits::{CEILING, Limits};
 use super::plugin_file::{Mode, PluginFile};
 use super::run::{Runtime, Session};
 use super::wasi::Basis;
-use super::{admission, answer, canary, imports::one_line};
+use super::{admission, answer, archive::Failed, canary, imports::one_line};
 use crate::domain::kind::TypeName;
 use crate::domain::policy::{Answerer, Description};
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,8 @@ use std::time::{Duration, Instant};
 pub struct Refusal {
     /// Stable: `unreadable`, `file-too-large`, `not-wasm`, `core-module`, `damaged`, `forbidden-import`,
     /// `wrong-world`, `version-unsupported`, `compile-failed`, `compile-limit`, `link-failed`,
-    /// `describe-failed`, `config-invalid`, `nondeterministic`, `same-type`, `rolled-back`.
+    /// `describe-failed`, `config-invalid`, `settings-gone`, `nondeterministic`, `same-type`, `rolled-back`; of one
+    /// that decided and is not there any more `removed`.
     pub code: &'static str,
     /// What is wrong, and where.
     pub text: String,
@@ -40,12 +41,27 @@ impl Refusal {
         Self { code, text: text.into(), source: None }
     }
 
-    pub(super) fn rolled_back() -> Self {
-        Self::new(
-            "rolled-back",
-            "it failed again and again, and the version before it decides; change the file or its settings to have \
-             it tried again",
-        )
+    pub(super) fn rolled_back(failed: &Failed) -> Self {
+        let Failed { code, faults, .. } = failed;
+        let text = format!(
+            "it failed again and again ({faults} times, at last with `{code}`), and the version before it decides; \
+             change the file or its settings to have it tried again"
+        );
+        Self::new("rolled-back", text)
+    }
+
+    pub(super) fn settings_gone(toml: &Path) -> Self {
+        let text = format!(
+            "{} is gone, and what it said stays as it was: put it back, or an empty one, which means the \
+             defaults of the policy and `mode = \"live\"`",
+            toml.display()
+        );
+        Self::new("settings-gone", text)
+    }
+
+    /// The machine is why, which may be another one tomorrow: the file is looked at again.
+    pub(super) fn may_pass(&self) -> bool {
+        self.source.is_some()
     }
 
     pub(super) fn caused(

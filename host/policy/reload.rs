@@ -57,24 +57,27 @@ impl Folder {
         self.looked_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether files are not as they were last taken in, but for those that are being looked at.
-    fn has_changed(&self, stamps: &BTreeMap<String, Stamp>) -> bool {
+    /// Whether files are not as they were last taken in, but for those that are being looked at. `again`: or
+    /// whether what was refused may be good by now, though it is as it was.
+    fn has_changed(&self, stamps: &BTreeMap<String, Stamp>, again: bool) -> bool {
         let (known, busy) = (self.shelf(), self.looked_at());
         stamps.iter().any(|(stem, stamp)| {
-            !busy.contains(stem) && known.is_concerned(stem, stamp) && known.is_new(stem, stamp)
+            !busy.contains(stem)
+                && known.is_concerned(stem, stamp)
+                && (known.is_new(stem, stamp) || (again && known.may_pass(stem)))
         })
     }
 
     /// Takes what has changed, and what stood back from what may have; `None` where nothing has.
-    fn batch(self: &Arc<Self>, mut stamps: BTreeMap<String, Stamp>) -> Option<Batch> {
-        if !self.has_changed(&stamps) {
+    fn batch(self: &Arc<Self>, mut stamps: BTreeMap<String, Stamp>, again: bool) -> Option<Batch> {
+        if !self.has_changed(&stamps, again) {
             return None;
         }
         let (known, mut busy) = (self.shelf(), self.looked_at());
         stamps.retain(|stem, stamp| {
             !busy.contains(stem)
                 && known.is_concerned(stem, stamp)
-                && (known.is_new(stem, stamp) || known.stood_back(stem))
+                && (known.is_new(stem, stamp) || known.stood_back(stem) || (again && known.may_pass(stem)))
         });
         busy.extend(stamps.keys().cloned());
         Some(Batch { folder: self.clone(), stamps })
@@ -122,16 +125,18 @@ impl Policies {
         };
         // What takes long to compile holds up nothing that is dropped after it.
         let mut batches = JoinSet::new();
+        let mut again = false;
         loop {
-            let (batch, is_restless) = Self::rested(folder).await;
+            let (batch, is_restless) = Self::rested(folder, again).await;
             if let Some(batch) = batch {
                 let policies = self.clone();
                 batches.spawn(async move { policies.take_up(batch).await });
             }
             if !is_restless {
-                tokio::select! {
-                    () = watch.changed() => {}
-                    Some(_) = batches.join_next() => {}
+                // Not as soon as it was refused: what the machine could not do it cannot do at once.
+                again = tokio::select! {
+                    () = watch.changed() => true,
+                    Some(_) = batches.join_next() => false,
                 }
             }
         }
@@ -142,7 +147,7 @@ impl Policies {
         let Some(folder) = &self.folder else { return };
         match folder.stamps() {
             Ok(stamps) => {
-                if let Some(batch) = folder.batch(stamps) {
+                if let Some(batch) = folder.batch(stamps, true) {
                     self.take_up(batch).await;
                 }
             }
@@ -154,9 +159,9 @@ impl Policies {
     }
 
     /// What has changed and is at rest, and whether something is not.
-    async fn rested(folder: &Arc<Folder>) -> (Option<Batch>, bool) {
+    async fn rested(folder: &Arc<Folder>, again: bool) -> (Option<Batch>, bool) {
         let Ok(first) = folder.stamps() else { return (None, false) };
-        if !folder.has_changed(&first) {
+        if !folder.has_changed(&first, again) {
             return (None, false);
         }
         tokio::time::sleep(REST).await;
@@ -164,7 +169,7 @@ impl Policies {
         let before = second.len();
         second.retain(|stem, stamp| first.get(stem) == Some(stamp));
         let is_restless = second.len() < before;
-        (folder.batch(second), is_restless)
+        (folder.batch(second, again), is_restless)
     }
 
     /// Looks at files side by side, and puts each to work as soon as it is known, unless it has to do with
@@ -210,6 +215,9 @@ impl Policies {
             let is_off = PluginFile::read(&file).is_ok_and(|file| file.mode == Mode::Off);
             return is_known.then_some(Found::Gone { is_off });
         }
+        if stamp.toml.is_none() && folder.shelf().slots.get(stem).is_some_and(|slot| slot.has_toml) {
+            return Some(Found::Refused(Refusal::settings_gone(&file.with_extension("toml"))));
+        }
         let report = match load::load(&self.runtime, &folder.cache, &file).await {
             Ok(report) => report,
             Err(refusal) => return Some(Found::Refused(refusal)),
@@ -217,11 +225,12 @@ impl Policies {
         let failed = match &report {
             LoadReport::Live(loaded) => {
                 let known = folder.shelf();
-                known.slots.get(stem).is_some_and(|slot| slot.rolled_back.contains(&loaded.identity()))
+                let failed = known.slots.get(stem).map_or(&[][..], |slot| &slot.rolled_back);
+                failed.iter().find(|failed| failed.version == loaded.identity()).map(Refusal::rolled_back)
             }
-            LoadReport::Shadow(_) | LoadReport::Off { .. } => false,
+            LoadReport::Shadow(_) | LoadReport::Off { .. } => None,
         };
-        Some(if failed { Found::Refused(Refusal::rolled_back()) } else { Found::Report(report) })
+        Some(failed.map_or(Found::Report(report), Found::Refused))
     }
 
     /// A version of a file, from the archive.
@@ -267,7 +276,7 @@ fn unwatched(error: &(dyn std::error::Error + 'static)) {
     tracing::error!(error, "changes of policies are not noticed until the next start");
 }
 
-fn stamp(data: &fs::Metadata) -> (u64, Option<std::time::SystemTime>, u64) {
+fn stamp(data: &fs::Metadata) -> (u64, Option<std::time::SystemTime>, (i64, i64), u64) {
     use std::os::unix::fs::MetadataExt as _;
-    (data.len(), data.modified().ok(), data.ino())
+    (data.len(), data.modified().ok(), (data.ctime(), data.ctime_nsec()), data.ino())
 }

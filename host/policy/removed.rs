@@ -1,7 +1,7 @@
 //! What decided, and does not any more: its message types are not taken for types without rules.
 
 use super::archive::Version;
-use super::load::Loaded;
+use super::load::{Loaded, Refusal};
 use super::plugin_file::Mode;
 use crate::domain::kind::TypeName;
 use crate::domain::policy::{Answerer, Blame, PolicyFault};
@@ -70,6 +70,17 @@ impl Removed {
             text: self.why().to_owned(),
             blame: Blame::Policy,
         }
+    }
+
+    /// Why a file is not sound that left these types.
+    pub(super) fn refusal(&self) -> Refusal {
+        let Self { name, version, message_types, .. } = self;
+        let types: Vec<&str> = message_types.iter().map(TypeName::as_str).collect();
+        let types = types.join(" ");
+        Refusal::new(
+            "removed",
+            format!("{name} {version} decided for {types}, which wait now: {}", self.why()),
+        )
     }
 
     /// What is missed of `self` where this is at work in its place; `None` where nothing is.

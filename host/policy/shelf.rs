@@ -1,18 +1,21 @@
 //! The shelf: what is known of each file of the folder, and the rules by which a new version takes the place
 //! of the one at work. A version that is refused changes nothing but what is told of it.
 
-use super::archive::{Archive, Record, Version};
-use super::load::{Identity, LoadReport, Loaded, Refusal};
+use super::archive::{Archive, Failed, Record, Version};
+use super::load::{LoadReport, Loaded, Refusal};
 use super::plugin_file::Mode;
 use super::registry::Registry;
 use super::removed::{Removal, Removed};
 use crate::domain::kind::TypeName;
 use std::collections::BTreeMap;
+use std::error::Error as _;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// What tells two states of a file apart without reading it: length, time, and which file it is.
-type FileStamp = Option<(u64, Option<SystemTime>, u64)>;
+/// What tells two states of a file apart without reading it: length, times of its contents and of all else that
+/// is known of it, and which file it is.
+type FileStamp = Option<(u64, Option<SystemTime>, (i64, i64), u64)>;
 
 /// The state of a `.wasm` and the `.toml` beside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,10 +34,14 @@ pub(super) struct Slot {
     pub(super) is_off: bool,
     /// Why what lies in the folder is not at work.
     pub(super) refused: Option<Refused>,
+    /// Whether that is for a reason that may pass while the file stays as it is.
+    may_pass: bool,
+    /// There was a `.toml` when it was last taken in.
+    pub(super) has_toml: bool,
     /// What decided, and does not any more, the latest first.
     pub(super) removed: Vec<Removed>,
     /// What failed too often.
-    pub(super) rolled_back: Vec<Identity>,
+    pub(super) rolled_back: Vec<Failed>,
 }
 
 /// Why a version is not at work: a stable code, and what is wrong and where.
@@ -47,7 +54,13 @@ pub struct Refused {
 
 impl From<&Refusal> for Refused {
     fn from(refusal: &Refusal) -> Self {
-        Self { code: refusal.code, text: refusal.text.clone() }
+        let (mut text, mut cause) = (refusal.text.clone(), refusal.source());
+        while let Some(error) = cause {
+            // Writing to a `String` cannot fail.
+            let _ = write!(text, ": {error}");
+            cause = error.source();
+        }
+        Self { code: refusal.code, text }
     }
 }
 
@@ -80,6 +93,11 @@ impl Shelf {
     /// Whether there is a policy, or was one: a `.toml` alone is nobody's.
     pub(super) fn is_concerned(&self, stem: &str, stamp: &Stamp) -> bool {
         stamp.wasm.is_some() || self.slots.contains_key(stem)
+    }
+
+    /// Whether it was refused for a reason that may have passed.
+    pub(super) fn may_pass(&self, stem: &str) -> bool {
+        self.slots.get(stem).is_some_and(|slot| slot.may_pass)
     }
 
     /// Whether another file stood in its way, which may be gone now.
@@ -120,7 +138,11 @@ impl Shelf {
         for (stem, stamp, found) in found {
             let slot = self.slots.entry(stem.clone()).or_default();
             slot.stamp = stamp;
-            slot.refused = None;
+            slot.may_pass = false;
+            let told = slot.refused.take();
+            if let Found::Report(_) = found {
+                slot.has_toml = stamp.toml.is_some();
+            }
             match found {
                 Found::Report(LoadReport::Live(loaded) | LoadReport::Shadow(loaded)) => {
                     wanted.push((stem, loaded));
@@ -133,7 +155,7 @@ impl Shelf {
                 Found::Gone { is_off: false } => {
                     let mut removed = slot.missed();
                     slot.leave();
-                    if removed.is_empty() {
+                    if removed.is_empty() && !slot.has_toml {
                         self.slots.remove(&stem);
                         continue;
                     }
@@ -141,13 +163,16 @@ impl Shelf {
                         removed.how = Removal::Gone;
                     }
                     slot.removed = removed;
+                    if slot.removed.is_empty() {
+                        continue;
+                    }
                     tracing::error!(
                         file = %stem,
                         "a policy's file is gone; what it decided waits until it is back, another takes its \
                          place, or a .toml of its name says `mode = \"off\"`"
                     );
                 }
-                Found::Refused(refusal) => slot.refuse(&stem, &refusal),
+                Found::Refused(refusal) => slot.refuse(&stem, &refusal, told.as_ref()),
             }
         }
         let before = self.slots.clone();
@@ -163,7 +188,7 @@ impl Shelf {
                 if let Err(refusal) = self.registry() {
                     let slot = self.slots.entry(stem.clone()).or_default();
                     *slot = was;
-                    slot.refuse(stem, &refusal);
+                    slot.refuse(stem, &refusal, None);
                 }
             }
             // Each step was tried.
@@ -189,10 +214,11 @@ impl Shelf {
     ) -> Option<Registry> {
         let (stem, slot) = self.slots.iter_mut().find(|(_, slot)| slot.is_at_work(failed))?;
         let was = slot.clone();
-        slot.rolled_back.push(failed.identity());
+        let failed = Failed::of(failed);
         slot.put(to);
         slot.before = None;
-        slot.refuse(stem, &Refusal::rolled_back());
+        slot.refuse(stem, &Refusal::rolled_back(&failed), None);
+        slot.rolled_back.push(failed);
         let stem = stem.clone();
         if let Ok(registry) = self.registry() {
             self.slots[&stem].miss(&stem, &registry);
@@ -229,6 +255,7 @@ impl Slot {
         Self {
             removed: at_work.into_iter().chain(record.removed).collect(),
             rolled_back: record.rolled_back,
+            has_toml: record.has_toml,
             ..Self::default()
         }
     }
@@ -278,13 +305,18 @@ impl Slot {
         }
     }
 
-    fn refuse(&mut self, stem: &str, refusal: &Refusal) {
-        let keeps = self.at_work.as_ref().map_or("none", |loaded| loaded.description.version.as_str());
-        tracing::error!(
-            file = %stem, code = refusal.code, reason = %refusal.text, at_work = %keeps,
-            "a policy is refused; the last good version stays at work"
-        );
-        self.refused = Some(refusal.into());
+    /// `told` was said of it already.
+    fn refuse(&mut self, stem: &str, refusal: &Refusal, told: Option<&Refused>) {
+        let refused = Refused::from(refusal);
+        if told != Some(&refused) {
+            let keeps = self.at_work.as_ref().map_or("none", |loaded| loaded.description.version.as_str());
+            tracing::error!(
+                file = %stem, code = refused.code, reason = %refused.text, at_work = %keeps,
+                "a policy is refused; the last good version stays at work"
+            );
+        }
+        self.may_pass = refusal.may_pass();
+        self.refused = Some(refused);
     }
 }
 
@@ -303,6 +335,7 @@ fn write_down(slot: &Slot, stem: &str, archive: Option<&Archive>) {
         removed: slot.removed.clone(),
         before: slot.before.as_deref().map(Version::of).or(was.before),
         rolled_back: slot.rolled_back.clone(),
+        has_toml: slot.has_toml,
     };
     archive.write_record(stem, &record);
 }

@@ -5,16 +5,15 @@ use super::load::{LoadReport, Loaded, Refusal};
 use super::plugin_file::{Mode, PluginFile};
 use super::registry::Registry;
 use super::reload::Folder;
-use super::shelf::{Found, Slot, Stamp};
-use super::{Cache, Limits, Policies, PolicyLoadError};
+use super::shelf::{Found, Looked, Refused, Slot};
+use super::{Archive, Cache, Limits, Policies, PolicyLoadError};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 impl Folder {
     /// What is known from before this process. Whether anything is.
-    fn remember(&self) -> bool {
-        let Some(archive) = self.cache.archive() else { return false };
-        archive.prune();
+    fn remember(&self, archive: &Archive) -> bool {
         let stems = archive.stems();
         let is_empty = stems.is_empty();
         let mut known = self.shelf();
@@ -27,8 +26,7 @@ impl Folder {
 
     /// Those that were at work last come first, the very same versions before others: where two want one
     /// message type, the one that had it keeps it.
-    fn in_order(&self, found: &mut [(String, Stamp, Found)]) {
-        let Some(archive) = self.cache.archive() else { return };
+    fn in_order(found: &mut [Looked], archive: &Archive) {
         found.sort_by_cached_key(|(stem, _, found)| match (archive.record(stem).at_work, found) {
             (Some(last), Found::Report(LoadReport::Live(loaded))) => u8::from(last.hash != loaded.hash),
             _ => 2,
@@ -51,7 +49,11 @@ impl Policies {
     ) -> Result<(Self, Vec<LoadReport>), PolicyLoadError> {
         let policies = Self::of(Some(Folder::new(folder, cache)), limits)?;
         let Some(folder) = &policies.folder else { return Ok((policies, Vec::new())) };
-        let is_first = !folder.remember();
+        let archive = folder.cache.archive();
+        let is_first = archive.is_none_or(|archive| {
+            archive.prune();
+            !folder.remember(archive)
+        });
         let mut reports = Vec::new();
         let mut found = Vec::new();
         for (stem, stamp) in folder.stamps()? {
@@ -81,7 +83,9 @@ impl Policies {
             // Nobody was here first: two that decide for one type are a question to the clinic.
             Registry::new(loaded(&reports), Vec::new())?;
         }
-        folder.in_order(&mut found);
+        if let Some(archive) = archive {
+            Folder::in_order(&mut found, archive);
+        }
         let refused = {
             let mut shelf = folder.shelf();
             let registry = shelf.take(found, folder.cache.archive());
@@ -113,30 +117,46 @@ impl Policies {
         self.open_version(folder, stem, &version).await
     }
 
-    /// Looks every file of a folder over as [`load`](Self::load) does, and puts none to work.
+    /// Looks every file of a folder over as [`load`](Self::load) does, knowing what was at work before, and puts
+    /// none to work. Nothing is written.
     ///
     /// # Errors
     ///
-    /// The folder cannot be read, or two policies decide for one message type.
+    /// The folder cannot be read.
     pub async fn check(
         folder: &Path,
         cache: &Cache,
+        archive: &Archive,
         limits: &Limits,
     ) -> Result<Vec<Checked>, PolicyLoadError> {
         let policies = Self::of(Some(Folder::new(folder, cache)), limits)?;
         let Some(folder) = &policies.folder else { return Ok(Vec::new()) };
-        let mut checked = Vec::new();
+        folder.remember(archive);
+        let (mut found, mut reports) = (Vec::new(), BTreeMap::new());
         for (stem, stamp) in folder.stamps()? {
-            let result = match policies.look(folder, &stem, stamp).await {
-                Some(Found::Report(report)) => Ok(report),
-                Some(Found::Refused(refusal)) => Err(refusal),
-                Some(Found::Gone { .. }) | None => continue,
-            };
-            checked.push(Checked { file: folder.wasm(&stem), result });
+            let Some(it) = policies.look(folder, &stem, stamp).await else { continue };
+            if let Found::Report(report) = &it {
+                reports.insert(stem.clone(), report.clone());
+            }
+            found.push((stem, stamp, it));
         }
-        let taken: Vec<_> =
-            checked.iter().filter_map(|checked| checked.result.as_ref().ok()).cloned().collect();
-        Registry::new(loaded(&taken), Vec::new())?;
+        Folder::in_order(&mut found, archive);
+        let mut shelf = folder.shelf();
+        let registry = shelf.take(found, None);
+        let mut checked = Vec::new();
+        for (stem, slot) in &shelf.slots {
+            let mut add = |result| checked.push(Checked { file: folder.wasm(stem), result });
+            if let Some(Refused { code, text }) = &slot.refused {
+                add(Err(Refusal::new(code, text.clone())));
+                continue;
+            }
+            if let Some(report) = reports.remove(stem) {
+                add(Ok(report));
+            }
+            for removed in registry.undecided(&slot.removed) {
+                add(Err(removed.refusal()));
+            }
+        }
         Ok(checked)
     }
 }

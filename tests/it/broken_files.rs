@@ -2,8 +2,9 @@
 //! runs keeps what was good.
 
 use crate::support::program::{Running, new_home, refused, run};
-use crate::support::repository;
-use serde_json::json;
+use crate::support::{Folder, repository};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::time::Duration;
 
@@ -102,6 +103,59 @@ fn all_that_is_broken_is_told_at_once() {
     // What is sound is said to be.
     assert!(said.contains("policy         appointment-reminder 0.1.0"), "{said}");
     assert!(!home.path().join(".tidings/tidings.db").exists());
+}
+
+#[test]
+fn two_files_for_one_type_hide_nothing_of_the_others() {
+    let home = new_home();
+    fs::copy(home.path().join("plugins/otp.wasm"), home.path().join("plugins/zwei.wasm")).unwrap();
+    fs::write(home.path().join("plugins/follow-up.toml"), "[settings]\nafter = \"soon\"\n").unwrap();
+    let (status, said, errors) = run(home.path(), &["check"]);
+    assert_eq!(status, Some(2), "{errors}");
+    for word in ["zwei.wasm is refused (same-type)", "follow-up.wasm is refused (config-invalid)"] {
+        assert!(errors.contains(word), "no {word} in {errors}");
+    }
+    for word in ["policy         otp ", "policy         appointment-reminder "] {
+        assert!(said.contains(word), "no {word} in {said}");
+    }
+}
+
+/// The host's own folder, as it is after a policy was at work that failed too often.
+fn with_one_that_failed(home: &Folder) {
+    let file = home.path().join(".tidings/policies/payment-reminder.record");
+    let mut record: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    let at_work = &record["at_work"];
+    let limits = tidings::policy::Limits::default();
+    let config = format!("{} {limits:?}", at_work["settings_hash"].as_str().unwrap());
+    let config = Sha256::digest(config).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    let version = json!([at_work["hash"], config]);
+    record["rolled_back"] = json!([{"version": version, "code": "trap", "faults": 3}]);
+    fs::write(file, record.to_string()).unwrap();
+}
+
+#[test]
+fn what_a_host_misses_or_has_given_up_is_told_by_check_too() {
+    let home = new_home();
+    assert_eq!(Running::start(home.path(), None).stop(), Some(0));
+    fs::remove_file(home.path().join("plugins/follow-up.wasm")).unwrap();
+    fs::remove_file(home.path().join("plugins/otp.toml")).unwrap();
+    with_one_that_failed(&home);
+    let (status, _, errors) = run(home.path(), &["check"]);
+    assert_eq!(status, Some(2), "{errors}");
+    for word in [
+        "follow-up.wasm is refused (removed)",
+        "decided for follow-up, which wait now: its file is gone",
+        "otp.wasm is refused (settings-gone)",
+        "payment-reminder.wasm is refused (rolled-back)",
+        "(3 times, at last with `trap`)",
+    ] {
+        assert!(errors.contains(word), "no {word} in {errors}");
+    }
+    // To look changes nothing: what is put back is as good as before.
+    fs::copy(repository().join("plugins/follow-up.wasm"), home.path().join("plugins/follow-up.wasm"))
+        .unwrap();
+    let (_, said, errors) = run(home.path(), &["check"]);
+    assert!(said.contains("policy         follow-up ") && !errors.contains("removed"), "{said}{errors}");
 }
 
 #[test]

@@ -93,6 +93,26 @@ async fn a_compilation_that_takes_longer_than_it_may_is_refused() {
     assert!(source.text.contains("`compile_time` in `[policy]`"), "{}", source.text);
 }
 
+#[tokio::test]
+async fn what_the_machine_could_not_do_is_tried_again_though_the_file_stays_as_it_is() {
+    let folder = with_policy("otp");
+    let path = |name: &str| folder.path().join(name);
+    std::fs::rename(path("plugins/otp.wasm"), path("otp.wasm")).unwrap();
+    let cache = Cache::new(path("compiled"), [3; 32]).compiled_by(path("compiler"));
+    let limits =
+        Limits { wall: tidings::policy::Span(std::time::Duration::from_secs(2)), ..Limits::default() };
+    let (policies, _) = Policies::load(&path("plugins"), &cache, &limits).await.unwrap();
+    std::fs::rename(path("otp.wasm"), path("plugins/otp.wasm")).unwrap();
+    policies.reload().await;
+    let refused = policies.statuses().remove(0).refused.unwrap();
+    assert_eq!(refused.code, "compile-failed");
+    assert!(refused.text.contains("could not be run: No such file or directory"), "{}", refused.text);
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_tidings"), path("compiler")).unwrap();
+    policies.reload().await;
+    assert_eq!(policies.statuses().remove(0).refused, None);
+    assert!(policies.for_type(&TypeName::from("otp")).is_some());
+}
+
 /// Waits for what another task does.
 async fn until(what: &str, is_so: impl Fn() -> bool) {
     for _ in 0..3000 {

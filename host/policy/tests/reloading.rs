@@ -158,9 +158,64 @@ async fn settings_that_break_the_schema_leave_the_ones_before_them() {
     assert_eq!((served.told("a"), fuel(&served)), (("live", Some("config-invalid")), 1_000_000));
     let text = served.status("a").refused.unwrap().text;
     assert!(text.contains("a.toml:4:1"), "{text}");
-    fs::remove_file(served.plugins.0.join("a.toml")).unwrap();
-    served.policies.reload().await;
+    served.drop_in("a.toml", "").await;
     assert_eq!((served.told("a"), fuel(&served)), (("live", None), Limits::default().fuel));
+}
+
+#[tokio::test]
+async fn settings_that_are_gone_leave_the_ones_before_them_until_there_are_others() {
+    let served = Served::with_one().await;
+    let gone = |served: &Served, file: &str| fs::remove_file(served.plugins.0.join(file)).unwrap();
+    let fuel = |served: &Served| served.policies.for_type(&TypeName::from("sample")).unwrap().limits.fuel;
+    served.drop_in("a.toml", "[limits]\nfuel = 1000000\n").await;
+    gone(&served, "a.toml");
+    served.policies.reload().await;
+    assert_eq!((served.told("a"), fuel(&served)), (("live", Some("settings-gone")), 1_000_000));
+    assert!(served.status("a").refused.unwrap().text.contains("a.toml is gone"));
+    let served = served.restart().await.unwrap();
+    assert_eq!((served.told("a"), fuel(&served)), (("live", Some("settings-gone")), 1_000_000));
+    served.drop_in("a.toml", "").await;
+    assert_eq!((served.told("a"), fuel(&served)), (("live", None), Limits::default().fuel));
+
+    // What was off or a shadow does not begin to decide.
+    let other = Guest { message_type: "other", ..Guest::new(Decides::Send) };
+    for mode in ["off", "shadow"] {
+        served.drop_in("b.toml", format!("mode = '{mode}'")).await;
+        served.drop_in("b.wasm", other.component()).await;
+        gone(&served, "b.toml");
+        served.policies.reload().await;
+        assert_eq!((served.told("b"), served.decides("other")), ((mode, Some("settings-gone")), None));
+    }
+    let served = served.restart().await.unwrap();
+    assert_eq!((served.told("b").1, served.decides("other")), (Some("settings-gone"), None));
+}
+
+#[tokio::test]
+async fn a_file_that_was_written_over_in_place_is_noticed_though_it_looks_as_before() {
+    let served = Served::with_one().await;
+    let path = served.plugins.0.join("a.wasm");
+    let before = fs::metadata(&path).unwrap();
+    served.plugins.put("a.wasm", version("1.1.0"));
+    fs::File::options().append(true).open(&path).unwrap().set_modified(before.modified().unwrap()).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().len(), before.len());
+    served.policies.reload().await;
+    assert_eq!(served.decides("sample").as_deref(), Some("1.1.0"));
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_is_refused_with_the_cause() {
+    let served = Served::with_one().await;
+    let path = served.plugins.0.join("a.wasm");
+    fs::remove_file(&path).unwrap();
+    // A file to whoever looks, whose first byte nobody can read.
+    std::os::unix::fs::symlink("/proc/self/mem", &path).unwrap();
+    served.policies.reload().await;
+    assert_eq!(
+        (served.told("a"), served.decides("sample").as_deref()),
+        (("live", Some("unreadable")), Some("1.0.0"))
+    );
+    let text = served.status("a").refused.unwrap().text;
+    assert!(text.starts_with("the file could not be read: ") && text.contains("os error"), "{text}");
 }
 
 #[tokio::test]
@@ -179,7 +234,7 @@ async fn a_policy_whose_file_is_gone_is_missed_until_somebody_says_that_it_is_of
     assert_eq!((served.told("a"), served.policies.removed_for_type(&sample)), (("off", None), None));
     let served = served.restart().await.unwrap();
     assert_eq!(served.policies.removed_for_type(&sample), None);
-    fs::remove_file(served.plugins.0.join("a.toml")).unwrap();
+    served.plugins.put("a.toml", "");
     served.drop_in("a.wasm", version("1.1.0")).await;
     assert_eq!(served.decides("sample").as_deref(), Some("1.1.0"));
 }

@@ -25,6 +25,9 @@ async fn a_version_that_fails_again_and_again_gives_way_to_the_one_before() {
         (("live", Some("rolled-back")), Some("1.0.0"))
     );
 
+    let why = |served: &Served| served.status("a").refused.unwrap().text;
+    assert!(why(&served).contains("(5 times, at last with `trap`)"), "{}", why(&served));
+
     // Neither another look nor a restart tries it again; another file does.
     let modified = fs::metadata(served.plugins.0.join("a.wasm")).unwrap().modified().unwrap();
     fs::File::options()
@@ -40,6 +43,7 @@ async fn a_version_that_fails_again_and_again_gives_way_to_the_one_before() {
         (served.told("a"), served.decides("sample").as_deref()),
         (("live", Some("rolled-back")), Some("1.0.0"))
     );
+    assert!(why(&served).contains("(5 times, at last with `trap`)"), "{}", why(&served));
     served.drop_in("a.wasm", version("1.2.0")).await;
     assert_eq!((served.told("a"), served.decides("sample").as_deref()), (("live", None), Some("1.2.0")));
 }
