@@ -197,7 +197,7 @@ impl Archive {
 
 /// The time of files is the machine's: the host's own clock has no say in it.
 #[expect(clippy::disallowed_methods, reason = "marks a file as used, as the system itself would")]
-fn now() -> std::time::SystemTime {
+pub(super) fn now() -> std::time::SystemTime {
     std::time::SystemTime::now()
 }
 

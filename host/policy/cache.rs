@@ -1,16 +1,20 @@
 //! Compiled policies on disk. Nothing is trusted for lying there: an entry counts only with a MAC
 //! under the host's own key, and one that is missing, stale or touched is compiled again.
 
-use super::archive::Archive;
+use super::archive::{self, Archive};
 use super::{engine, hex};
 use crate::disk::write_whole;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{fmt, fs};
 use wasmtime::Engine;
 use wasmtime::component::Component;
+
+/// Compiled code that nobody has taken up for so long is of no use.
+const UNUSED: Duration = Duration::from_hours(30 * 24);
 
 /// A private folder for compiled policies, and the key under which they are sealed.
 #[derive(Clone)]
@@ -70,7 +74,26 @@ impl Cache {
             tracing::warn!(file = %path.display(), "a compiled policy in the cache was changed; it is compiled again");
             return None;
         }
+        for used in [&path, &path.with_extension("mac")] {
+            // On a disk that cannot be written to nothing is removed either.
+            let _ = fs::File::options()
+                .append(true)
+                .open(used)
+                .and_then(|file| file.set_modified(archive::now()));
+        }
         revive(engine, &code).ok()
+    }
+
+    /// Removes what nobody has taken up for a month, by this version of the host or another: replaced policies,
+    /// and the code of engines before this one. Whoever still wants it compiles it again.
+    pub(super) fn prune(&self) {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        for entry in entries.flatten() {
+            let age = entry.metadata().and_then(|data| data.modified()).map(|at| at.elapsed());
+            if matches!(age, Ok(Ok(age)) if age > UNUSED) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
     }
 
     /// Keeps a compiled policy for the next start.

@@ -102,6 +102,8 @@ impl Policies {
                 reports.push(LoadReport::of(good));
             }
         }
+        // What is at work has just been taken up.
+        folder.cache.prune();
         reports.retain(|report| match report {
             LoadReport::Live(loaded) | LoadReport::Shadow(loaded) => {
                 folder.shelf().slots.values().any(|slot| slot.is_at_work(loaded))

@@ -5,6 +5,7 @@ use super::{Folder, chain, due, only};
 use crate::domain::kind::TypeName;
 use crate::policy::{Limits, LoadReport, PolicyLoadError};
 use std::fs;
+use std::time::Duration;
 
 async fn refusal(folder: &Folder) -> String {
     chain(&folder.load(&Limits::default()).await.unwrap_err()).replace(folder.0.to_str().unwrap(), "plugins")
@@ -126,6 +127,37 @@ async fn compiled_code_is_used_again_and_never_when_it_was_touched() {
     fs::write(entry("cwasm"), code).unwrap();
     fs::write(entry("mac"), seal).unwrap();
     assert!(!from_cache().await, "the seal of another policy");
+}
+
+#[tokio::test]
+async fn compiled_code_that_nobody_has_taken_up_for_a_month_is_removed_and_no_other() {
+    let folder = Folder::new();
+    folder.put("a.wasm", Guest::new(Decides::Send).component());
+    let load = async || {
+        let (_, reports) = folder.load(&Limits::default()).await.unwrap();
+        only(&reports).from_cache
+    };
+    let cached = || -> Vec<_> {
+        fs::read_dir(folder.0.join("cache")).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    let age = |days: u64| {
+        for path in cached() {
+            let then = fs::metadata(&path).unwrap().modified().unwrap() - Duration::from_hours(days * 24);
+            fs::File::options().append(true).open(path).unwrap().set_modified(then).unwrap();
+        }
+    };
+    assert!(!load().await);
+    age(400);
+    assert!(load().await, "what is at work is taken up, however old it is");
+    // Another takes its place, and that of an engine that this host does not have lies beside it.
+    folder.put("a.wasm", Guest { version: "2.0.0", ..Guest::new(Decides::Send) }.component());
+    folder.put("cache/0123-0123456789abcdef.cwasm", "code");
+    age(29);
+    assert!(!load().await);
+    assert_eq!(cached().len(), 5);
+    age(2);
+    assert!(load().await);
+    assert_eq!(cached().len(), 2);
 }
 
 #[tokio::test]
