@@ -53,7 +53,12 @@ pub(super) async fn run(home: &Path, environment: &BTreeMap<String, String>) -> 
     let checked = home.check_policies().await;
     progress.finish_and_clear();
     match checked {
-        Ok(checked) => checked.into_iter().for_each(|checked| broken.extend(tell_of_policy(checked))),
+        Ok(checked) => {
+            for checked in checked {
+                warn_of_types(&home.folder, &checked);
+                broken.extend(tell_of_policy(checked));
+            }
+        }
         Err(error) => {
             println!("policies       are refused");
             broken.push(error);
@@ -77,6 +82,17 @@ fn names_the_phone(catalogue: &Catalogue) -> bool {
     answer.is_some_and(|kind| {
         kind.variables.values().any(|variable| variable.from.as_deref() == Some("clinic.phone"))
     })
+}
+
+/// Says which message types of a policy the clinic has no words for.
+fn warn_of_types(home: &Path, checked: &Checked) {
+    let Ok(LoadReport::Live(loaded)) = &checked.result else { return };
+    let (name, types) = (&loaded.description.name, &loaded.description.message_types);
+    for kind in types.iter().filter(|kind| !home.join(format!("templates/{kind}.toml")).is_file()) {
+        println!(
+            "warning        {name} decides for `{kind}`, and there is no templates/{kind}.toml: none is planned or sent"
+        );
+    }
 }
 
 /// Prints what is known of a policy, and answers why it cannot be used.

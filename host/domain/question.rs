@@ -2,7 +2,7 @@
 
 use super::kind::TypeName;
 use super::policy::{
-    DecideQuestion, Decision, FailureQuestion, Plan, PlanQuestion, PolicyFault, Reason, ReplyAction,
+    DecideQuestion, Decision, Fact, FailureQuestion, Plan, PlanQuestion, PolicyFault, Reason, ReplyAction,
     ReplyQuestion, RetryDecision, UnixMs,
 };
 use serde::Serialize;
@@ -61,6 +61,17 @@ impl PolicyFault {
 }
 
 impl Question {
+    /// What it says beside the message and the people.
+    #[must_use]
+    pub fn facts(&self) -> &[Fact] {
+        match self {
+            Self::Plan(question) => &question.facts,
+            Self::Decide(question) => &question.facts,
+            Self::OnFailure(question) => &question.facts,
+            Self::OnReply(question) => &question.facts,
+        }
+    }
+
     /// Reads the recorded input of a question by its name.
     ///
     /// # Errors

@@ -4,7 +4,9 @@
 use super::ask::settle;
 use super::plugin_file::PluginFile;
 use super::run::Asked;
-use super::{Archive, Cache, Limits, Loaded, Policies, PolicyLoadError, Refusal, admission, cache, load};
+use super::{
+    Archive, Cache, Limits, Loaded, Policies, PolicyLoadError, Refusal, admission, cache, canary, load,
+};
 use crate::domain::policy::{Answered, PolicyFault};
 use crate::domain::question::{Answer, Question};
 use std::path::Path;
@@ -56,6 +58,17 @@ impl Policies {
             None => PluginFile::parse(wasm.with_extension("toml"), String::new())?,
         };
         load::open(&self.runtime, cache, wasm, &file).await
+    }
+
+    /// Loads one file with the settings beside it, and asks it what is asked of every file before it is put to work.
+    ///
+    /// # Errors
+    ///
+    /// The host would refuse it, whatever else is at work.
+    pub async fn open_tried(&self, wasm: &Path, cache: &Cache) -> Result<Loaded, Refusal> {
+        let loaded = self.open(wasm, Some(&wasm.with_extension("toml")), cache).await?;
+        canary::sing(&self.runtime, &loaded).await?;
+        Ok(loaded)
     }
 
     /// The very version that once answered, by the hashes of its `.wasm` and its settings; `None` where the

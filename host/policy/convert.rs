@@ -31,12 +31,12 @@ impl Inputs {
         })
     }
 
+    pub(super) fn reads(&self, fact: &Fact) -> bool {
+        self.allow(&fact.key) && !minimise::is_private(fact)
+    }
+
     fn facts(&self, facts: &[Fact]) -> Vec<types::Fact> {
-        facts
-            .iter()
-            .filter(|fact| self.allow(&fact.key) && !minimise::is_private(fact))
-            .map(fact_out)
-            .collect()
+        facts.iter().filter(|fact| self.reads(fact)).map(fact_out).collect()
     }
 
     pub(super) fn event(&self, question: &PlanQuestion) -> types::Event {

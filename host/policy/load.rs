@@ -13,7 +13,7 @@ use super::run::{Runtime, Session};
 use super::wasi::Basis;
 use super::{admission, answer, archive::Failed, canary, imports::one_line};
 use crate::domain::kind::TypeName;
-use crate::domain::policy::{Answerer, Description};
+use crate::domain::policy::{Answerer, Description, Fact};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashSet};
 use std::error::Error;
@@ -119,6 +119,12 @@ impl Loaded {
     /// The message types it decides for.
     pub(super) fn message_types(&self) -> BTreeSet<&TypeName> {
         self.description.message_types.iter().collect()
+    }
+
+    /// Whether it is told such a fact.
+    #[must_use]
+    pub fn reads(&self, fact: &Fact) -> bool {
+        self.inputs.reads(fact)
     }
 
     /// Who answers, where nothing was answered.

@@ -49,13 +49,16 @@ const PRIVATE: [&str; 38] = [
 /// A name, a number or an address, by its key or by itself. A yes or no, or a moment, is neither.
 pub(super) fn is_private(fact: &Fact) -> bool {
     match &fact.value {
-        FactValue::Text(text) => is_phone_number(text) || is_address(text) || names_somebody(&fact.key),
-        FactValue::Integer(_) | FactValue::Decimal(_) => names_somebody(&fact.key),
+        FactValue::Text(text) => is_phone_number(text) || is_address(text) || is_withheld(&fact.key),
+        FactValue::Integer(_) | FactValue::Decimal(_) => is_withheld(&fact.key),
         FactValue::Flag(_) | FactValue::Moment(_) => false,
     }
 }
 
-fn names_somebody(key: &str) -> bool {
+/// Whether no policy is told a text of this key, whatever it says: the key says that it is a name, a phone number
+/// or an address.
+#[must_use]
+pub fn is_withheld(key: &str) -> bool {
     words(key).iter().any(|word| {
         let one = word.strip_suffix('s').unwrap_or(word);
         PRIVATE.contains(&word.as_str()) || PRIVATE.contains(&one)

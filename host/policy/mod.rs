@@ -58,6 +58,7 @@ pub use candidate::{Cost, Fuel, Surface, surface};
 pub use compile::{CHILD, compile_as_child};
 pub use limits::{Limits, LimitsError};
 pub use load::{LoadReport, Loaded, Refusal};
+pub use minimise::is_withheld;
 pub use plugin_file::Mode;
 pub use quantity::{Bytes, Span};
 pub use removed::{Removal, Removed};

@@ -1,6 +1,7 @@
 //! Broken files in a home: what is broken is named by its place, nothing starts with it, and a host that
 //! runs keeps what was good.
 
+use crate::guest::{Decides, Guest};
 use crate::support::program::{Running, new_home, refused, run};
 use crate::support::{Folder, repository};
 use serde_json::{Value, json};
@@ -156,6 +157,19 @@ fn what_a_host_misses_or_has_given_up_is_told_by_check_too() {
         .unwrap();
     let (_, said, errors) = run(home.path(), &["check"]);
     assert!(said.contains("policy         follow-up ") && !errors.contains("removed"), "{said}{errors}");
+}
+
+#[test]
+fn a_policy_for_a_type_without_words_is_told_of() {
+    let home = new_home();
+    let guest = Guest { message_type: "our-own", ..Guest::new(Decides::Send) };
+    fs::write(home.path().join("plugins/ours.wasm"), guest.component()).unwrap();
+    let (status, said, errors) = run(home.path(), &["check"]);
+    assert_eq!(status, Some(0), "{errors}");
+    assert!(
+        said.contains("warning        sample decides for `our-own`, and there is no templates/our-own.toml"),
+        "{said}"
+    );
 }
 
 #[test]

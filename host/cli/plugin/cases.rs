@@ -3,8 +3,11 @@
 use super::situation::{Ordinary, Situation};
 use super::words;
 use super::workbench::Workbench;
-use crate::cli::CliError;
-use crate::policy::{Loaded, Policies};
+use crate::cli::{CliError, chain};
+use crate::domain::kind::TypeName;
+use crate::domain::policy::Fact;
+use crate::domain::question::Question;
+use crate::policy::{Loaded, Policies, is_withheld};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -33,14 +36,20 @@ struct Written {
     case: Vec<toml::Table>,
 }
 
-/// Reads the cases of a file.
+/// Reads the cases of a file, each of which must be usable.
 pub(super) fn read(file: &Path) -> Result<Vec<Case>, CliError> {
+    let all = read_each(file)?.into_iter().collect::<Result<_, _>>();
+    all.map_err(|problem| CliError::plain(format!("{}: {problem}", file.display())))
+}
+
+/// The same; of those that are not usable why, by their names.
+fn read_each(file: &Path) -> Result<Vec<Result<Case, String>>, CliError> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| CliError::failed(format!("{} cannot be read", file.display()), error))?;
     parse(&text).map_err(|problem| CliError::plain(format!("{}: {problem}", file.display())))
 }
 
-fn parse(text: &str) -> Result<Vec<Case>, String> {
+fn parse(text: &str) -> Result<Vec<Result<Case, String>>, String> {
     let written: Written = toml::from_str(text).map_err(|error| error.to_string())?;
     let case = |(number, own): (usize, toml::Table)| {
         let name =
@@ -50,7 +59,7 @@ fn parse(text: &str) -> Result<Vec<Case>, String> {
         all.remove("name");
         Case::of(name.clone(), all).map_err(|error| format!("{name}: {}", error.message()))
     };
-    (1..).zip(written.case).map(case).collect()
+    Ok((1..).zip(written.case).map(case).collect())
 }
 
 /// What a case says stands over the defaults; facts and settings are taken together, key by key.
@@ -81,11 +90,11 @@ impl Case {
         policies: &Policies,
         loaded: &Loaded,
         ordinary: &Ordinary,
-    ) -> Result<Verdict, CliError> {
-        let unusable = |problem: String| CliError::plain(format!("the case \"{}\": {problem}", self.name));
+    ) -> Result<Verdict, String> {
         let loaded = policies.with_settings(loaded, self.settings.clone()).await;
-        let loaded = loaded.map_err(|refusal| unusable(refusal.to_string()))?;
-        let question = self.situation.question(&loaded.description, ordinary).map_err(unusable)?;
+        let loaded = loaded.map_err(|refusal| refusal.to_string())?;
+        let question = self.situation.question(&loaded.description, ordinary)?;
+        is_asked(&loaded, &question)?;
         let (answered, log) = match policies.ask(&loaded, &question).await {
             Ok(answered) => (words::lines(&question, &answered.answer), answered.by.log),
             Err(fault) => (vec![words::fault(fault.code, &fault.text)], Vec::new()),
@@ -99,36 +108,86 @@ impl Case {
     }
 }
 
+/// Whether the host would ever put this question to the policy, with all that it says.
+fn is_asked(loaded: &Loaded, question: &Question) -> Result<(), String> {
+    let described = &loaded.description;
+    if let Question::Plan(plan) = question
+        && !described.events.contains(&plan.event_type)
+    {
+        let known = described.events.join(" ");
+        return Err(format!(
+            "the policy is not asked about the event `{}`; it plans: {known}",
+            plan.event_type
+        ));
+    }
+    if let Some(kind) = question.message_type().filter(|kind| !described.message_types.contains(kind)) {
+        let known: Vec<&str> = described.message_types.iter().map(TypeName::as_str).collect();
+        return Err(format!("the policy is not asked about a `{kind}`; it decides for: {}", known.join(" ")));
+    }
+    let unread = question.facts().iter().find(|fact| !loaded.reads(fact));
+    unread.map_or(Ok(()), |Fact { key, .. }| {
+        let listed = described.inputs.join(" ");
+        Err(if is_withheld(key) {
+            format!("no policy is told `{key}`: it looks like a name, a number or an address")
+        } else {
+            format!("the policy is not told `{key}`: its `inputs` are: {listed}")
+        })
+    })
+}
+
 /// Tries the policies named, or all that have cases.
 pub(super) async fn run(bench: &Workbench, which: &[String], file: Option<&Path>) -> Result<(), CliError> {
     let subjects = subjects(bench, which, file)?;
     // Cases are about the policy, not about the home it stands in.
     let ordinary = Ordinary { may_disturb: std::collections::BTreeSet::new(), ..bench.ordinary() };
     let (mut passed, mut failed) = (0_u32, 0_u32);
+    let mut fail = |name: &str, problem: &str| {
+        failed += 1;
+        println!("  FAILED  {name}");
+        println!("          {problem}");
+    };
     for (wasm, cases) in subjects {
         // Each case brings its settings.
-        let loaded = bench.load_with(&wasm, None).await?;
+        let (loaded, cases) = match (bench.load_with(&wasm, None).await, read_each(&cases)) {
+            (Ok(loaded), Ok(cases)) => (loaded, cases),
+            (Err(error), _) | (_, Err(error)) => {
+                println!("{}", wasm.display());
+                fail("(all of its cases)", &chain(&error));
+                continue;
+            }
+        };
         println!("{} {}", loaded.description.name, loaded.description.version);
-        for case in read(&cases)? {
-            match case.run(&bench.policies, &loaded, &ordinary).await? {
-                Verdict::Passed => {
+        bench.warn_of_types(&loaded);
+        for case in cases {
+            let case = match case {
+                Ok(case) => case,
+                Err(problem) => {
+                    fail("(cannot be asked)", &problem);
+                    continue;
+                }
+            };
+            match case.run(&bench.policies, &loaded, &ordinary).await {
+                Ok(Verdict::Passed) => {
                     passed += 1;
                     println!("  ok      {}", case.name);
                 }
-                Verdict::Failed { expected, answered, log } => {
-                    failed += 1;
-                    println!("  FAILED  {}", case.name);
-                    println!("          expected  {}", listed(&expected));
+                Ok(Verdict::Failed { expected, answered, log }) => {
+                    fail(&case.name, &format!("expected  {}", listed(&expected)));
                     println!("          answered  {}", listed(&answered));
                     for line in log {
                         println!("          log       {line}");
                     }
                 }
+                Err(problem) => fail(&case.name, &problem),
             }
         }
     }
     println!("{passed} passed, {failed} failed");
-    if failed > 0 { Err(CliError::plain("cases failed")) } else { Ok(()) }
+    match (passed, failed) {
+        (0, 0) => Err(CliError::plain("there are no cases: nothing was tried")),
+        (_, 0) => Ok(()),
+        _ => Err(CliError::plain("cases failed")),
+    }
 }
 
 fn listed(lines: &[String]) -> String {
@@ -175,6 +234,7 @@ mod tests {
              [[case]]\nname = 'two'\nzone = 'Europe/Paris'\nfacts = { b = 3 }\nsettings = { times = 2 }\nexpect = []",
         )
         .unwrap();
+        let cases: Vec<Case> = cases.into_iter().map(Result::unwrap).collect();
         let zones: Vec<_> = cases.iter().map(|case| case.situation.zone.as_deref().unwrap()).collect();
         assert_eq!(zones, ["Asia/Dhaka", "Europe/Paris"]);
         assert_eq!(cases[1].situation.facts.to_string(), "a = 1\nb = 3\n");
@@ -183,7 +243,8 @@ mod tests {
 
     #[test]
     fn a_word_that_no_case_knows_is_refused_by_the_name_of_the_case() {
-        let refused = parse("[[case]]\nname = 'late'\nnwo = '2026-11-24T09:00'").unwrap_err();
+        let mut cases = parse("[[case]]\nname = 'late'\nnwo = '2026-11-24T09:00'").unwrap();
+        let refused = cases.remove(0).unwrap_err();
         assert!(refused.starts_with("late: unknown field `nwo`, expected one of `ask`, `now`"), "{refused}");
     }
 }

@@ -45,8 +45,10 @@ pub(super) enum Plugin {
         out: Option<PathBuf>,
     },
     /// Show what a policy is: contract, imports, message types, settings, size.
-    #[command(after_help = "Exit status: 0 the host would take it, 1 it is refused.\n\
-        Example: tidings plugin inspect plugins/otp.wasm")]
+    #[command(
+        after_help = "Exit status: 0 the host would take it unless another decides for its types, 1 it is refused.\n\
+        Example: tidings plugin inspect plugins/otp.wasm"
+    )]
     Inspect {
         /// A name below plugins/, or the path of a .wasm.
         policy: String,
@@ -55,8 +57,10 @@ pub(super) enum Plugin {
         json: bool,
     },
     /// Ask the real policy, in the real host, the cases of its cases.toml.
-    #[command(after_help = "Exit status: 0 all passed, 1 a case failed or cannot be asked.\n\
-        Example: tidings plugin test appointment-reminder")]
+    #[command(
+        after_help = "Exit status: 0 all passed, 1 a case failed or cannot be asked, or there is none.\n\
+        Example: tidings plugin test appointment-reminder"
+    )]
     Test {
         /// Names below plugins/, or paths of .wasm files; all that have cases when left out.
         policies: Vec<String>,

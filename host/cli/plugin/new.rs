@@ -20,12 +20,27 @@ pub(in crate::cli) struct New {
     language: Language,
 }
 
+/// What no package can be called that is built with the SDK: words of the language, what Cargo keeps for itself, and
+/// what the policy depends on.
+#[rustfmt::skip]
+const RESERVED: &[&str] = &[
+    "abstract", "alloc", "as", "async", "await", "become", "box", "break", "build", "const", "continue", "core",
+    "crate", "deps", "do", "dyn", "else", "enum", "examples", "extern", "false", "final", "fn", "for", "gen", "if",
+    "impl", "in", "incremental", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv",
+    "proc-macro", "pub", "ref", "return", "self", "serde", "serde-json", "static", "std", "struct", "super", "test",
+    "tidings", "tidings-policy", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual",
+    "where", "while", "wit-bindgen", "yield", "chrono", "chrono-tz", "toml",
+];
+
 impl New {
     pub(super) fn run(self, home: &Path) -> Result<(), CliError> {
         self.check()?;
         let plugins = home.join("plugins");
-        if plugins.join(&self.name).exists() {
-            return Err(CliError::plain(format!("there is a plugins/{} already", self.name)));
+        for extension in ["", ".wasm", ".toml"] {
+            let taken = format!("{}{extension}", self.name);
+            if plugins.join(&taken).exists() {
+                return Err(CliError::plain(format!("there is a plugins/{taken} already")));
+            }
         }
         let files = if let Some(from) = &self.from {
             starter::copy(from, &self.name).unwrap_or_default()
@@ -44,7 +59,7 @@ impl New {
             write_missing(&plugins, contract.collect())?;
         }
         write_missing(&plugins, files)?;
-        self.say_what_is_next();
+        self.say_what_is_next(home);
         Ok(())
     }
 
@@ -60,10 +75,15 @@ impl New {
         if ["sdk", "wit", "starters"].contains(&self.name.as_str()) {
             return Err(CliError::plain(format!("plugins/{} is the host's own", self.name)));
         }
+        if RESERVED.contains(&self.name.as_str()) {
+            let text =
+                format!("`{}` is a word or a package of Rust's; no crate of yours can have it", self.name);
+            return Err(CliError::plain(text));
+        }
         Ok(())
     }
 
-    fn say_what_is_next(&self) {
+    fn say_what_is_next(&self, home: &Path) {
         let Self { name, .. } = self;
         let (source, tools) = match self.language {
             Language::Rust => ("src/lib.rs", "rustup target add wasm32-unknown-unknown".to_owned()),
@@ -75,6 +95,12 @@ impl New {
         println!("plugins/{name}.toml          what the clinic sets; its mode is \"off\"\n");
         println!("Once:  {tools}");
         println!("Then:  tidings plugin build {name} && tidings plugin test {name}");
+        let kind = self.kind.as_ref().unwrap_or(name);
+        if self.from.is_none() && !home.join(format!("templates/{kind}.toml")).is_file() {
+            println!(
+                "And:   templates/{kind}.toml and templates/{kind}.j2, which say what a `{kind}` is and how it reads"
+            );
+        }
     }
 }
 

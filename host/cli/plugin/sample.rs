@@ -3,6 +3,7 @@
 use super::situation::{Ask, Situation};
 use super::workbench::Workbench;
 use crate::config::Guard;
+use crate::domain::kind::TypeName;
 use crate::domain::message::Priority;
 use crate::domain::policy::{Decision, Description};
 use crate::domain::question::{Answer, Question};
@@ -12,32 +13,39 @@ use chrono::NaiveTime;
 const NOW: &str = "2026-01-01T12:00:00Z";
 const A_DAY_LATER: &str = "2026-01-02T12:00:00Z";
 
-/// What `decide` is asked for the policy's first message type, with a moment for every fact that it reads
+/// What `decide` is asked for each of the policy's message types, with a moment for every fact that it reads
 /// and that is called after one.
-pub(super) fn due(bench: &Workbench, described: &Description) -> Situation {
+pub(super) fn due(bench: &Workbench, described: &Description) -> Vec<Situation> {
     let moments = described.inputs.iter().filter(|key| key.ends_with("_at"));
-    Situation {
+    let facts: toml::Table = moments.map(|key| (key.clone(), toml::Value::from(A_DAY_LATER))).collect();
+    let situation = |kind: &TypeName| Situation {
         now: Some(NOW.into()),
+        kind: Some(kind.as_str().to_owned()),
         expires: Some(A_DAY_LATER.into()),
         occurrence: Some(A_DAY_LATER.into()),
-        priority: described.message_types.first().and_then(|kind| priority(bench, kind.as_str())),
-        facts: moments.map(|key| (key.clone(), toml::Value::from(A_DAY_LATER))).collect(),
+        priority: priority(bench, kind.as_str()),
+        facts: facts.clone(),
         ..Situation::default()
-    }
+    };
+    described.message_types.iter().map(situation).collect()
 }
 
 /// What each of the four questions is asked, so that none goes untried.
 pub(super) fn all(bench: &Workbench, described: &Description) -> Vec<(String, Situation)> {
-    let due = due(bench, described);
-    let plan = |event: &String| {
-        let situation = Situation { ask: Ask::Plan, event: Some(event.clone()), ..due.clone() };
-        (format!("plan {event}"), situation)
-    };
     let class = Some(crate::domain::failure::FailureClass::Unreachable);
-    let mut all: Vec<_> = described.events.iter().map(plan).collect();
-    all.push(("decide".to_owned(), due.clone()));
-    all.push(("on-failure".to_owned(), Situation { ask: Ask::OnFailure, class, ..due.clone() }));
-    all.push(("on-reply".to_owned(), Situation { ask: Ask::OnReply, text: "What?".to_owned(), ..due }));
+    let mut all = Vec::new();
+    for due in due(bench, described) {
+        if all.is_empty() {
+            let plan = |event: &String| {
+                let situation = Situation { ask: Ask::Plan, event: Some(event.clone()), ..due.clone() };
+                (format!("plan {event}"), situation)
+            };
+            all.extend(described.events.iter().map(plan));
+        }
+        all.push(("decide".to_owned(), due.clone()));
+        all.push(("on-failure".to_owned(), Situation { ask: Ask::OnFailure, class, ..due.clone() }));
+        all.push(("on-reply".to_owned(), Situation { ask: Ask::OnReply, text: "What?".to_owned(), ..due }));
+    }
     all
 }
 

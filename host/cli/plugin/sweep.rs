@@ -1,7 +1,7 @@
 //! `tidings plugin sweep`: what a policy answers through whole weeks, by quarter hours, those included in
 //! which the clocks change.
 
-use super::situation::{Situation, zone};
+use super::situation::{Ask, Situation, zone};
 use super::workbench::Workbench;
 use super::{cases, sample};
 use crate::cli::{CliError, home};
@@ -51,7 +51,7 @@ impl Sweep {
     pub(super) async fn run(self, bench: &Workbench) -> Result<(), CliError> {
         let wasm = bench.file(&self.policy);
         let loaded = bench.load(&wasm).await?;
-        let (situation, loaded) = self.situation(bench, &wasm, loaded).await?;
+        let (situations, loaded) = self.situations(bench, &wasm, loaded).await?;
         let zones = if self.zones.is_empty() {
             vec![bench.config.clinic.time_zone]
         } else {
@@ -62,13 +62,16 @@ impl Sweep {
             loaded.description.name, loaded.description.version
         );
         let mut tally = Tally::default();
-        for zone in zones {
+        let each = zones.iter().flat_map(|zone| situations.iter().map(move |situation| (*zone, situation)));
+        for (zone, situation) in each {
             let first = self.from.unwrap_or_else(|| home::now().with_timezone(&zone).date_naive());
+            let kind = situation.kind.as_ref().filter(|_| situations.len() > 1);
+            let kind = kind.map_or_else(String::new, |kind| format!("{kind}, "));
             for (date, why) in weeks(first, zone) {
-                println!("\n{} from {date}{why}", zone.name());
+                println!("\n{kind}{} from {date}{why}", zone.name());
                 println!("                  {:<25}{:<25}{:<25}18:00", "00:00", "06:00", "12:00");
                 let progress = crate::cli::progress::working("asking");
-                let days = week(bench, &loaded, &situation, date, zone, &mut tally).await?;
+                let days = week(bench, &loaded, situation, date, zone, &mut tally).await?;
                 progress.finish_and_clear();
                 for day in days {
                     print_day(&day);
@@ -88,23 +91,30 @@ impl Sweep {
         }
     }
 
-    /// The situation to move through the week, and the policy with the settings of that case.
-    async fn situation(
+    /// The situations to move through the week, one for each message type, and the policy with the settings of
+    /// the case that was asked for.
+    async fn situations(
         &self,
         bench: &Workbench,
         wasm: &Path,
         loaded: Loaded,
-    ) -> Result<(Situation, Loaded), CliError> {
+    ) -> Result<(Vec<Situation>, Loaded), CliError> {
         let Some(name) = &self.case else { return Ok((sample::due(bench, &loaded.description), loaded)) };
         let folder = bench.plugins.join(wasm.file_stem().unwrap_or_default());
         let case = cases::read(&folder.join("cases.toml"))?.into_iter().find(|case| case.name == *name);
         let case = case.ok_or_else(|| CliError::plain(format!("there is no case \"{name}\"")))?;
+        if !matches!(case.situation.ask, Ask::Decide | Ask::OnFailure) {
+            let text =
+                format!("the case \"{name}\" is about no message that is due: there is nothing to sweep");
+            return Err(CliError::plain(text));
+        }
+        let situations = vec![case.situation];
         if case.settings.is_empty() {
-            return Ok((case.situation, loaded));
+            return Ok((situations, loaded));
         }
         let with = bench.policies.with_settings(&loaded, case.settings).await;
         let with = with.map_err(|refusal| CliError::failed("the case's settings are refused", refusal))?;
-        Ok((case.situation, with))
+        Ok((situations, with))
     }
 }
 
@@ -119,7 +129,12 @@ fn weeks(first: NaiveDate, zone: Tz) -> Vec<(NaiveDate, String)> {
         if old != new {
             let monday = date - Days::new(date.weekday().num_days_from_monday().into());
             let way = if new > old { "forward" } else { "back" };
-            weeks.push((monday, format!(", the clocks go {way} on {date}")));
+            let why = format!(", the clocks go {way} on {date}");
+            if date < first + Days::new(WEEK) {
+                weeks[0].1 = why;
+            } else {
+                weeks.push((monday, why));
+            }
         }
     }
     weeks.truncate(3);
@@ -214,5 +229,10 @@ mod tests {
             ]
         );
         assert_eq!(weeks(first, Tz::Asia__Dhaka).len(), 1);
+        // One that is in the week asked for is shown once.
+        let found = weeks(NaiveDate::from_ymd_opt(2027, 3, 10).unwrap(), Tz::America__New_York);
+        let dates: Vec<_> = found.iter().map(|(date, why)| format!("{date}{why}")).collect();
+        assert_eq!(dates[0], "2027-03-10, the clocks go forward on 2027-03-14");
+        assert_eq!(dates[1], "2027-11-01, the clocks go back on 2027-11-07");
     }
 }

@@ -5,7 +5,8 @@ use crate::cli::CliError;
 use crate::cli::home::{Home, HomeError};
 use crate::clock::Chance;
 use crate::config::Config;
-use crate::policy::{Cache, Fuel, Loaded, Policies};
+use crate::domain::kind::TypeName;
+use crate::policy::{Cache, Fuel, Loaded, Policies, Refusal};
 use crate::store::DecisionRecord;
 use crate::store::seal::Keyring;
 use std::collections::BTreeMap;
@@ -55,6 +56,12 @@ impl Workbench {
         self.load_with(wasm, Some(&wasm.with_extension("toml"))).await
     }
 
+    /// The same, tried as the host tries one before it is put to work.
+    pub(super) async fn try_load(&self, wasm: &Path) -> Result<Loaded, Refusal> {
+        let _progress = crate::cli::progress::working(format!("compiling {}", wasm.display()));
+        self.policies.open_tried(wasm, &self.cache).await
+    }
+
     /// A policy with the settings of this `.toml`, or with its defaults.
     pub(super) async fn load_with(&self, wasm: &Path, settings: Option<&Path>) -> Result<Loaded, CliError> {
         if !wasm.is_file() {
@@ -86,6 +93,16 @@ impl Workbench {
                 refusal,
             )
         }))
+    }
+
+    /// Says which message types of a policy the home has no words for, where it has any at all.
+    pub(super) fn warn_of_types(&self, loaded: &Loaded) {
+        let templates = self.plugins.with_file_name("templates");
+        let is_unknown = |kind: &&TypeName| !templates.join(format!("{kind}.toml")).is_file();
+        for kind in loaded.description.message_types.iter().filter(is_unknown).filter(|_| templates.is_dir())
+        {
+            println!("  warning: there is no templates/{kind}.toml: no `{kind}` can be planned or sent");
+        }
     }
 
     /// What is behind a situation that says little.
