@@ -98,6 +98,8 @@ impl Serve {
             home.chance.clone(),
             crate::service::Settings { test_url: way.test_url, crash, patience, ..home.config.settings() },
         );
+        // Whoever reads that it listens may ask it to end at once.
+        let signal = signal()?;
         host.begin().await.map_err(|error| CliError::failed("the host cannot begin", error))?;
 
         let _ = plans.await;
@@ -119,7 +121,7 @@ impl Serve {
             let policies = host.policies.clone();
             async move { policies.follow().await }
         });
-        let over = until_stopped(&host, listener, router, door).await;
+        let over = until_stopped(&host, (listener, router, door), signal).await;
         words.abort();
         rules.abort();
         host.end(over).await.map_err(|error| CliError::failed("the host did not end cleanly", error))?;
@@ -271,7 +273,11 @@ fn own_address(address: SocketAddr) -> String {
 
 /// Serves and works until a signal comes; then no more claims, calls that are out are waited for, and
 /// last the door is closed. Answers until when requests may still be waited for.
-async fn until_stopped(host: &Host, listener: TcpListener, router: axum::Router, door: Door) -> Instant {
+async fn until_stopped(
+    host: &Host,
+    (listener, router, door): (TcpListener, axum::Router, Door),
+    signal: impl Future<Output = ()>,
+) -> Instant {
     let (stop, stopped) = watch::channel(false);
     let (close, closed) = watch::channel(false);
     let wait = |mut stopped: watch::Receiver<bool>| async move {
@@ -289,7 +295,7 @@ async fn until_stopped(host: &Host, listener: TcpListener, router: axum::Router,
         let (host, stop) = (host.clone(), wait(stopped));
         async move { Box::pin(host.keep_house(stop)).await }
     });
-    signal().await;
+    signal.await;
     tracing::info!("stopping: no more is claimed, calls that are out are waited for");
     stop.send_replace(true);
     let _ = tokio::join!(dispatching, keeping);
@@ -302,16 +308,19 @@ async fn until_stopped(host: &Host, listener: TcpListener, router: axum::Router,
     over
 }
 
-async fn signal() {
-    let interrupt = tokio::signal::ctrl_c();
-    let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
-        let _ = interrupt.await;
-        return;
+/// Comes with a signal to end that was sent after this was called.
+fn signal() -> Result<impl Future<Output = ()>, CliError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let hear = |kind| {
+        signal(kind).map_err(|error| CliError::failed("the signals to end cannot be listened for", error))
     };
-    tokio::select! {
-        _ = interrupt => {}
-        _ = terminate.recv() => {}
-    }
+    let (mut interrupt, mut terminate) = (hear(SignalKind::interrupt())?, hear(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
 /// How long requests that are being answered are waited for at the end: with the calls that are out, 20 s in all.
