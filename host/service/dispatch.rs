@@ -9,6 +9,7 @@ use super::one_by_one::Turn;
 use super::otp::CodeText;
 use super::record::Recorded;
 use super::senders::{Arriving, waits_its_turn};
+use super::together::Announced;
 use super::{Host, HostError};
 use crate::crash::Point;
 use crate::domain::failure::SendOutcome;
@@ -194,13 +195,16 @@ impl Host {
         if let Some(at) = self.has_to_wait(&message, facts.recipient.phone.as_ref(), now) {
             return self.put_back(&message, at, waits_its_turn(), now).await;
         }
+        let announced = self.intending.announce();
         let (verdict, record) = self.judge(&message, &facts, now).await?;
         let beside = self.beside_decision(&message, record.as_ref());
         match verdict {
             Verdict::Send { why } => {
-                Box::pin(self.send(message, facts, (why, record), (arriving, turn), now)).await?;
+                let before_intent = (arriving, turn, announced);
+                Box::pin(self.send(message, facts, (why, record), before_intent, now)).await?;
             }
             verdict => {
+                drop(announced);
                 self.conclude(message, verdict, record, now).await?;
                 drop((arriving, turn));
             }
@@ -215,7 +219,7 @@ impl Host {
         message: Message,
         facts: Facts,
         (why, record): (Cause, Option<Recorded>),
-        before_intent: (Arriving, Option<Turn>),
+        (arriving, turn, announced): (Arriving, Option<Turn>, Announced<'_>),
         now: DateTime<Utc>,
     ) -> Result<(), HostError> {
         let hold = |code: &str, text: &str| Verdict::Hold { cause: Cause::new(code, text) };
@@ -280,11 +284,12 @@ impl Host {
             at: now,
         };
         let Some(intent) = Box::pin(self.unless_sent_before(intent)).await? else { return Ok(()) };
+        drop(announced);
         let sending = match self.intend(intent).await? {
             Intended::Committed(sending) => sending,
             Intended::PutBack | Intended::Held => return Ok(()),
         };
-        drop(before_intent);
+        drop((arriving, turn));
         self.crash_at(Point::IntentCommitted).await;
 
         // A process that was asleep since must not speak on a lease that others may have taken over, nor send what

@@ -1,14 +1,24 @@
 //! Together: requests of many tasks that are answered by one unit of work. Whoever comes first works
 //! for all who have come; while that unit is on its way to the disk, the next ones gather. Tasks that
-//! could run at this moment are let come along; nobody waits for others to come.
+//! could run at this moment are let come along, and those that have announced themselves and run already on another
+//! core; nobody waits for others to come.
 
 use super::HostError;
 use crate::store::unyielding;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 /// So many at once, at the most: an urgent request waits behind one batch.
 const MOST: usize = 128;
+
+/// As long as a policy and a text take on another core, which is little against a unit of work more.
+const PATIENCE: Duration = Duration::from_micros(100);
+
+/// And so often others are let go first, at the most.
+const AT_MOST: usize = 64;
 
 /// The answer to a request that must be made alone: the one unit of work for all has failed.
 pub(super) struct Alone;
@@ -28,15 +38,38 @@ pub(super) fn or_alone<A>(answered: Result<Vec<Option<A>>, HostError>, asked: us
 pub(super) struct Together<Q, A> {
     waiting: Mutex<Vec<Waiting<Q, A>>>,
     turn: tokio::sync::Mutex<()>,
+    announced: AtomicUsize,
+    /// So long others are let go first while somebody is announced.
+    patience: Duration,
+}
+
+/// Somebody who is about to make a request.
+pub(super) struct Announced<'a>(&'a AtomicUsize);
+
+impl Drop for Announced<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl<Q, A> Default for Together<Q, A> {
     fn default() -> Self {
-        Self { waiting: Mutex::default(), turn: tokio::sync::Mutex::default() }
+        Self {
+            waiting: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+            announced: AtomicUsize::default(),
+            patience: PATIENCE,
+        }
     }
 }
 
 impl<Q: Clone, A> Together<Q, A> {
+    /// Says that a request comes as soon as it is made, and that it waits for nothing until then.
+    pub(super) fn announce(&self) -> Announced<'_> {
+        self.announced.fetch_add(1, Ordering::Relaxed);
+        Announced(&self.announced)
+    }
+
     /// Answers a request by `work`, which is given many at once and answers each in its place. Whoever
     /// is dropped while working for others leaves them to ask anew.
     pub(super) async fn ask<W, F>(&self, request: Q, work: W) -> A
@@ -59,11 +92,22 @@ impl<Q: Clone, A> Together<Q, A> {
                         // What one unit has answered comes back all at once: the first of it would work for
                         // itself alone, and the others for a second unit.
                         tokio::task::yield_now().await;
+                        self.let_come_along().await;
                         self.work_for_all(&work).await;
                         drop(turn);
                     }
                 }
             }
+        }
+    }
+
+    async fn let_come_along(&self) {
+        let began = Instant::now();
+        for _ in 0..AT_MOST {
+            if self.announced.load(Ordering::Relaxed) == 0 || began.elapsed() >= self.patience {
+                break;
+            }
+            tokio::task::yield_now().await;
         }
     }
 
@@ -139,6 +183,29 @@ mod tests {
             });
         }
         assert_eq!(asks.join_all().await, [10; 10]);
+    }
+
+    #[tokio::test]
+    async fn who_is_announced_comes_along_but_is_not_waited_for_for_ever() {
+        let together = Together::<u32, usize> { patience: Duration::MAX, ..Together::default() };
+        let together = Arc::new(together);
+        let size = |batch: Vec<u32>| async move { vec![batch.len(); batch.len()] };
+        let never = together.announce();
+        assert_eq!(together.ask(0, size).await, 1);
+        drop(never);
+        let mut asks = tokio::task::JoinSet::new();
+        for number in 0..2 {
+            let together = together.clone();
+            asks.spawn(async move {
+                let announced = together.announce();
+                for _ in 0..10 * number {
+                    tokio::task::yield_now().await;
+                }
+                drop(announced);
+                together.ask(number, size).await
+            });
+        }
+        assert_eq!(asks.join_all().await, [2; 2]);
     }
 
     #[tokio::test]
