@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Writes a file of which readers see the old one or the new one, never half of one. What is in it is on the disk
-/// when this returns.
+/// Writes a file of which readers see the old one or the new one, never half of one, after a power cut too.
 ///
 /// # Errors
 ///

@@ -95,13 +95,21 @@ fn is_address(word: &str) -> bool {
 
 /// Between the letters of another script, or marks, telephones see a host all the same.
 fn holds_host(word: &str) -> bool {
-    let runs = word.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.'));
+    let runs = word.split(|c: char| !is_of_name(c) && !matches!(c, '-' | '.'));
     runs.filter(|run| run.contains('.')).any(|run| {
         let start = run.as_ptr() as usize - word.as_ptr() as usize;
         let (before, after) = (&word[..start], &word[start + run.len()..]);
         // An address of mail is none of the web.
-        !before.ends_with('@') && is_host(run.trim_matches(['.', '-']), after.starts_with('/'))
+        !before.ends_with('@')
+            && !after.starts_with('@')
+            && is_host(run.trim_matches(['.', '-']), after.starts_with('/'))
     })
+}
+
+/// A letter that goes on in a Latin word, as in "Dr.Ruíz", be it written as one sign or as two.
+const fn is_of_name(c: char) -> bool {
+    c.is_ascii_alphanumeric()
+        || matches!(c, '\u{C0}'..='\u{24F}' | '\u{300}'..='\u{36F}' | '\u{1E00}'..='\u{1EFF}')
 }
 
 /// Whether this is the name of a host; with a path behind it, under any ending.
@@ -174,6 +182,10 @@ mod tests {
             "Room 2.14/b",
             "距离3.5公里",
             "ana@clinic.com",
+            "ana.me@clinic.com",
+            "Dr.Ruíz",
+            "Dr.Rui\u{301}z",
+            "Dr.Topçu",
         ] {
             assert!(!holds_address(harmless), "{harmless}");
         }

@@ -31,7 +31,11 @@ pub(super) struct Measures<'a> {
 impl Measures<'_> {
     /// Whether what this rule finds keeps a file from being used.
     fn leaves_out(&self, rule: &str) -> bool {
-        if self.was_at_work { HARMFUL.contains(&rule) } else { rule != "duplicate" }
+        if !self.was_at_work {
+            return rule != "duplicate";
+        }
+        // Without English nothing at all would be sent.
+        HARMFUL.contains(&rule) && (self.reference.is_some() || rule.starts_with("opt-out"))
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) fn asks_for(key: &str) -> bool {
 
 /// What the pages call, for the linter.
 pub(super) fn gather(calls: &mut Calls) {
-    let given = Given { value_type: Some(ValueType::Text), required: true, secret: false, is_clinics: true };
+    let given = Given { value_type: Some(ValueType::Text), required: true, secret: false };
     for (key, arguments) in KEYS {
         let arguments = arguments.iter().map(|name| ((*name).to_owned(), given)).collect();
         calls.entry(key.to_owned()).or_default().push(arguments);

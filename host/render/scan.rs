@@ -181,9 +181,6 @@ fn arguments(tokens: &[(usize, Token<'_>)], kind: &Kind) -> BTreeMap<String, Giv
                         value_type: declared.map(|variable| variable.value_type),
                         required: declared.is_some_and(|variable| variable.required),
                         secret: declared.is_some_and(|variable| variable.secret),
-                        is_clinics: declared
-                            .and_then(|variable| variable.from.as_deref())
-                            .is_some_and(|from| from.starts_with("clinic.")),
                     };
                     found.insert(name.to_owned(), given);
                 }

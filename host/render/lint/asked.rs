@@ -69,7 +69,7 @@ const QUOTES: [char; 12] = ['"', '\'', '“', '”', '„', '‘', '’', '«', 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Asked<'a> {
     pub(super) word: &'a str,
-    /// It is in capitals or in quotation marks, and if it asks for help, also asked for.
+    /// It is in capitals or in quotation marks, and no heading.
     pub(super) is_certain: bool,
 }
 
@@ -80,12 +80,19 @@ pub(super) fn opt_out_words(text: &str) -> impl Iterator<Item = Asked<'_>> {
         let at = (word.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
         let (before, after) = (&text[..at], &text[at + word.len()..]);
         let is_foreign = || text.chars().any(|c| c.is_alphabetic() && !is_latin(c));
-        let is_asked = || is_asked_for(before, after, keyword, is_foreign);
         let is_marked = is_keyword(word) || is_quoted(before, after);
+        let is_asked = is_marked || is_asked_for(before, after, keyword, is_foreign);
         // "INFO: your visit" begins many a text.
-        let is_certain = is_marked && (keyword != Keyword::Help || is_asked());
-        (is_marked || is_asked()).then_some(Asked { word, is_certain })
+        let is_certain = is_marked && (keyword != Keyword::Help || !is_heading(before, after));
+        is_asked.then_some(Asked { word, is_certain })
     })
+}
+
+/// Whether a word heads a sentence, and says what it is about.
+fn is_heading(before: &str, after: &str) -> bool {
+    let begins =
+        before.trim_end().chars().next_back().is_none_or(|c| matches!(c, '.' | '!' | '?' | '।' | '。'));
+    begins && after.trim_start().starts_with([':', '：'])
 }
 
 fn is_quoted(before: &str, after: &str) -> bool {
@@ -181,6 +188,9 @@ mod tests {
             ("Reply C or cancel.", false),
             ("回复cancel取消", false),
             ("INFO : votre rendez-vous", false),
+            ("Bonjour. INFO : votre rendez-vous", false),
+            ("Reply C to confirm or INFO for directions.", true),
+            ("回复INFO查询路线", true),
             ("Répondez INFO.", true),
             ("Reply 'help' for help.", true),
         ] {

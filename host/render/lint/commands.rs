@@ -38,8 +38,9 @@ fn is_asked_for(text: &str, letter: &str) -> bool {
     let begins = behind.is_empty()
         || behind.ends_with([',', ';', ':', '.', '!', '?', '/'])
         || last.is_some_and(|last| last == "or" || last == "and");
-    let goes_on =
-        ahead.starts_with([':', '=']) || ["to ", "for ", "if "].iter().any(|word| ahead.starts_with(word));
+    let goes_on = ahead.starts_with([':', '=', '('])
+        || ["to ", "for ", "if "].iter().any(|word| ahead.starts_with(word))
+        || behind.ends_with(':') && (ahead.is_empty() || ahead.starts_with(['.', ',', ';']));
     text.trim() == letter || begins && goes_on || asked::is_named(before, after)
 }
 
@@ -74,6 +75,8 @@ mod tests {
             ("Reply 'C' or 'R'.", &["C", "R"]),
             ("Text C for yes or N for no.", &["C", "N"]),
             ("C = yes; X = no.", &["C", "X"]),
+            ("Reply C (confirm) or R (reschedule).", &["C", "R"]),
+            ("Confirm: C. Change: R.", &["C", "R"]),
             ("C", &["C"]),
             ("Reply STOP to opt out, or D for directions.", &["STOP", "D"]),
             ("Your U.S. visa, vitamin D and the X-ray.", &[]),

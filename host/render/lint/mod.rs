@@ -36,8 +36,6 @@ pub(super) struct Given {
     pub(super) required: bool,
     /// A code.
     pub(super) secret: bool,
-    /// The clinic's own name or phone, which its own words may spell out.
-    pub(super) is_clinics: bool,
 }
 
 impl Given {

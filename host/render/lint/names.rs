@@ -101,10 +101,11 @@ impl<'a> Names<'a> {
             }
         }
         for (file, term, variable) in &self.choosing {
-            let mut namings = self.namings.iter().filter(|naming| naming.term == *term);
-            if namings.any(|naming| !naming.tells(variable)) {
+            let mut namings = self.namings.iter().filter(|naming| naming.term == *term).peekable();
+            // Where some tell it, the default is meant for the others.
+            if namings.peek().is_some() && !namings.any(|naming| naming.tells(variable)) {
                 let text = format!(
-                    "`-{term}` knows ${variable} only where it is told: write {{ -{term}({variable}: \"…\") }} wherever it stands"
+                    "`-{term}` knows ${variable} only where it is told: write {{ -{term}({variable}: \"…\") }}"
                 );
                 faults.push(file.fault(variable, text).by("variable-in-term"));
             }

@@ -103,7 +103,7 @@ fn lost(checked: &Checked<'_, '_>, faults: &mut Vec<Fault>) {
             if is_short && all(name, Given::is_vital) {
                 tell(name, "a short text needs it too", true);
             } else if !is_short && all(name, |given| given.required) {
-                tell(name, "every such text is given it", !all(name, |given| given.is_clinics));
+                tell(name, "every such text is given it", all(name, Given::is_vital));
             }
         }
     }

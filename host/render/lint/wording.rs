@@ -204,24 +204,29 @@ fn phone(text: &str) -> Found<'_> {
     if count < PHONE_DIGITS {
         return None;
     }
-    let mut start = None;
-    let mut digits = 0;
-    for (at, character) in text.char_indices() {
-        if is_digit(character) {
-            digits += 1;
-            start.get_or_insert(at);
-        } else if !matches!(
-            character,
-            ' ' | '-' | '(' | ')' | '.' | '/' | '\u{A0}' | '\u{2010}'..='\u{2015}' | '（' | '）' | '－'
-        ) {
-            (start, digits) = (None, 0);
-        }
-        if digits >= PHONE_DIGITS {
-            let problem = "telephone numbers come from the clinic's settings, never from a translation";
-            return Some((&text[start.unwrap_or(at)..], "phone", problem.to_owned()));
-        }
-    }
-    None
+    let is_between = |c| matches!(c, ' ' | '(' | ')' | '.' | '/' | '\u{A0}' | '（' | '）') || is_dash(c);
+    let mut runs = text.split(|c| !is_digit(c) && !is_between(c));
+    let run =
+        runs.find(|run| run.chars().filter(|c| is_digit(*c)).count() >= PHONE_DIGITS && !is_span(run))?;
+    let problem = "telephone numbers come from the clinic's settings, never from a translation";
+    Some((run.trim_start_matches(|c| !is_digit(c)), "phone", problem.to_owned()))
+}
+
+const fn is_dash(c: char) -> bool {
+    matches!(c, '-' | '\u{2010}'..='\u{2015}' | '－')
+}
+
+/// From one year or hour to another: `2026-2027`, `9.30 - 17.30`.
+fn is_span(run: &str) -> bool {
+    let mut parts = run.split(is_dash).map(|part| part.trim_matches(|c| !is_digit(c)));
+    let (Some(from), Some(to), None) = (parts.next(), parts.next(), parts.next()) else { return false };
+    let has =
+        |part: &str, digits: &[usize]| part.chars().all(is_digit) && digits.contains(&part.chars().count());
+    let is_year = |part: &str| has(part, &[4]) && (!part.is_ascii() || part.starts_with(['1', '2']));
+    let is_hour = |part: &str| {
+        part.split_once('.').is_some_and(|(hour, minute)| has(hour, &[1, 2]) && has(minute, &[2]))
+    };
+    is_year(from) && is_year(to) || is_hour(from) && is_hour(to)
 }
 
 /// A digit of any script; below the Arabic ones there are none but those of ASCII.

@@ -233,7 +233,6 @@ fn english_says_what_there_is_no_text_without() {
     for (english, variable) in [
         ("visit = { $clinic }: { $name }, { $code }.".to_owned(), "at"),
         (format!("visit = {{ $clinic }}: {{ $name }}, {at}."), "code"),
-        (format!("visit = {{ $clinic }}: {at}, {{ $code }}."), "name"),
         (
             format!(
                 "visit = {{ $clinic }}: {{ $name }}, {at}{{ $minutes ->\n [one] x\n *[other] {{ $code }}\n }}"
@@ -241,14 +240,14 @@ fn english_says_what_there_is_no_text_without() {
             "code",
         ),
         (format!("visit = {whole}\nvisit-short = {at}."), "code"),
-        (format!("visit = {whole}\nvisit-detailed = {at}, {{ $code }}."), "name"),
     ] {
         let fault = home(english.clone()).faults().remove(0);
         assert_eq!(fault.rule, "missing-variable", "{english}: {fault}");
         assert!(fault.message.starts_with(&format!("${variable} is missing")), "{english}: {fault}");
     }
-    // A discreet text says less, a short one nothing but when and the code, and the clinic may write its own name.
+    // A discreet text says less, and so may a plain one where a detailed one says more.
     for english in [
+        format!("visit = {{ $clinic }}: {at}, {{ $code }}.\nvisit-detailed = {whole}"),
         format!("visit = {whole}\nvisit-discreet = {{ $clinic }}: call us."),
         format!("visit = {whole}\nvisit-short = {at}: {{ $code }}."),
         format!("visit = Lakeside: {{ $name }}, {at}, {{ $code }}."),

@@ -83,7 +83,7 @@ fn a_term_chooses_by_nothing_that_it_is_not_told() {
     for (text, rest, fault) in [
         ("{ -us }", term, Some((3, "`-us` knows $minutes only where it is told"))),
         ("{ -us }", "-us = { hello }\nhello = { $name ->\n [a] x\n *[b] y\n }", Some((3, "put $name into"))),
-        ("{ -us } { -us(case: \"with\") }", case, Some((3, "`-us` knows $case only where it is told"))),
+        ("{ -us } { -us(case: \"with\") }", case, None),
         ("{ -us(case: \"plain\") } { -us(case: \"with\") }", case, None),
     ] {
         let home = home(&format!("visit = {text} {{ $name }} {day}.\n\n{rest}"));

@@ -131,6 +131,8 @@ fn what_only_looks_like_a_word_to_send_a_value_or_a_number_is_no_fault() {
         ("visit = Coût : 10 $US, 12 $CA.", 0),
         ("visit = Coût : 10 %(TVA incluse).", 0),
         ("visit = Salle 2.14, 3.5 km, le 7.", 0),
+        ("visit = Grippe 2026–2027, de 9.30 – 17.30.", 0),
+        ("visit = শীত ২০২৬-২০২৭, ৯.৩০ - ১২.৩০।", 0),
     ] {
         let home = Home::new()
             .with("templates/visit.j2", "{{ t(\"visit\") }}")
