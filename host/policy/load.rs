@@ -13,7 +13,7 @@ use super::run::{Runtime, Session};
 use super::wasi::Basis;
 use super::{admission, answer, archive::Failed, canary, imports::one_line};
 use crate::domain::kind::TypeName;
-use crate::domain::policy::{Answerer, Description, Fact};
+use crate::domain::policy::{Answerer, Blame, Description, Fact};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashSet};
 use std::error::Error;
@@ -34,11 +34,13 @@ pub struct Refusal {
     /// What is wrong, and where.
     pub text: String,
     source: Option<Box<dyn Error + Send + Sync>>,
+    /// The machine is why, which may be another one tomorrow: the file is looked at again.
+    pub(super) may_pass: bool,
 }
 
 impl Refusal {
     pub(super) fn new(code: &'static str, text: impl Into<String>) -> Self {
-        Self { code, text: text.into(), source: None }
+        Self { code, text: text.into(), source: None, may_pass: false }
     }
 
     pub(super) fn rolled_back(failed: &Failed) -> Self {
@@ -59,17 +61,13 @@ impl Refusal {
         Self::new("settings-gone", text)
     }
 
-    /// The machine is why, which may be another one tomorrow: the file is looked at again.
-    pub(super) fn may_pass(&self) -> bool {
-        self.source.is_some()
-    }
-
+    /// The machine is why.
     pub(super) fn caused(
         code: &'static str,
         text: impl Into<String>,
         source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
-        Self { source: Some(source.into()), ..Self::new(code, text) }
+        Self { source: Some(source.into()), may_pass: true, ..Self::new(code, text) }
     }
 }
 
@@ -260,7 +258,8 @@ async fn describe(runtime: &Runtime, exports: &Exports, limits: &Limits) -> Resu
 
 fn broken(question: &str, cause: &Cause) -> Refusal {
     let code = if question == "configure" { "config-invalid" } else { "describe-failed" };
-    Refusal::new(code, format!("it does not get through `{question}`: {}: {}", cause.code, cause.text))
+    let text = format!("it does not get through `{question}`: {}: {}", cause.code, cause.text);
+    Refusal { may_pass: cause.blame == Blame::Host || cause.code == "timeout", ..Refusal::new(code, text) }
 }
 
 /// Whether a description can be counted on, in logs, in columns and as names of files.

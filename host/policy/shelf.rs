@@ -315,7 +315,7 @@ impl Slot {
                 "a policy is refused; the last good version stays at work"
             );
         }
-        self.may_pass = refusal.may_pass();
+        self.may_pass = refusal.may_pass;
         self.refused = Some(refused);
     }
 }

@@ -120,7 +120,7 @@ impl Policies {
     }
 
     /// Looks every file of a folder over as [`load`](Self::load) does, knowing what was at work before, and puts
-    /// none to work. Nothing is written.
+    /// none to work. Nothing is written but compiled code.
     ///
     /// # Errors
     ///

@@ -11,11 +11,13 @@ pub(super) const POSTED_IN_DOUBT: &str = "posted-in-doubt";
 /// So many in one round.
 const BATCH: u32 = 200;
 
-/// Whether its moments are still those of a clock that may have been wrong.
+/// Whether its moments are still those of a clock that may have been wrong. Of what was sent they are as they are: a
+/// retry has those that its policy gave it.
 pub(super) fn was_counted_in_doubt(message: &Message, now: DateTime<Utc>) -> bool {
     message.why.code == POSTED_IN_DOUBT
         && message.planned_for == message.created_at
         && message.created_at != now
+        && message.attempt.is_none()
 }
 
 /// Whether its use is over.

@@ -142,7 +142,9 @@ impl Host {
                 Some(message) => {
                     if let Some(seconds) = pause {
                         // Early enough that what is short of time has a try left.
-                        let pause = TimeDelta::seconds(*seconds).min((message.expires_at - now) / 2);
+                        let left = message.expires_at - now;
+                        let left = if left > TimeDelta::zero() { left / 2 } else { TimeDelta::MAX };
+                        let pause = TimeDelta::seconds(*seconds).min(left);
                         let note = Cause::new(DATABASE_FAILED, "the database failed; it is tried again soon");
                         return self.put_back(&message, now + pause, note, now).await;
                     }

@@ -2,6 +2,7 @@
 //! is not sent now.
 
 use super::context::moment;
+use super::count_anew::was_counted_in_doubt;
 use super::otp::Verifying;
 use super::record::{About, Recorded};
 use super::{Host, HostError};
@@ -202,7 +203,7 @@ impl Host {
             Verdict::Suppress { .. } => record.is_some(),
             Verdict::Send { .. } | Verdict::Hold { .. } | Verdict::HoldUntil { .. } => false,
         };
-        let verdict = if is_by_clock && self.doubts(now) {
+        let verdict = if is_by_clock && (self.doubts(now) || was_counted_in_doubt(&message, now)) {
             let cause = Cause::new(CLOCK_DOUBTED, "it would not go out now by a clock that is in doubt");
             Verdict::HoldUntil { cause, until: message.due_at }
         } else {

@@ -8,8 +8,8 @@ use crate::domain::message::Message;
 const POSTED_IN_DOUBT: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM messages WHERE why_code = 'posted-in-doubt' AND planned_for = created_at AND state IN ('planned', 'held')
-      ORDER BY id LIMIT $1"
+    " FROM messages WHERE why_code = 'posted-in-doubt' AND planned_for = created_at AND attempt_id IS NULL
+      AND state IN ('planned', 'held') ORDER BY id LIMIT $1"
 );
 
 impl Tx {

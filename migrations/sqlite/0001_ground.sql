@@ -181,7 +181,8 @@ CREATE INDEX messages_leased ON messages (lease_until) WHERE state IN ('claimed'
 CREATE INDEX messages_check ON messages (check_at) WHERE check_at IS NOT NULL;
 -- Due at once by a clock that was in doubt: their moments are counted anew by one that is sure.
 CREATE INDEX messages_posted_in_doubt ON messages (why_code, id)
-    WHERE why_code = 'posted-in-doubt' AND planned_for = created_at AND state IN ('planned', 'held');
+    WHERE why_code = 'posted-in-doubt' AND planned_for = created_at AND attempt_id IS NULL
+      AND state IN ('planned', 'held');
 -- A partial index, here and for attempts: a key column that is written later would lock the row
 -- against every foreign key that points to it.
 CREATE UNIQUE INDEX messages_sid ON messages (sid) WHERE sid IS NOT NULL;

@@ -7,9 +7,11 @@ use crate::many_hosts::client;
 use crate::support::{ANA, TestHost};
 use crate::versions::{day, version};
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
 use std::sync::Arc;
 use tidings::clock::ManualClock;
 use tidings::domain::id::MessageId;
+use tidings::sandbox::Fault;
 use tidings::service::{Host, IntakeError, PostedMessage, PostedPerson};
 
 /// Of no urgency, and of use for two days.
@@ -73,6 +75,24 @@ for_each_database! {
         clock.leap(TimeDelta::days(5));
         work(&host, &astray, &clock, 1).await;
         assert_eq!((state(&host, &later.to_string()).await.as_str(), host.texts_to(ANA).len()), ("delivered", 3));
+    }
+
+    async fn a_retry_of_what_was_posted_in_doubt_has_the_moment_that_its_policy_gave_it(start: Start) {
+        let host = start.host().await;
+        let (alone, clock) = astray(&host, TimeDelta::zero()).await;
+        let text = json!("The clinic is closed today.");
+        let variables = serde_json::Map::from_iter([("text".to_owned(), text)]);
+        let alert = PostedMessage { kind: "urgent-alert".to_owned(), variables, ..notice() };
+        let id = post(&host, &alone, alert).await.unwrap();
+        assert_eq!(host.story(&id.to_string()).await["why"]["code"], "posted-in-doubt");
+        host.sandbox.script(ANA, [Fault::Refuse(30001)]);
+        alone.tick().await.unwrap();
+        let planned = moments(&host, id).await;
+        assert_eq!((state(&host, &id.to_string()).await.as_str(), host.sandbox.calls()), ("planned", 1));
+        clock.advance(TimeDelta::seconds(1));
+        alone.sweep().await.unwrap();
+        assert!(!alone.doubts_clock());
+        assert_eq!(moments(&host, id).await, planned);
     }
 
     async fn moments_that_a_caller_has_named_stand_whatever_a_wrong_clock_thinks_of_them(start: Start) {
