@@ -11,11 +11,21 @@ use std::sync::Arc;
 use tidings::clock::ManualClock;
 use tidings::domain::pace::Rate;
 use tidings::sandbox::Fault;
+use tidings::service::Host;
 
 /// Of the urgent lane, and of use for days.
 pub(crate) fn alert(to: &str, host: &TestHost) -> Value {
     json!({"type": "urgent-alert", "to": {"id": to, "phone": to, "language": "en"},
         "variables": {"text": "We are closed today."}, "expires_at": host.clock_now() + TimeDelta::days(3)})
+}
+
+/// Another process, whose clock is its own, right, and looked at.
+pub(crate) async fn at_work(host: &TestHost) -> (Host, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::at(host.clock_now()));
+    let at_work = beside_on(host, clock.clone());
+    at_work.begin().await.unwrap();
+    at_work.tick().await.unwrap();
+    (at_work, clock)
 }
 
 fn one_of(number: i64) -> String {
@@ -41,9 +51,7 @@ for_each_database! {
 
     async fn what_is_over_by_a_wrong_clock_goes_out_when_it_is_right_again(start: Start) {
         let host = start.host().await;
-        let clock = Arc::new(ManualClock::at(host.clock_now()));
-        let astray = beside_on(&host, clock.clone());
-        astray.tick().await.unwrap();
+        let (astray, clock) = at_work(&host).await;
         let mut short = alert(ANA, &host);
         short["expires_at"] = json!(host.clock_now() + TimeDelta::hours(2));
         let id = host.message(short).await;
@@ -62,9 +70,7 @@ for_each_database! {
 
     async fn what_a_dead_host_left_is_taken_over_and_not_ended_while_the_clock_is_in_doubt(start: Start) {
         let host = start.host().await;
-        let clock = Arc::new(ManualClock::at(host.clock_now()));
-        let astray = beside_on(&host, clock.clone());
-        astray.tick().await.unwrap();
+        let (astray, clock) = at_work(&host).await;
         let mut later = alert(ANA, &host);
         later["send_at"] = json!(host.clock_now() + TimeDelta::hours(1));
         let id = host.message(later).await;
@@ -82,10 +88,7 @@ for_each_database! {
 
     async fn what_a_host_has_in_hand_itself_is_not_taken_from_it_while_its_clock_is_in_doubt(start: Start) {
         let host = start.host().await;
-        let clock = Arc::new(ManualClock::at(host.clock_now()));
-        let astray = beside_on(&host, clock.clone());
-        astray.begin().await.unwrap();
-        astray.tick().await.unwrap();
+        let (astray, clock) = at_work(&host).await;
         let mut later = alert(ANA, &host);
         later["send_at"] = json!(host.clock_now() + TimeDelta::hours(1));
         let id = host.message(later).await;
@@ -113,9 +116,7 @@ for_each_database! {
         let mut start = start;
         start.config.twilio.rate = Rate::per_second(1.0);
         let host = start.host().await;
-        let clock = Arc::new(ManualClock::at(host.clock_now()));
-        let astray = beside_on(&host, clock.clone());
-        astray.tick().await.unwrap();
+        let (astray, clock) = at_work(&host).await;
         clock.leap(TimeDelta::days(1));
         for number in 1..=3 {
             host.message(alert(&one_of(number), &host)).await;

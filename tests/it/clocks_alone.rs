@@ -1,20 +1,20 @@
 //! A host that starts without a network: nobody tells it whether its clock is right, and nothing is lost for that.
 
-use crate::clocks::alert;
+use crate::clocks::{alert, at_work};
 use crate::delivery::{BO, notice, state};
 use crate::for_each_database;
-use crate::many_hosts::{beside_on, client, machine};
+use crate::many_hosts::{client, machine};
 use crate::our_webhooks::receiver::Receiver;
 use crate::support::{ANA, TestHost, booked};
 use crate::versions::{day, version};
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tidings::clock::ManualClock;
 use tidings::domain::failure::{ListedText, SendOutcome};
 use tidings::domain::phone::PhoneNumber;
-use tidings::service::Host;
+use tidings::service::{EventStory, Host};
 use tidings::store::EventState;
 use tidings::twilio::{BoxFuture, LookUpError, Outgoing, Provider, TwilioClient};
 
@@ -80,13 +80,19 @@ pub(crate) async fn begun(host: &TestHost, provider: Arc<dyn Provider>, clock: &
 }
 
 /// A host that has seen its clock leap by a month.
-async fn leapt(host: &TestHost, clock: &Arc<ManualClock>) -> Host {
-    let leapt = beside_on(host, clock.clone());
-    leapt.begin().await.unwrap();
-    leapt.tick().await.unwrap();
+async fn leapt(host: &TestHost) -> (Host, Arc<ManualClock>) {
+    let (leapt, clock) = at_work(host).await;
     clock.leap(TimeDelta::days(30));
     leapt.tick().await.unwrap();
-    leapt
+    (leapt, clock)
+}
+
+/// A version of a visit, posted at this host.
+pub(crate) async fn post_version(host: &TestHost, at: &Host, number: i64, data: &Value) -> EventStory {
+    let caller = host.host.caller(&host.key).await.unwrap();
+    let body = number.to_string();
+    let posted = at.post_event(&caller, None, body.as_bytes(), version(number, data));
+    Box::pin(posted).await.unwrap().0.unwrap()
 }
 
 /// A host at work, for a while.
@@ -141,18 +147,14 @@ for_each_database! {
 
     async fn a_reminder_that_only_a_wrong_clock_finds_too_late_is_planned_when_it_is_right(start: Start) {
         let host = start.host().await;
-        let clock = Arc::new(ManualClock::at(host.clock_now()));
-        let astray = beside_on(&host, clock.clone());
-        astray.begin().await.unwrap();
-        astray.tick().await.unwrap();
-        let caller = host.host.caller(&host.key).await.unwrap();
-        Box::pin(astray.post_event(&caller, None, b"1", version(1, &day(3)))).await.unwrap();
+        let (astray, clock) = at_work(&host).await;
+        post_version(&host, &astray, 1, &day(3)).await;
         let planned = || host.number("SELECT COUNT(*) FROM messages WHERE kind = 'appointment-reminder' AND state = 'planned'");
         assert_eq!(planned().await, 2);
         // By this clock both visits are over.
         clock.leap(TimeDelta::days(30));
         astray.tick().await.unwrap();
-        let story = Box::pin(astray.post_event(&caller, None, b"2", version(2, &day(4)))).await.unwrap().0.unwrap();
+        let story = post_version(&host, &astray, 2, &day(4)).await;
         assert_eq!(story.state, EventState::Accepted);
         assert_eq!(planned().await, 0, "what a version that is over has planned does not wait: {story:?}");
         clock.leap(-TimeDelta::days(30));
@@ -165,8 +167,7 @@ for_each_database! {
 
     async fn what_is_to_go_out_at_once_goes_out_when_a_wrong_clock_is_right(start: Start) {
         let host = start.host().await;
-        let clock = Arc::new(ManualClock::at(host.clock_now()));
-        let astray = leapt(&host, &clock).await;
+        let (astray, clock) = leapt(&host).await;
         let caller = host.host.caller(&host.key).await.unwrap();
         let visit = json!({"starts_at": "2027-03-01T14:30:00-05:00", "location": "12 Main St"});
         Box::pin(astray.post_event(&caller, None, b"1", version(1, &visit))).await.unwrap();

@@ -1,13 +1,13 @@
 //! A clock that leaps in the middle of something: what was begun by a time that may be wrong is not ended by it, and
 //! nothing is sent twice for that.
 
-use crate::clocks::alert;
-use crate::clocks_alone::work;
+use crate::clocks::{alert, at_work};
+use crate::clocks_alone::{post_version, work};
 use crate::delivery::{BO, deaf, notice, sent_by, state};
 use crate::for_each_database;
-use crate::many_hosts::{beside_on, client, machine};
+use crate::many_hosts::{client, machine};
 use crate::support::{ANA, TestHost};
-use crate::versions::{day, version};
+use crate::versions::day;
 use chrono::TimeDelta;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -124,13 +124,9 @@ for_each_database! {
 
     async fn what_a_person_has_taken_back_does_not_come_again_when_the_clock_is_sure(start: Start) {
         let host = start.host().await;
-        let clock = Arc::new(ManualClock::at(host.clock_now()));
-        let astray = beside_on(&host, clock.clone());
-        astray.begin().await.unwrap();
-        astray.tick().await.unwrap();
+        let (astray, clock) = at_work(&host).await;
         clock.leap(TimeDelta::hours(1));
-        let caller = host.host.caller(&host.key).await.unwrap();
-        let story = Box::pin(astray.post_event(&caller, None, b"1", version(1, &day(3)))).await.unwrap().0.unwrap();
+        let story = post_version(&host, &astray, 1, &day(3)).await;
         let reminders = |story: &tidings::service::EventStory| {
             story.messages.iter().filter(|it| it.kind.as_str() == "appointment-reminder").count()
         };
@@ -149,16 +145,12 @@ for_each_database! {
 
     async fn what_was_sent_is_not_sent_again_after_a_version_that_a_wrong_clock_has_planned(start: Start) {
         let host = start.host().await;
-        let clock = Arc::new(ManualClock::at(host.clock_now()));
-        let astray = beside_on(&host, clock.clone());
-        astray.begin().await.unwrap();
-        astray.tick().await.unwrap();
-        let caller = host.host.caller(&host.key).await.unwrap();
-        Box::pin(astray.post_event(&caller, None, b"1", version(1, &day(3)))).await.unwrap();
+        let (astray, clock) = at_work(&host).await;
+        post_version(&host, &astray, 1, &day(3)).await;
         work(&host, &astray, &clock, 1).await;
         assert_eq!(host.texts_to(ANA).len(), 1, "the confirmation");
         clock.leap(TimeDelta::days(30));
-        Box::pin(astray.post_event(&caller, None, b"2", version(2, &day(3)))).await.unwrap();
+        post_version(&host, &astray, 2, &day(3)).await;
         // A policy that says nothing of it leaves it behind.
         let left_behind = match host.host.store.engine() {
             "sqlite" => "UPDATE messages SET superseded = 1, updated_at = (SELECT MAX(received_at) FROM events) WHERE state = 'delivered'",
@@ -173,14 +165,10 @@ for_each_database! {
 
     async fn a_message_that_two_clocks_have_moved_is_told_of_once(start: Start) {
         let host = start.host().await;
-        let clock = Arc::new(ManualClock::at(host.clock_now()));
-        let astray = beside_on(&host, clock.clone());
-        astray.begin().await.unwrap();
-        astray.tick().await.unwrap();
-        let caller = host.host.caller(&host.key).await.unwrap();
-        Box::pin(astray.post_event(&caller, None, b"1", version(1, &day(3)))).await.unwrap();
+        let (astray, clock) = at_work(&host).await;
+        post_version(&host, &astray, 1, &day(3)).await;
         clock.leap(TimeDelta::hours(1));
-        let story = Box::pin(astray.post_event(&caller, None, b"2", version(2, &day(4)))).await.unwrap().0.unwrap();
+        let story = post_version(&host, &astray, 2, &day(4)).await;
         assert_eq!(story.moved.len(), 3);
         clock.leap(-TimeDelta::hours(1));
         work(&host, &astray, &clock, 2).await;

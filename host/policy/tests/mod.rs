@@ -10,6 +10,8 @@ mod candidates;
 mod guest;
 mod loading;
 mod reloading;
+mod served;
+mod types;
 mod versions;
 mod wasi;
 mod zones;

@@ -1,7 +1,7 @@
 //! Versions: what gives way to what, what is tried again, and for how long they are kept.
 
 use super::guest::{Decides, Guest};
-use super::reloading::{Served, version};
+use super::served::{Served, version};
 use crate::domain::kind::TypeName;
 use crate::domain::policy::Decision;
 use crate::policy::{Archive, Limits};
