@@ -42,10 +42,16 @@ const REPLY: [&str; 34] = [
     "sending",
 ];
 
+/// Those of the reference that a single letter follows only where it is asked for: "reply Y by 5 pm", but "type B flu".
+const ORDERS: [&str; 5] = ["reply", "respond", "answer", "text", "send"];
+
+/// What a single letter in front of it belongs to: "please send X rays".
+const NAMED_BY_LETTERS: [&str; 2] = ["ray", "rays"];
+
 /// What may stand between that and a word: "reply C or", "responda con la palabra".
-const BETWEEN: [&str; 26] = [
+const BETWEEN: [&str; 27] = [
     "or", "and", "o", "u", "ou", "y", "et", "e", "hoặc", "và", "at", "with", "con", "avec", "com", "par",
-    "ng", "ang", "the", "la", "le", "el", "word", "palabra", "palavra", "mot",
+    "ng", "ang", "the", "la", "le", "el", "letter", "word", "palabra", "palavra", "mot",
 ];
 
 /// What such a word is followed by, "cancel to cancel"; and what a word of the sentence follows, "reply R to cancel".
@@ -110,7 +116,6 @@ fn is_asked_for(before: &str, after: &str, keyword: Keyword, is_foreign: impl Fn
         return false;
     }
     let is_reply = |(slice, word): &(&str, String)| is_of(&REPLY, word) && is_order(sentence, slice);
-    let is_between = |word: &str| word.len() == 1 || is_of(&BETWEEN, word);
     let is_named = words.iter().rev().find(|(_, word)| !is_between(word)).is_some_and(is_reply);
     let next = latin_words(after).next().map(str::to_lowercase).unwrap_or_default();
     if keyword != Keyword::Stop {
@@ -121,9 +126,18 @@ fn is_asked_for(before: &str, after: &str, keyword: Keyword, is_foreign: impl Fn
     is_named || is_foreign() || is_of(&PURPOSE, &next) && words.iter().any(is_reply)
 }
 
-/// Whether a word with this before and behind it, which is one of no other kind, is asked for.
-pub(super) fn is_named(before: &str, after: &str) -> bool {
+/// Whether a letter of the reference with this before and behind it is asked for.
+pub(super) fn is_letter_asked_for(before: &str, after: &str) -> bool {
+    let named = latin_words(before).map(str::to_lowercase).filter(|word| !is_between(word)).last();
+    let next = latin_words(after).next().map(str::to_lowercase).unwrap_or_default();
+    let is_order = named.is_some_and(|word| ORDERS.contains(&word.as_str()));
+    // Whatever the sentence goes on with.
+    let after = if is_order && !NAMED_BY_LETTERS.contains(&next.as_str()) { "" } else { after };
     is_asked_for(before, after, Keyword::Help, || false)
+}
+
+fn is_between(word: &str) -> bool {
+    word.len() == 1 || BETWEEN.contains(&word)
 }
 
 /// Whether such a word asks the reader, as "text us" does and "we will text" or "a text" does not.

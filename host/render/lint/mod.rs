@@ -81,7 +81,7 @@ pub(super) fn reference(files: &[FtlFile]) -> Reference {
         let certain = used.into_iter().filter(|name| is_certain(value, name, &names));
         let original = Original {
             variables: certain.map(str::to_owned).collect(),
-            commands: commands::commands(&content.texts).map(str::to_owned).collect(),
+            commands: commands::commands(value, &content, &names),
         };
         reference.entry(message.id.name.to_owned()).or_insert(original);
     }

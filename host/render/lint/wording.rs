@@ -33,18 +33,17 @@ const NAMED: [&str; 3] = ["STOP", "START", "HELP"];
 pub(super) fn check(checked: &Checked<'_, '_>, faults: &mut Vec<Fault>) {
     let Checked { file, key, content, .. } = *checked;
     check_fixed(file, content, faults);
-    if let Some(value) = checked.value {
-        let is_answer = is_way_out(key) || ANSWERS.contains(&base(key));
-        opt_out_words(file, value, content, checked.names, is_answer, faults);
-    }
-    let says = |command: &str| commands::says(&content.texts, command);
+    let Some(value) = checked.value else { return };
+    let is_answer = is_way_out(key) || ANSWERS.contains(&base(key));
+    opt_out_words(file, value, content, checked.names, is_answer, faults);
+    let says = |command: &str| commands::says(value, content, checked.names, command);
     for word in checked.original.into_iter().flat_map(|original| &original.commands) {
-        if checked.value.is_some() && !says(word) {
+        if !says(word) {
             let text = format!("{word} is missing; readers send it, so it stays in Latin letters");
             faults.push(file.fault(key, text).by("command"));
         }
     }
-    if checked.value.is_some() && base(key) == "optout" && !says("STOP") {
+    if base(key) == "optout" && !says("STOP") {
         let text = "the way out must name STOP in Latin letters: carriers act on this word";
         faults.push(file.fault(key, text).by("opt-out"));
     }

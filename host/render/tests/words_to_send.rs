@@ -125,6 +125,29 @@ fn a_letter_that_nobody_is_asked_to_send_is_asked_of_no_translation() {
 }
 
 #[test]
+fn a_letter_is_asked_of_a_translation_however_the_english_of_it_is_cut() {
+    for (english, spanish, faults) in [
+        ("visit = Reply with\n    C or R.", "visit = Responda C.", 1),
+        ("visit = Reply with\n    C or R.", "visit = Responda\n    C o R.", 0),
+        ("visit = Reply { -with } C.\n-with = with the letter", "visit = Hola.", 1),
+        ("visit = Reply { -with } C.\n-with = with the letter", "visit = Responda C.", 0),
+        ("visit = Reply { -yes }.\n-yes = C", "visit = Responda.", 1),
+        ("visit = Reply { -yes }.\n-yes = C", "visit = Responda { -yes }.\n-yes = C", 0),
+        ("visit = { again } now.\nagain = Reply C", "visit = Ahora.\nagain = Responda C", 1),
+        ("visit = { $minutes ->\n [one] Reply\n *[other] Send\n } C.", "visit = Hola.", 1),
+        ("visit = Vitamin { \"D\" } is here.", "visit = Hola.", 0),
+    ] {
+        let home = Home::new()
+            .with("templates/visit.j2", "{{ t(\"visit\", minutes=2) }}")
+            .with("locales/en/visits.ftl", english)
+            .with("locales/es/visits.ftl", spanish);
+        let catalogue = home.load().snapshot();
+        let found = rules(catalogue.faults()).into_iter().filter(|rule| *rule == "command").count();
+        assert_eq!(found, faults, "{english} / {spanish}: {:?}", catalogue.faults());
+    }
+}
+
+#[test]
 fn what_only_looks_like_a_word_to_send_a_value_or_a_number_is_no_fault() {
     for (french, warnings) in [
         ("visit = INFO : votre rendez-vous.", 1),
