@@ -9,6 +9,7 @@ mod content;
 pub(super) mod cost;
 mod followed;
 mod names;
+mod phones;
 mod plurals;
 mod reading;
 mod variables;

@@ -6,15 +6,11 @@ use super::super::ftl::FtlFile;
 use super::asked::{self, Asked};
 use super::commands;
 use super::content::Content;
+use super::phones;
 use super::reading::{Dictionary, readings};
 use super::{Checked, base};
 use crate::domain::keyword::{Keyword, keyword_of};
 use fluent_syntax::ast::{Pattern, Term};
-use icu_properties::CodePointMapData;
-use icu_properties::props::GeneralCategory;
-
-/// A number with as many digits is one to call.
-const PHONE_DIGITS: usize = 7;
 
 /// The answers to STOP, START and HELP, which have to name these words.
 const ANSWERS: [&str; 5] =
@@ -195,44 +191,8 @@ fn address(text: &str) -> Found<'_> {
 }
 
 fn phone(text: &str) -> Found<'_> {
-    let count = if text.is_ascii() {
-        text.bytes().filter(u8::is_ascii_digit).count()
-    } else {
-        text.chars().filter(|c| is_digit(*c)).count()
-    };
-    if count < PHONE_DIGITS {
-        return None;
-    }
-    let is_between = |c| matches!(c, ' ' | '(' | ')' | '.' | '/' | '\u{A0}' | '（' | '）') || is_dash(c);
-    let mut runs = text.split(|c| !is_digit(c) && !is_between(c));
-    let run =
-        runs.find(|run| run.chars().filter(|c| is_digit(*c)).count() >= PHONE_DIGITS && !is_span(run))?;
     let problem = "telephone numbers come from the clinic's settings, never from a translation";
-    Some((run.trim_start_matches(|c| !is_digit(c)), "phone", problem.to_owned()))
-}
-
-const fn is_dash(c: char) -> bool {
-    matches!(c, '-' | '\u{2010}'..='\u{2015}' | '－')
-}
-
-/// From one year or hour to another: `2026-2027`, `9.30 - 17.30`.
-fn is_span(run: &str) -> bool {
-    let mut parts = run.split(is_dash).map(|part| part.trim_matches(|c| !is_digit(c)));
-    let (Some(from), Some(to), None) = (parts.next(), parts.next(), parts.next()) else { return false };
-    let has =
-        |part: &str, digits: &[usize]| part.chars().all(is_digit) && digits.contains(&part.chars().count());
-    let is_year = |part: &str| has(part, &[4]) && (!part.is_ascii() || part.starts_with(['1', '2']));
-    let is_hour = |part: &str| {
-        part.split_once('.').is_some_and(|(hour, minute)| has(hour, &[1, 2]) && has(minute, &[2]))
-    };
-    is_year(from) && is_year(to) || is_hour(from) && is_hour(to)
-}
-
-/// A digit of any script; below the Arabic ones there are none but those of ASCII.
-fn is_digit(c: char) -> bool {
-    c.is_ascii_digit()
-        || c >= '\u{660}'
-            && CodePointMapData::<GeneralCategory>::new().get(c) == GeneralCategory::DecimalNumber
+    Some((phones::phone(text)?, "phone", problem.to_owned()))
 }
 
 /// A comment below its key, where Fluent takes it for a line of the text.

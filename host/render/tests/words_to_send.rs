@@ -148,6 +148,57 @@ fn a_letter_is_asked_of_a_translation_however_the_english_of_it_is_cut() {
 }
 
 #[test]
+fn hours_years_and_dates_are_no_telephone_number_and_all_else_that_is_as_long_is_one() {
+    let is_refused = |text: &str| {
+        let home = Home::plain().with("locales/es/visits.ftl", format!("visit = Hola {text} hoy."));
+        rules(home.load().snapshot().faults()).contains(&"phone")
+    };
+    for number in [
+        "0800 123 456",
+        "+41 44 668 18 00",
+        "044-668-1800",
+        "044.668.18.00",
+        "(044) 668 18.00.00",
+        "01.42.34.56.78",
+        "24.12.26.30",
+        "2211-2345",
+        "২২১১-২৩৪৫",
+        "2055-2345",
+        "0800 2001 22",
+        "9.00-12.00, 044 668 18 00",
+        "9.00-12.00 044 668 18 00",
+        "24.12.2026 044 668 18 00",
+        "2026-12-24-33",
+        "(33) 24/12/2026/1",
+        "24.13.2026",
+        "24/12/2126",
+        "99.99 - 77.77",
+    ] {
+        assert!(is_refused(number), "{number}");
+    }
+    for other in [
+        "9.00-12.00 / 14.00-18.00",
+        "9:00-12:00 / 14:00-18:00",
+        "09.00–12.30/14.00–18.00",
+        "24.12.2026",
+        "2026-12-24",
+        "24/12/2026",
+        "12/24/2026",
+        "24. 12. 2026",
+        "2026/12/24 - 2026/12/31",
+        "24.12.2026-31.12.2026, 9.00",
+        "24.12.2026 (9.00-12.00)",
+        "28.12.-30.12.",
+        "২৪.১২.২০২৬ ৯.০০ - ১২.০০",
+        "১৯৯৯-২০২৬",
+        "2026 (9.00-12.00)",
+        "2026 / 2027",
+    ] {
+        assert!(!is_refused(other), "{other}");
+    }
+}
+
+#[test]
 fn what_only_looks_like_a_word_to_send_a_value_or_a_number_is_no_fault() {
     for (french, warnings) in [
         ("visit = INFO : votre rendez-vous.", 1),
