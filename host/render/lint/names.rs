@@ -107,7 +107,14 @@ impl<'a> Names<'a> {
                 let text = format!(
                     "`-{term}` knows ${variable} only where it is told: write {{ -{term}({variable}: \"…\") }}"
                 );
-                faults.push(file.fault(variable, text).by("variable-in-term"));
+                let fault = file.fault(variable, text);
+                // What no template gives is the translator's own, and its default may be all that is needed.
+                let is_given = calls.values().flatten().any(|call| call.contains_key(*variable));
+                faults.push(if is_given {
+                    fault.by("variable-in-term")
+                } else {
+                    fault.warn("variable-in-term")
+                });
             }
         }
         for (file, part) in &self.parts {
