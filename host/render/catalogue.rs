@@ -40,8 +40,8 @@ pub struct Catalogue {
     pub(super) kept: BTreeSet<String>,
     /// What it was built from, be it used or not.
     pub(super) files: Files,
-    /// It is of a host that ran before: what has gone since is meant to be.
-    pub(super) is_remembered: bool,
+    /// What has gone since is meant to be: it is of a host that ran before.
+    pub(super) lets_go: bool,
 }
 
 /// A text in one language, before anybody asked for its price.

@@ -80,12 +80,13 @@ impl LastGood {
                 catalogue.locales.insert(tag.clone(), Arc::new(locale));
             }
         }
-        Some(Catalogue { faults, files, is_remembered: true, ..catalogue })
+        Some(Catalogue { faults, files, lets_go: true, ..catalogue })
     }
 }
 
 impl Catalogue {
-    /// The catalogue of a host that starts: what is faulty in these files as it was at work before.
+    /// The catalogue of a host that starts: what is faulty in these files as it was at work before. What is gone
+    /// from them was meant to go only where nothing else is wrong: half a copy of a home lacks files too.
     ///
     /// # Errors
     ///
@@ -96,7 +97,13 @@ impl Catalogue {
         last_good: &Path,
     ) -> Result<Self, Vec<Fault>> {
         let last = LastGood::read(last_good).and_then(|last| last.at_work(settings));
-        Self::build(files, settings, last.as_ref())
+        let catalogue = Self::build(files, settings, last.as_ref())?;
+        match last {
+            Some(last) if !catalogue.faults.is_empty() => {
+                Self::build(catalogue.files, settings, Some(&Self { lets_go: false, ..last }))
+            }
+            _ => Ok(catalogue),
+        }
     }
 
     /// Keeps what is at work for the next start; of a locale that is at work in part, what was kept before.

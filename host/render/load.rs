@@ -61,7 +61,7 @@ impl Catalogue {
     ) -> Result<Self, Vec<Fault>> {
         let mut catalogue = Self::core(&files, settings, last)?;
         let templates = Arc::clone(&catalogue.templates);
-        let is_meant = last.is_some_and(|last| last.lets_go(&files));
+        let is_meant = last.is_some_and(|last| last.lets_go);
         let tags: BTreeSet<&String> =
             files.locales.keys().chain(last.into_iter().flat_map(|last| last.locales.keys())).collect();
         for tag in tags.into_iter().filter(|tag| *tag != REFERENCE) {
@@ -106,13 +106,6 @@ impl Catalogue {
             && is_same(tag)
     }
 
-    /// Whether what is gone from these files is meant to be: it went while no host ran. Where not even the reference
-    /// is there, the folder itself is not.
-    pub(super) fn lets_go(&self, files: &Files) -> bool {
-        let english = files.locales.get(REFERENCE);
-        self.is_remembered && english.is_some_and(|english| !english.is_empty())
-    }
-
     /// The templates of these files.
     pub(super) fn templates_of(
         files: &Files,
@@ -135,7 +128,7 @@ impl Catalogue {
     fn core(files: &Files, settings: &RenderSettings, last: Option<&Self>) -> Result<Self, Vec<Fault>> {
         let mut template_faults = Vec::new();
         let fresh = Self::templates_of(files, settings, &mut template_faults);
-        if let Some(last) = last.filter(|last| !last.is_remembered && template_faults.is_empty()) {
+        if let Some(last) = last.filter(|last| !last.lets_go && template_faults.is_empty()) {
             let missed = last.templates.kinds.keys().filter(|name| !fresh.kinds.contains_key(*name));
             template_faults.extend(missed.map(|name| gone(&format!("templates/{name}.toml"))));
         }
@@ -220,7 +213,7 @@ impl Catalogue {
             faults: Vec::new(),
             kept: BTreeSet::new(),
             files: Files { templates: BTreeMap::new(), locales: BTreeMap::new() },
-            is_remembered: false,
+            lets_go: false,
         }
     }
 

@@ -55,7 +55,7 @@ pub(super) fn read_reference(
         faults.push(Fault::whole("locales/en", "the reference locale is missing or empty").by("missing-key"));
     }
     if let Some(last) = last {
-        faults.extend(lost(&last.locales[REFERENCE], english.as_ref(), read, last.lets_go(files)));
+        faults.extend(lost(&last.locales[REFERENCE], english.as_ref(), read, last.lets_go));
     }
     english
 }

@@ -112,6 +112,52 @@ fn a_language_that_was_taken_away_while_no_host_ran_is_meant_to_be() {
 }
 
 #[test]
+fn what_is_missing_goes_only_where_nothing_else_is_wrong() {
+    // As half of a copy is: of one file a part is there, and what comes later is not.
+    for (begun, missing, left) in [
+        ("locales/en/visits.ftl", &["locales/es"][..], &["en", "fr", "other", "visit"][..]),
+        ("locales/fr/visits.ftl", &["locales/es"], &["en", "fr", "other", "visit"]),
+        ("templates/visit.j2", &["locales/es"], &["en", "fr", "other", "visit"]),
+        ("locales/fr/visits.ftl", &["locales/es/visits.ftl"], &["en", "es", "fr", "other", "visit"]),
+        (
+            "locales/fr/visits.ftl",
+            &["templates/other.j2", "templates/other.toml"],
+            &["en", "es", "fr", "visit"],
+        ),
+    ] {
+        let home = home()
+            .with("locales/es/more.ftl", "more = Hasta luego.")
+            .with("templates/other.toml", VISIT)
+            .with("templates/other.j2", "{{ t(\"visit\", name=name, at=at) }}");
+        start(&home);
+        let whole = std::fs::read_to_string(home.0.join(begun)).unwrap();
+        for path in missing.iter().map(|path| home.0.join(path)) {
+            if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }.unwrap();
+        }
+        let home = home.with(begun, &whole[..whole.len() - 4]);
+        let last = missing.last().unwrap();
+        for round in 0..2 {
+            let started = start(&home);
+            let faults = Faults(started.snapshot().faults().to_vec()).to_string();
+            assert!(
+                faults.contains(&format!("{last}: it is gone")),
+                "{begun}, {last}, start {round}: {faults}"
+            );
+            assert_eq!(said(&started, "es"), "Hola Ana, 7 mar.", "{begun}, {last}, start {round}");
+            assert_eq!(started.snapshot().kinds().count(), 2, "{begun}, {last}, start {round}");
+        }
+        let started = start(&home.with(begun, whole)).snapshot();
+        assert!(started.faults().is_empty(), "{last}: {:?}", started.faults());
+        let kinds = started.kinds().map(|kind| kind.name.as_str());
+        assert_eq!(started.locales().chain(kinds).collect::<Vec<_>>(), left, "{last}");
+        assert_eq!(
+            started.locales.get("es").is_some_and(|es| es.has("visit")),
+            last.starts_with("templates/")
+        );
+    }
+}
+
+#[test]
 fn a_language_that_english_and_the_templates_went_ahead_of_is_there_after_every_restart() {
     let reply = "visit = Hi { $name }, { DATETIME($at, style: \"day\") }. Reply T to talk to us.";
     let ward = VISIT.to_owned() + "[variables.ward]\ntype = \"text\"\nrequired = true\nsamples = [\"Two\"]\n";
