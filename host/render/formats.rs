@@ -1,9 +1,10 @@
 //! Dates, times, numbers and amounts of one locale, as a text message can carry them: Gregorian,
 //! with Latin digits, and without the narrow spaces that would double the price of a text.
 
-use super::words::{Pattern, Words};
+use super::words::{Named, Pattern, Words};
+use crate::domain::keyword::bare;
 use crate::domain::value::Money;
-use chrono::{Datelike, NaiveDateTime, Timelike};
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 use icu_calendar::{Date, Gregorian};
 use icu_datetime::input::Time;
 use icu_datetime::{FixedCalendarDateTimeFormatter, NoCalendarFormatter, fieldsets, parts};
@@ -72,30 +73,56 @@ impl Formats {
     /// it would write `M03 7, Sat`, and say nothing of it.
     pub(super) fn nameless(&self) -> Option<String> {
         let unnamed = self.words.unnamed()?;
-        let march = Date::try_new_gregorian(2026, 3, 7).ok()?;
-        let mut pieces = Pieces::default();
-        self.day.format(&march).write_to_parts(&mut pieces).ok()?;
-        (pieces.text_of(parts::MONTH) == "M03").then_some(unnamed)
+        (self.name_by_icu(Named::Month, Style::Day, 2)? == "M03").then_some(unnamed)
+    }
+
+    /// Takes back the locale's own days and months that another one is called by too, be it by ICU: patients would
+    /// come on the wrong day. The keys, with the words.
+    pub(super) fn take_back_doubles(&mut self) -> Vec<(String, String)> {
+        let mut taken = Vec::new();
+        for (named, style) in
+            [(Named::Weekday, Style::Day), (Named::Month, Style::Day), (Named::Month, Style::Date)]
+        {
+            while let Some(nth) = self.double(named, style) {
+                taken.extend(self.words.take_back(named, nth));
+            }
+        }
+        taken
+    }
+
+    /// The last day or month that the locale calls as another one is called.
+    fn double(&self, named: Named, style: Style) -> Option<usize> {
+        let own = self.words.own(named);
+        // Most locales have no words of their own, and ICU's are never the same.
+        if own.iter().all(Option::is_none) {
+            return None;
+        }
+        let called = |(nth, word): (u32, &Option<String>)| {
+            let written = word.clone().or_else(|| self.name_by_icu(named, style, nth));
+            written.map(|word| bare(&word))
+        };
+        let all: Vec<Option<String>> = (0..).zip(own).map(called).collect();
+        let is_shared = |nth: usize| all.iter().filter(|other| **other == all[nth]).count() > 1;
+        (0..own.len()).rev().find(|nth| own[*nth].is_some() && is_shared(*nth))
+    }
+
+    /// What ICU calls a day or a month.
+    fn name_by_icu(&self, named: Named, style: Style, nth: u32) -> Option<String> {
+        // The second of March is a Monday.
+        let (month, day, part) = match named {
+            Named::Weekday => (3, 2 + nth, parts::WEEKDAY),
+            Named::Month => (1 + nth, 1, parts::MONTH),
+        };
+        let at = NaiveDate::from_ymd_opt(2026, month, day)?.and_time(NaiveTime::MIN);
+        Some(self.by_icu(at, style)?.text_of(part))
     }
 
     /// A moment of the recipient's wall clock.
     pub(super) fn moment(&self, at: NaiveDateTime, style: Style) -> Option<String> {
-        let month = u8::try_from(at.month()).ok()?;
-        let date = Date::try_new_gregorian(at.year(), month, u8::try_from(at.day()).ok()?).ok()?;
         let weekday = at.weekday().num_days_from_monday() as usize;
-        let mut pieces = Pieces::default();
-        let written = match style {
-            Style::Day => self.day.format(&date).write_to_parts(&mut pieces),
-            Style::Date => self.date.format(&date).write_to_parts(&mut pieces),
-            Style::Time => {
-                let (hour, minute) = (u8::try_from(at.hour()).ok()?, u8::try_from(at.minute()).ok()?);
-                let time = Time::try_new(hour, minute, 0, 0).ok()?;
-                self.time.format(&time).write_to_parts(&mut pieces)
-            }
-        };
-        written.ok()?;
+        let mut pieces = self.by_icu(at, style)?;
         pieces.replace(parts::WEEKDAY, self.words.weekdays[weekday].as_deref());
-        pieces.replace(parts::MONTH, self.words.months[usize::from(month) - 1].as_deref());
+        pieces.replace(parts::MONTH, self.words.months[at.month0() as usize].as_deref());
         let pattern = match style {
             Style::Day => self.words.day.as_ref(),
             Style::Date => self.words.date.as_ref(),
@@ -110,6 +137,23 @@ impl Formats {
             }),
             None => pieces.join(),
         })
+    }
+
+    /// A moment as ICU writes it.
+    fn by_icu(&self, at: NaiveDateTime, style: Style) -> Option<Pieces> {
+        let part = |number: u32| u8::try_from(number).ok();
+        let date = Date::try_new_gregorian(at.year(), part(at.month())?, part(at.day())?).ok()?;
+        let mut pieces = Pieces::default();
+        let written = match style {
+            Style::Day => self.day.format(&date).write_to_parts(&mut pieces),
+            Style::Date => self.date.format(&date).write_to_parts(&mut pieces),
+            Style::Time => {
+                let time = Time::try_new(part(at.hour())?, part(at.minute())?, 0, 0).ok()?;
+                self.time.format(&time).write_to_parts(&mut pieces)
+            }
+        };
+        written.ok()?;
+        Some(pieces)
     }
 
     /// A whole number.

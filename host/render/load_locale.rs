@@ -100,11 +100,18 @@ pub(super) fn read_locale(
     files
         .retain(|file| !found.iter().any(|fault| measures.leaves_out(fault.rule) && fault.file == file.file));
     faults.append(&mut found);
-    let Some(formats) = Formats::new(&formatting, own_words) else {
+    let Some(mut formats) = Formats::new(&formatting, own_words) else {
         let text = "ICU has no dates and numbers for this language";
         faults.push(Fault::whole(&folder, text).by("language-tag"));
         return None;
     };
+    if let Some(file) = &formats_file {
+        for (key, word) in formats.take_back_doubles() {
+            let at = lint::messages(file).map(|message| message.id.name).find(|name| *name == key);
+            let text = format!("another one is called `{}` already", word.trim());
+            faults.extend(at.map(|at| file.fault(at, text).by("format")));
+        }
+    }
     if let Some(word) = formats.nameless() {
         let text = format!(
             "ICU has no dates in `{tag}`: `{word}` is missing here, and all of weekday-mon to weekday-sun and \

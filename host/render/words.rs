@@ -50,6 +50,23 @@ impl Default for Words {
     }
 }
 
+/// What a locale may call by words of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    Weekday,
+    Month,
+}
+
+impl Named {
+    /// What the file calls one, counted from Monday or January.
+    fn key(self, nth: usize) -> String {
+        match self {
+            Self::Weekday => format!("weekday-{}", WEEKDAYS[nth]),
+            Self::Month => format!("month-{}", MONTHS[nth]),
+        }
+    }
+}
+
 /// Text with named places.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Pattern(Vec<Piece>);
@@ -109,13 +126,29 @@ pub(super) fn read(file: &FtlFile, faults: &mut Vec<Fault>) -> Words {
 }
 
 impl Words {
+    /// The locale's own words for days or for months.
+    pub(super) const fn own(&self, named: Named) -> &[Option<String>] {
+        match named {
+            Named::Weekday => self.weekdays.as_slice(),
+            Named::Month => self.months.as_slice(),
+        }
+    }
+
+    /// Takes back a word for a day or a month: its key, and the word.
+    pub(super) fn take_back(&mut self, named: Named, nth: usize) -> Option<(String, String)> {
+        let word = match named {
+            Named::Weekday => self.weekdays[nth].take(),
+            Named::Month => self.months[nth].take(),
+        };
+        Some((named.key(nth), word?))
+    }
+
     /// The first day or month that the locale has no word for.
     pub(super) fn unnamed(&self) -> Option<String> {
-        let lacks = |names: &[&str], words: &[Option<String>], kind| {
-            let nth = words.iter().position(Option::is_none)?;
-            Some(format!("{kind}-{}", names[nth]))
-        };
-        lacks(&WEEKDAYS, &self.weekdays, "weekday").or_else(|| lacks(&MONTHS, &self.months, "month"))
+        [Named::Weekday, Named::Month].into_iter().find_map(|named| {
+            let nth = self.own(named).iter().position(Option::is_none)?;
+            Some(named.key(nth))
+        })
     }
 
     fn take(&mut self, key: &str, pattern: Pattern) -> Result<(), String> {
@@ -127,10 +160,12 @@ impl Words {
                 return Ok(());
             }
             Some(("weekday", day)) if let Some(at) = WEEKDAYS.iter().position(|name| *name == day) => {
-                return name(&mut self.weekdays, at, word(key, &pattern)?);
+                self.weekdays[at] = Some(word(key, &pattern)?);
+                return Ok(());
             }
             Some(("month", month)) if let Some(at) = MONTHS.iter().position(|name| *name == month) => {
-                return name(&mut self.months, at, word(key, &pattern)?);
+                self.months[at] = Some(word(key, &pattern)?);
+                return Ok(());
             }
             Some(("pattern", "day")) => (&["weekday", "day", "month"], 3),
             Some(("pattern", "date")) => (&["day", "month"], 2),
@@ -160,15 +195,6 @@ impl Words {
         }
         Ok(())
     }
-}
-
-/// Names a day or a month; with the name of another one, patients would come on the wrong day.
-fn name(names: &mut [Option<String>], at: usize, word: String) -> Result<(), String> {
-    if names.iter().flatten().any(|other| other.trim() == word.trim()) {
-        return Err(format!("another one is called `{}` already", word.trim()));
-    }
-    names[at] = Some(word);
-    Ok(())
 }
 
 fn joiner(key: &str, pattern: &Pattern) -> Result<String, String> {

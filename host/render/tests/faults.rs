@@ -170,6 +170,45 @@ fn a_format_says_nothing_but_formats() {
 }
 
 #[test]
+fn no_day_or_month_is_called_as_another_one_that_only_icu_names() {
+    let visit = "visit = Hola { $name }, { DATETIME($at, style: \"day\") }.";
+    let home = |formats: &str| {
+        Home::new().with("locales/es/visits.ftl", visit).with("locales/es/formats.ftl", formats)
+    };
+    for (formats, line, word) in [
+        ("sp = { \" \" }\nmonth-apr = mar", 2, "another one is called `mar` already"),
+        ("month-sep = nov", 1, "another one is called `nov` already"),
+        ("weekday-tue = jue", 1, "another one is called `jue` already"),
+        ("weekday-sun = Jue.", 1, "another one is called `Jue.` already"),
+        ("month-dec = x\nmonth-jan = x", 1, "another one is called `x` already"),
+    ] {
+        let catalogue = home(formats).load().snapshot();
+        let [fault] = catalogue.faults() else { panic!("{formats}: {:?}", catalogue.faults()) };
+        let place = (fault.file.as_str(), fault.line, fault.rule);
+        assert_eq!(place, ("locales/es/formats.ftl", line, "format"), "{formats}: {fault}");
+        assert!(fault.message.contains(word), "{fault}");
+        // Without the word, the text is as ICU writes it.
+        assert_eq!(Ask::new("visit", "es").of(&catalogue, &ana()).unwrap().text, "Hola Ana, sáb, 7 de mar.");
+    }
+    // ICU writes a month in one way beside a weekday, "7/03", and in another one without, "7 mar.".
+    for formats in ["month-apr = 03", "month-apr = mar"] {
+        let home = Home::new().with("locales/pt-PT/formats.ftl", formats);
+        let catalogue = home.with("locales/pt-PT/visits.ftl", visit).load().snapshot();
+        assert_eq!(super::lint::rules(catalogue.faults()), ["format"], "{formats}: {:?}", catalogue.faults());
+    }
+    // A word that takes the place of the other one is the only one of its name.
+    for formats in [
+        "month-apr = mar\nmonth-mar = marzo",
+        "weekday-sat = sab\nmonth-mar = marzo",
+        "weekday-tue = mar\nmonth-mar = mar",
+        "month-mar = mar",
+    ] {
+        let catalogue = home(formats).load().snapshot();
+        assert!(catalogue.faults().is_empty(), "{formats}: {:?}", catalogue.faults());
+    }
+}
+
+#[test]
 fn a_fault_of_a_locales_folder_is_told_to_who_asks_about_this_locale() {
     let home = Home::new().with("locales/not a language/visits.ftl", "visit = Hi.");
     let report = home.load().snapshot().report(Some("not a language"));
