@@ -23,7 +23,11 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// A file beside this one that nobody else writes: two hosts in containers may have one number, and one folder.
-fn draft_of(path: &Path) -> io::Result<(File, PathBuf)> {
+///
+/// # Errors
+///
+/// There is no place for it.
+pub fn draft_of(path: &Path) -> io::Result<(File, PathBuf)> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     loop {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);

@@ -2,6 +2,7 @@
 
 use super::toolchain::{self, Source};
 use crate::cli::CliError;
+use crate::disk::{draft_of, write_whole};
 use crate::policy::build::{Provenance, componentize, source_hash};
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
@@ -55,13 +56,21 @@ fn build(
     for name in names {
         let folder = home.join("plugins").join(&name);
         let file = out.join(format!("{name}.wasm"));
+        let failed = |error| CliError::failed(format!("{} cannot be written", file.display()), error);
         let by_tool = |make: fn(&Path, &Path, &Path) -> Result<(), CliError>| {
-            let draft = draft_of(&file);
+            let (_, draft) = draft_of(&file).map_err(failed)?;
             let progress = crate::cli::progress::working(format!("building {name}"));
-            make(&folder, &contract, &draft)?;
+            let made = make(&folder, &contract, &draft);
             progress.finish_and_clear();
-            let made = std::fs::read(&draft);
-            made.map_err(|error| CliError::failed(format!("{} was not made", file.display()), error))
+            let component = std::fs::read(&draft);
+            // What is left of it is of no use to anybody.
+            let _ = std::fs::remove_file(&draft);
+            made?;
+            let not_made = || format!("{} was not made", file.display());
+            match component {
+                Ok(empty) if empty.is_empty() => Err(CliError::plain(not_made())),
+                read => read.map_err(|error| CliError::failed(not_made(), error)),
+            }
         };
         let component = match Source::of(&folder) {
             Some(Source::Rust) => rust(home, &name, &folder, environment)?,
@@ -74,7 +83,7 @@ fn build(
                 )));
             }
         };
-        replace(&file, &component)?;
+        write_whole(&file, &component).map_err(failed)?;
         println!("{}  {} KB", file.display(), component.len() / 1024);
     }
     Ok(())
@@ -178,15 +187,56 @@ fn registries() -> Vec<PathBuf> {
     sources.into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
-/// Where a file is made before it is renamed: names that begin with a dot are not looked at.
-fn draft_of(file: &Path) -> PathBuf {
-    file.with_file_name(format!(".{}.draft", file.file_name().unwrap_or_default().to_string_lossy()))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
 
-/// Written beside and renamed: a running host never sees half a file.
-fn replace(file: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    let draft = draft_of(file);
-    let failed = |error| CliError::failed(format!("{} cannot be written", file.display()), error);
-    std::fs::write(&draft, bytes).map_err(failed)?;
-    std::fs::rename(&draft, file).map_err(failed)
+    /// A home with a policy whose "tool" is the shell, and which says by itself what the tool does with `$out`.
+    fn home(name: &str, script: &str) -> PathBuf {
+        let home = std::env::temp_dir().join(format!("tidings-build-{name}-{}", std::process::id()));
+        let tools = home.join("plugins/ours/node_modules/.bin");
+        fs::create_dir_all(&tools).unwrap();
+        std::os::unix::fs::symlink("/bin/sh", tools.join("componentize-js")).unwrap();
+        fs::write(home.join("plugins/ours/policy.js"), format!("for out; do :; done\n{script}\n")).unwrap();
+        fs::write(home.join("plugins/ours.wasm"), "as it was").unwrap();
+        home
+    }
+
+    fn built(home: &Path) -> Result<(), CliError> {
+        run(home, &["ours".to_owned()], None, &BTreeMap::new())
+    }
+
+    fn names(home: &Path) -> Vec<String> {
+        let entries = fs::read_dir(home.join("plugins")).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_policy_is_made_beside_what_somebody_else_makes_there() {
+        let home = home("beside", "printf made > \"$out\"");
+        let theirs = home.join("plugins/.ours.wasm.draft");
+        fs::write(&theirs, "theirs").unwrap();
+        built(&home).unwrap();
+        assert_eq!(fs::read_to_string(home.join("plugins/ours.wasm")).unwrap(), "made");
+        assert_eq!(fs::read_to_string(&theirs).unwrap(), "theirs");
+        assert_eq!(names(&home), [".ours.wasm.draft", "ours", "ours.wasm"]);
+        fs::remove_dir_all(home).unwrap();
+    }
+
+    #[test]
+    fn a_tool_that_makes_no_policy_changes_nothing_and_leaves_nothing_behind() {
+        for (name, script) in
+            [("half", "printf half > \"$out\"; exit 1"), ("none", ":"), ("empty", ": > \"$out\"")]
+        {
+            let home = home(name, script);
+            assert!(built(&home).is_err(), "{name}");
+            assert_eq!(fs::read_to_string(home.join("plugins/ours.wasm")).unwrap(), "as it was", "{name}");
+            assert_eq!(names(&home), ["ours", "ours.wasm"], "{name}");
+            fs::remove_dir_all(home).unwrap();
+        }
+    }
 }
