@@ -1,6 +1,7 @@
 //! Counting anew: "at once" and "of use for a day" were said of a text while the clock was in doubt, and counted by a
 //! time that may be wrong. A clock that is sure counts them again, before it ends or puts off such a text.
 
+use super::judge::CLOCK_DOUBTED;
 use super::{Host, HostError};
 use crate::domain::message::{Cause, Message, State};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -41,8 +42,16 @@ impl Host {
         let lifetime = kind.and_then(|kind| TimeDelta::from_std(kind.expires_after).ok());
         let is_by_type = |lifetime: &TimeDelta| message.planned_for + *lifetime == message.expires_at;
         let expires_at = lifetime.filter(is_by_type).map_or(message.expires_at, |lifetime| now + lifetime);
-        let after =
-            Message { state: State::Planned, planned_for: now, due_at: now, expires_at, ..message.clone() };
+        let state = match message.state.clone() {
+            // Where anything but the clock was against it, it stays held: a person may have to look whether it was
+            // sent before.
+            State::Held { cause, retry_at } if cause.code != CLOCK_DOUBTED => {
+                State::Held { cause, retry_at: retry_at.filter(|at| *at < message.expires_at) }
+            }
+            State::Planned => State::Planned,
+            unsent => unsent.plan_again()?,
+        };
+        let after = Message { state, planned_for: now, due_at: now, expires_at, ..message.clone() };
         let note = Cause::new("counted-anew", "its moments were counted by a clock that was in doubt");
         self.move_unless_lost(message, after, note, now).await?;
         self.wake();

@@ -12,7 +12,7 @@ use crate::domain::failure::ListedText;
 use crate::domain::link::without_codes;
 use crate::domain::message::{Cause, Message};
 use crate::domain::phone::PhoneNumber;
-use crate::store::{JournalLine, ProviderEventSource, Recovery};
+use crate::store::{ProviderEventSource, Recovery};
 use crate::twilio::{LookUpError, MOST_PAGES, Provider};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
@@ -193,11 +193,8 @@ impl Host {
     /// Whether a person has released it after it was held for a list without an end.
     async fn is_released(&self, message: &Message) -> Result<bool, HostError> {
         let lines = self.store.read().await?.journal_of(message.id).await?;
-        let is_released = |pair: &[JournalLine]| {
-            pair.first().is_some_and(|held| held.note.code == ENDLESS)
-                && pair.last().is_some_and(|next| next.note.code == "released")
-        };
-        Ok(lines.windows(2).any(is_released))
+        let held = lines.iter().skip_while(|line| line.note.code != ENDLESS);
+        Ok(held.skip(1).any(|line| line.note.code == "released"))
     }
 
     /// A list without an end stays so: the text is held for a person.

@@ -1,7 +1,7 @@
 //! What is posted at a host whose clock is wrong goes out when it is meant to, once the clock is right.
 
 use crate::clocks_alone::{begun, work};
-use crate::delivery::state;
+use crate::delivery::{another, state};
 use crate::for_each_database;
 use crate::many_hosts::client;
 use crate::support::{ANA, TestHost};
@@ -9,7 +9,7 @@ use crate::versions::{day, version};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use std::sync::Arc;
-use tidings::clock::ManualClock;
+use tidings::clock::{Clock as _, ManualClock};
 use tidings::domain::id::MessageId;
 use tidings::sandbox::Fault;
 use tidings::service::{Host, IntakeError, PostedMessage, PostedPerson};
@@ -115,6 +115,22 @@ for_each_database! {
         // By a clock that is sure, they are past.
         let past = PostedMessage { send_at: Some(send_at - TimeDelta::hours(1)), ..notice() };
         assert!(matches!(post(&host, &astray, past).await, Err(IntakeError::Fields(_))));
+    }
+
+    async fn what_a_person_has_to_look_at_after_a_backup_is_counted_anew_and_stays_held(start: Start) {
+        let host = start.host().await;
+        let (astray, clock) = astray(&host, -TimeDelta::days(1)).await;
+        let id = post(&host, &astray, notice()).await.unwrap();
+        host.sql("UPDATE messages SET payload_sealed = NULL").await;
+        let recovered = another(&host, |_| ()).recover(host.clock_now(), true, |_| ()).await.unwrap();
+        assert_eq!((recovered.looked_up, recovered.held), (0, 1));
+        clock.leap(TimeDelta::days(1));
+        work(&host, &astray, &clock, 1).await;
+        let (_, expires_at) = moments(&host, id).await;
+        assert!(expires_at > clock.now() + TimeDelta::hours(47), "{expires_at}");
+        let story = host.story(&id.to_string()).await;
+        assert_eq!((&story["state"], &story["reason"]["code"]), (&json!("held"), &json!("recovered")));
+        assert_eq!(host.sandbox.calls(), 0);
     }
 
     async fn an_event_that_is_not_dated_has_happened_when_a_clock_that_is_right_plans_it(start: Start) {
