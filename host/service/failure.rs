@@ -4,12 +4,15 @@
 use super::context::{message_facts, moment, unix_ms};
 use super::record::{About, Recorded};
 use super::{Host, HostError};
-use crate::domain::failure::ProviderError;
+use crate::domain::failure::{FailureClass, ProviderError};
 use crate::domain::message::{Cause, MAX_ATTEMPTS, Message};
-use crate::domain::policy::{FailureQuestion, RetryDecision};
+use crate::domain::policy::{Blame, FailureQuestion, RetryDecision};
 use crate::store::{StoreError, Tx};
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::{Rng, RngExt as _};
+
+/// The host's faults are the host's: what it could not ask about is tried again so much later.
+const RETRY_UNANSWERED: TimeDelta = TimeDelta::minutes(1);
 
 /// What follows a failure.
 #[derive(Clone, Debug)]
@@ -74,7 +77,8 @@ impl Host {
             Err(fault) => {
                 tracing::error!(message_id = %message.id, policy = %fault.by.name, code = fault.code, "a policy did not answer");
                 let record = Recorded::of_fault("on-failure", &question, &fault)?;
-                return Ok(FailureAnswer { verdict: AfterFailure::End { cause }, record: Some(record) });
+                let verdict = unanswered(fault.blame, error, message.expires_at, now);
+                return Ok(FailureAnswer { verdict, record: Some(record) });
             }
         };
         let (outcome, why, verdict) = match &answered.answer {
@@ -119,6 +123,31 @@ impl Host {
     }
 }
 
+/// What follows where no policy says it: nothing, when that is the policy's fault. What the host did wrong costs
+/// nobody a text that may arrive when it is sent once more, and surely has not arrived; its policy is asked again
+/// before it goes out.
+fn unanswered(
+    blame: Blame,
+    error: &ProviderError,
+    expires_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> AfterFailure {
+    let passes = match error.class {
+        FailureClass::Unreachable | FailureClass::Congested | FailureClass::ProviderFault => true,
+        FailureClass::Filtered
+        | FailureClass::Blocked
+        | FailureClass::InvalidNumber
+        | FailureClass::Sender
+        | FailureClass::Unknown => false,
+    };
+    let (cause, at) = (cause_of(error), now + RETRY_UNANSWERED);
+    if blame == Blame::Host && passes && !error.may_have_arrived && at < expires_at {
+        let text = format!("{}; the host could not ask the policy", cause.text);
+        return AfterFailure::Retry { at, why: Cause::new("policy-host", text) };
+    }
+    AfterFailure::End { cause }
+}
+
 /// A little later than a policy says, so that texts which failed together do not come back together: at most a tenth
 /// of the wait, and at most a minute; never when the text has expired.
 fn spread<R: Rng + ?Sized>(
@@ -160,6 +189,31 @@ mod tests {
             prop_assert!(retry >= at(wait) && retry < at(wait + left));
             prop_assert!(retry - at(wait) <= TimeDelta::minutes(1).min(TimeDelta::seconds(wait) / 10));
         }
+    }
+
+    #[test]
+    fn a_fault_of_the_hosts_own_costs_no_text_that_may_still_arrive() {
+        let error = |class, may_have_arrived| ProviderError {
+            http_status: None,
+            code: Some(30_003),
+            text: "Unreachable destination handset".to_owned(),
+            class,
+            account_wide: false,
+            may_have_arrived,
+        };
+        let retries = |blame, class, arrived, left| {
+            let verdict = unanswered(blame, &error(class, arrived), at(left), at(0));
+            matches!(verdict, AfterFailure::Retry { at: again, .. } if again == at(60))
+        };
+        assert!(retries(Blame::Host, FailureClass::Unreachable, false, 3600));
+        assert!(retries(Blame::Host, FailureClass::Congested, false, 61));
+        assert!(
+            !retries(Blame::Policy, FailureClass::Unreachable, false, 3600),
+            "a policy that fails gives up"
+        );
+        assert!(!retries(Blame::Host, FailureClass::Blocked, false, 3600), "it would be refused again");
+        assert!(!retries(Blame::Host, FailureClass::Unreachable, true, 3600), "it would come twice");
+        assert!(!retries(Blame::Host, FailureClass::Unreachable, false, 60), "too late to be of use");
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use crate::drop_in::begin;
 use crate::for_each_database;
-use crate::guest::{Decides, Guest, Plans};
+use crate::guest::{Asked, Decides, Guest, Plans};
 use crate::support::{ANA, Folder, TestHost, VISIT, booked, home};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use tidings::sandbox::Fault;
 
 const TYPE: &str = "prescription-ready";
 
@@ -32,9 +33,13 @@ fn guest(decides: Decides) -> Guest {
     Guest { message_type: TYPE, version: "6.6.6", ..Guest::new(decides) }
 }
 
+fn phone(number: usize) -> String {
+    format!("+1202555{:04}", 100 + number)
+}
+
 /// One text of a type, to somebody new.
 async fn text(host: &TestHost, kind: &str, number: usize) -> String {
-    let to = json!({"id": format!("p{number}"), "phone": format!("+1202555{:04}", 100 + number),
+    let to = json!({"id": format!("p{number}"), "phone": phone(number),
         "language": "en", "time_zone": "America/New_York"});
     host.message(json!({"type": kind, "to": to})).await
 }
@@ -66,6 +71,17 @@ fn deciders() -> Vec<(Decides, &'static str, &'static str)> {
     ]
 }
 
+/// What answers no question at all.
+pub(crate) fn without_end() -> Vec<(Decides, &'static str)> {
+    vec![
+        (Decides::Loop, "out-of-fuel"),
+        (Decides::GrowForEver, "memory-limit"),
+        (Decides::Recurse, "stack-overflow"),
+        (Decides::Log(2), "log-flood"),
+        (Decides::DivideByZero, "trap"),
+    ]
+}
+
 for_each_database! {
     async fn whatever_a_policy_does_its_text_is_held_for_it_and_the_others_go_on(start: Start) {
         let home = home();
@@ -89,6 +105,28 @@ for_each_database! {
         host.run_after(TimeDelta::minutes(1)).await;
         for id in held {
             assert_eq!(host.story(&id).await["state"], "delivered");
+        }
+    }
+
+    async fn whatever_a_policy_does_about_a_failure_its_text_has_failed_and_the_others_are_tried_again(start: Start) {
+        let home = home();
+        let host = begin(start, &home).await;
+        for (number, (decides, code)) in without_end().into_iter().enumerate() {
+            replace(&host, &home, TYPE, &Guest { when: Asked::OnFailure, ..guest(decides) }, FUEL).await;
+            let (one, other) = (2 * number, 2 * number + 1);
+            for number in [one, other] {
+                host.sandbox.script(&phone(number), [Fault::Refuse(30001)]);
+            }
+            let id = text(&host, TYPE, one).await;
+            let other = text(&host, "follow-up", other).await;
+            host.run().await;
+            let story = host.story(&id).await;
+            assert_eq!((&story["state"], &story["reason"]["code"]), (&json!("failed"), &json!("congested")), "{story}");
+            // They are of the same moment.
+            let mut decisions = story["decisions"].as_array().unwrap().iter();
+            let decision = decisions.find(|decision| decision["question"] == "on-failure").unwrap();
+            assert_eq!(decision["outcome"], code, "{story}");
+            assert_eq!(host.story(&other).await["state"], "planned", "beside {code}");
         }
     }
 

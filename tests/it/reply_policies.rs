@@ -2,7 +2,8 @@
 
 use crate::drop_in::begin;
 use crate::for_each_database;
-use crate::guest::{Decides, Guest, Plans, Replies};
+use crate::guest::{Asked, Decides, Guest, Plans, Replies};
+use crate::hostile::without_end;
 use crate::our_webhooks::receiver::Receiver;
 use crate::replies::{items, of_type, replies, requests, say, word};
 use crate::support::{ANA, Folder, Start, TestHost, home};
@@ -134,6 +135,23 @@ for_each_database! {
         let story = host.story(&id).await;
         let decision = items(&story["decisions"]).last().unwrap();
         assert_eq!((word(decision, "question"), &decision["answer"]["fault"]["code"]), ("on-reply", &json!("trap")), "{decision}");
+    }
+
+    async fn a_reply_is_for_staff_whatever_its_policy_does_about_it(start: Start) {
+        let home = home();
+        let host = with_policy(start, &home, Replies::Trap).await;
+        let id = is_ready(&host, None).await;
+        for (number, (decides, code)) in without_end().into_iter().enumerate() {
+            let guest = Guest { message_type: TYPE, when: Asked::OnReply, ..Guest::new(decides) };
+            std::fs::write(home.path().join("plugins/prescription-ready.toml"), "[limits]\nfuel = 5000000\n").unwrap();
+            std::fs::write(home.path().join("plugins/prescription-ready.wasm"), guest.component()).unwrap();
+            host.host.policies.reload().await;
+            say(&host, number, ANA, "hello").await;
+            assert_eq!(replies(&host).await[number], staff("policy-fault"), "{code}");
+            let story = host.story(&id).await;
+            let decision = items(&story["decisions"]).last().unwrap();
+            assert_eq!((word(decision, "question"), &decision["answer"]["fault"]["code"]), ("on-reply", &json!(code)), "{decision}");
+        }
     }
 
     async fn what_a_policy_hands_over_is_for_staff_with_its_own_code(start: Start) {

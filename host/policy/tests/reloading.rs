@@ -6,6 +6,7 @@ use super::served::{NOW, Served, version};
 use crate::domain::kind::TypeName;
 use crate::policy::Limits;
 use std::fs;
+use std::task::Poll;
 
 #[tokio::test]
 async fn a_copy_a_rename_and_an_overwrite_are_at_work_after_the_next_look() {
@@ -139,12 +140,21 @@ async fn a_shadow_decides_nothing_and_is_promoted_by_its_mode() {
 
 #[tokio::test]
 async fn a_call_that_runs_finishes_with_what_it_began_with() {
-    let served = Served::with_one().await;
+    let served = Served::first(|folder| {
+        folder.put("a.wasm", Guest::new(Decides::Loop).component());
+        folder.put("a.toml", "[limits]\nfuel = 200000000\n");
+    });
+    let served = served.await.unwrap();
     let at_work = served.policies.for_type(&TypeName::from("sample")).unwrap();
+    let question = due("sample", NOW);
+    // It runs until the host looks whether others have something to do.
+    let mut call = std::pin::pin!(served.policies.decide(&at_work, &question));
+    let is_running = std::future::poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_pending()));
+    assert!(is_running.await);
     served.drop_in("a.wasm", version("1.1.0")).await;
-    let answered = served.policies.decide(&at_work, &due("sample", NOW)).await.unwrap();
-    assert_eq!(answered.by.version, "1.0.0");
     assert_eq!(served.decides("sample").as_deref(), Some("1.1.0"));
+    let fault = call.await.unwrap_err();
+    assert_eq!((fault.code, fault.by.version.as_str()), ("out-of-fuel", "1.0.0"));
 }
 
 #[tokio::test]

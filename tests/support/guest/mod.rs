@@ -86,6 +86,16 @@ pub(crate) enum Early {
     Configure,
 }
 
+/// The question that a policy answers as it says in `decides`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Decide,
+    /// And `decide` sends.
+    OnFailure,
+    /// And `decide` sends.
+    OnReply,
+}
+
 /// A policy for this message type.
 pub(crate) struct Guest {
     pub(crate) name: &'static str,
@@ -95,6 +105,7 @@ pub(crate) struct Guest {
     pub(crate) version: &'static str,
     pub(crate) events: &'static [&'static str],
     pub(crate) decides: Decides,
+    pub(crate) when: Asked,
     pub(crate) plans: Plans,
     /// `on-failure` tries again at this moment; it traps where there is none.
     pub(crate) retries_at: Option<u64>,
@@ -153,6 +164,7 @@ impl Guest {
             version: "1.0.0",
             events: &[],
             decides,
+            when: Asked::Decide,
             plans: Plans::Trap,
             retries_at: None,
             replies: Replies::Trap,
@@ -207,6 +219,7 @@ impl Guest {
             None => memory.record(&[0, 0, 0]),
         };
         let decided = memory.decided(&self.decides);
+        let sent = memory.decided(&Decides::Send);
         let plan = memory.plan(self);
         let replied = match self.replies {
             Replies::Trap => body(&[I::Unreachable]),
@@ -246,14 +259,20 @@ impl Guest {
         let answers = |pointer: i32| body(&[I::I32Const(pointer)]);
         let early =
             |when: Early, answer: Function| if self.loops_in == Some(when) { endless() } else { answer };
-        let named = [
+        let mut named = [
             ("describe", 0, early(Early::Describe, answers(described))),
             ("configure", 2, early(Early::Configure, answers(configured))),
             ("plan", 1, self.plan(plan)),
-            ("decide", 1, self.decide(decided, words, own + 3)),
+            ("decide", 1, answers(sent)),
             ("on-failure", 1, retried.map_or_else(|| body(&[I::Unreachable]), answers)),
             ("on-reply", 1, replied),
         ];
+        let place = match self.when {
+            Asked::Decide => 3,
+            Asked::OnFailure => 4,
+            Asked::OnReply => 5,
+        };
+        named[place].2 = self.decide(decided, words, own + u32::try_from(place).unwrap());
         for (index, (name, kind, function)) in (own..).zip(named) {
             functions.function(kind);
             exports.export(&format!("tidings:policy/policy@{contract}#{name}"), ExportKind::Func, index);
