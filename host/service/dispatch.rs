@@ -200,6 +200,11 @@ impl Host {
         let announced = self.intending.announce();
         let (verdict, record) = self.judge(&message, &facts, now).await?;
         let beside = self.beside_decision(&message, record.as_ref());
+        if !message.lane.is_urgent() {
+            // What was gathered together is judged one after the other, and only then written: the processor still
+            // has at hand what the policy before has run on.
+            tokio::task::yield_now().await;
+        }
         match verdict {
             Verdict::Send { why } => {
                 let before_intent = (arriving, turn, announced);

@@ -3,7 +3,8 @@
 
 use super::checks::{FieldError, PostedPerson, check_id, check_subject};
 use super::people::upsert;
-use super::plan::{EventStory, Planning};
+use super::plan::Planning;
+use super::planned::EventStory;
 use super::take_in::EventPosting;
 use super::together::Alone;
 use super::{Caller, Host, HostError, OtpError};

@@ -42,6 +42,7 @@ mod peers;
 mod people;
 mod plan;
 mod plan_together;
+mod planned;
 mod preview;
 mod prices;
 mod readiness;
@@ -92,7 +93,7 @@ pub use otp::{
 };
 pub use patience::Patience;
 pub use people::{PersonError, PostedPreferences, PostedRecipient};
-pub use plan::{EventStory, Passed, TooLate};
+pub use planned::{EventStory, Passed, TooLate};
 pub use preview::{Judged, Preview, PreviewText};
 pub use readiness::{Claiming, LaneReadiness, Readiness};
 pub use receipts::{Receipt, Received};

@@ -2,7 +2,8 @@
 //! What has to be held against what there is already (a subject that has messages, a newer version, a
 //! policy that did not answer) is committed alone.
 
-use super::plan::{Answers, EventStory, Planning};
+use super::plan::{Answers, Planning};
+use super::planned::EventStory;
 use super::record::{About, Recorded};
 use super::replan::passed;
 use super::{Host, HostError};

@@ -2,7 +2,8 @@
 //! what moved is moved, what was sent stays sent.
 
 use super::context::{facts, unix_ms};
-use super::plan::{Answers, Outcome, Passed, TooLate};
+use super::plan::Answers;
+use super::planned::{Outcome, Passed, TooLate};
 use super::record::About;
 use super::{Host, HostError};
 use crate::domain::event::Event;

@@ -8,7 +8,7 @@ use crate::domain::event::Event;
 use crate::domain::message::{Cause, Lane, Message};
 use crate::domain::phone::PhoneNumber;
 use crate::service::Caller;
-use crate::service::plan::Outcome;
+use crate::service::planned::Outcome;
 use crate::service::replan::{Wanted, passed};
 use crate::store::Tx;
 use chrono::{DateTime, Utc};
