@@ -2,7 +2,7 @@
 //! a language; only the very first start has nothing to begin with but the files as they are.
 
 use super::catalogue::Catalogue;
-use super::fault::Fault;
+use super::fault::{Fault, Severity};
 use super::files::{Files, Read};
 use super::load_locale::{Measures, read_locale};
 use super::locale::Locale;
@@ -11,9 +11,10 @@ use super::{REFERENCE, RenderSettings};
 use crate::disk::write_whole;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 /// The texts of the files of a folder, by name.
@@ -84,9 +85,20 @@ impl LastGood {
     }
 }
 
+/// Whether it may be the fault of files that are still being copied. A translation that lags behind is none.
+fn is_of_half_a_copy(fault: &Fault) -> bool {
+    let mut folders = Path::new(&fault.file).components().map(Component::as_os_str);
+    let measures_all = match folders.next().and_then(OsStr::to_str) {
+        Some("locales") => folders.next().is_some_and(|tag| tag == REFERENCE),
+        _ => true,
+    };
+    let is_of_file = matches!(fault.rule, "syntax" | "encoding" | "gone");
+    fault.severity == Severity::Fault && (measures_all || is_of_file)
+}
+
 impl Catalogue {
     /// The catalogue of a host that starts: what is faulty in these files as it was at work before. What is gone
-    /// from them was meant to go only where nothing else is wrong: half a copy of a home lacks files too.
+    /// from them was meant to go only where no file is broken: half a copy of a home lacks files too.
     ///
     /// # Errors
     ///
@@ -99,7 +111,7 @@ impl Catalogue {
         let last = LastGood::read(last_good).and_then(|last| last.at_work(settings));
         let catalogue = Self::build(files, settings, last.as_ref())?;
         match last {
-            Some(last) if !catalogue.faults.is_empty() => {
+            Some(last) if catalogue.faults.iter().any(is_of_half_a_copy) => {
                 Self::build(catalogue.files, settings, Some(&Self { lets_go: false, ..last }))
             }
             _ => Ok(catalogue),

@@ -161,7 +161,7 @@ pub(super) fn lost(
 /// A file or a folder that is not there any more.
 pub(super) fn gone(file: &str) -> Fault {
     let text =
-        "it is gone; what it said stays in use until a host starts that finds nothing else wrong beside it";
+        "it is gone; what it said stays in use until a host starts that finds no broken file beside it";
     Fault::whole(file, text).by("gone")
 }
 

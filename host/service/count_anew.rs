@@ -1,13 +1,20 @@
 //! Counting anew: "at once" and "of use for a day" were said of a text while the clock was in doubt, and counted by a
 //! time that may be wrong. A clock that is sure counts them again, before it ends or puts off such a text.
 
-use super::judge::CLOCK_DOUBTED;
+use super::recover::RECOVERED;
+use super::sent_before::ENDLESS;
 use super::{Host, HostError};
 use crate::domain::message::{Cause, Message, State};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Why a text is there whose caller named no moment of sending, while the clock was in doubt.
 pub(super) const POSTED_IN_DOUBT: &str = "posted-in-doubt";
+
+/// What is noted of it.
+pub(super) const COUNTED_ANEW: &str = "counted-anew";
+
+/// Why a text is held that must not go out before a person has said so.
+const MAY_HAVE_BEEN_SENT: [&str; 2] = [RECOVERED, ENDLESS];
 
 /// So many in one round.
 const BATCH: u32 = 200;
@@ -43,16 +50,15 @@ impl Host {
         let is_by_type = |lifetime: &TimeDelta| message.planned_for + *lifetime == message.expires_at;
         let expires_at = lifetime.filter(is_by_type).map_or(message.expires_at, |lifetime| now + lifetime);
         let state = match message.state.clone() {
-            // Where anything but the clock was against it, it stays held: a person may have to look whether it was
-            // sent before.
-            State::Held { cause, retry_at } if cause.code != CLOCK_DOUBTED => {
-                State::Held { cause, retry_at: retry_at.filter(|at| *at < message.expires_at) }
+            // A person has to look whether it was sent before, for as long as it is of use.
+            State::Held { cause, .. } if MAY_HAVE_BEEN_SENT.contains(&cause.code.as_str()) => {
+                State::Held { cause, retry_at: Some(expires_at) }
             }
             State::Planned => State::Planned,
             unsent => unsent.plan_again()?,
         };
         let after = Message { state, planned_for: now, due_at: now, expires_at, ..message.clone() };
-        let note = Cause::new("counted-anew", "its moments were counted by a clock that was in doubt");
+        let note = Cause::new(COUNTED_ANEW, "its moments were counted by a clock that was in doubt");
         self.move_unless_lost(message, after, note, now).await?;
         self.wake();
         Ok(())

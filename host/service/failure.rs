@@ -1,5 +1,5 @@
 //! Failures: after an attempt that surely failed, the policy says whether another follows. At most
-//! three retries, never past the message's expiry, and not when the policy does not answer.
+//! three retries, never past the message's expiry, and not when it is the policy's fault that it does not answer.
 
 use super::context::{message_facts, moment, unix_ms};
 use super::record::{About, Recorded};
@@ -77,7 +77,15 @@ impl Host {
             Err(fault) => {
                 tracing::error!(message_id = %message.id, policy = %fault.by.name, code = fault.code, "a policy did not answer");
                 let record = Recorded::of_fault("on-failure", &question, &fault)?;
-                let verdict = unanswered(fault.blame, error, message.expires_at, now);
+                // A code that comes late is of no use.
+                let is_ours = fault.blame == Blame::Host && !self.has_secret(message);
+                let verdict = match unanswered(is_ours, error, message.expires_at, now) {
+                    AfterFailure::Retry { at, why } => {
+                        let at = spread(at, now, message.expires_at, &mut *self.chance.lock());
+                        AfterFailure::Retry { at, why }
+                    }
+                    end @ AfterFailure::End { .. } => end,
+                };
                 return Ok(FailureAnswer { verdict, record: Some(record) });
             }
         };
@@ -123,11 +131,11 @@ impl Host {
     }
 }
 
-/// What follows where no policy says it: nothing, when that is the policy's fault. What the host did wrong costs
+/// What follows where no policy says it: nothing, when that is not the host's fault. What the host did wrong costs
 /// nobody a text that may arrive when it is sent once more, and surely has not arrived; its policy is asked again
 /// before it goes out.
 fn unanswered(
-    blame: Blame,
+    is_ours: bool,
     error: &ProviderError,
     expires_at: DateTime<Utc>,
     now: DateTime<Utc>,
@@ -141,7 +149,7 @@ fn unanswered(
         | FailureClass::Unknown => false,
     };
     let (cause, at) = (cause_of(error), now + RETRY_UNANSWERED);
-    if blame == Blame::Host && passes && !error.may_have_arrived && at < expires_at {
+    if is_ours && passes && !error.may_have_arrived && at < expires_at {
         let text = format!("{}; the host could not ask the policy", cause.text);
         return AfterFailure::Retry { at, why: Cause::new("policy-host", text) };
     }
@@ -201,19 +209,16 @@ mod tests {
             account_wide: false,
             may_have_arrived,
         };
-        let retries = |blame, class, arrived, left| {
-            let verdict = unanswered(blame, &error(class, arrived), at(left), at(0));
+        let retries = |is_ours, class, arrived, left| {
+            let verdict = unanswered(is_ours, &error(class, arrived), at(left), at(0));
             matches!(verdict, AfterFailure::Retry { at: again, .. } if again == at(60))
         };
-        assert!(retries(Blame::Host, FailureClass::Unreachable, false, 3600));
-        assert!(retries(Blame::Host, FailureClass::Congested, false, 61));
-        assert!(
-            !retries(Blame::Policy, FailureClass::Unreachable, false, 3600),
-            "a policy that fails gives up"
-        );
-        assert!(!retries(Blame::Host, FailureClass::Blocked, false, 3600), "it would be refused again");
-        assert!(!retries(Blame::Host, FailureClass::Unreachable, true, 3600), "it would come twice");
-        assert!(!retries(Blame::Host, FailureClass::Unreachable, false, 60), "too late to be of use");
+        assert!(retries(true, FailureClass::Unreachable, false, 3600));
+        assert!(retries(true, FailureClass::Congested, false, 61));
+        assert!(!retries(false, FailureClass::Unreachable, false, 3600), "a policy that fails gives up");
+        assert!(!retries(true, FailureClass::Blocked, false, 3600), "it would be refused again");
+        assert!(!retries(true, FailureClass::Unreachable, true, 3600), "it would come twice");
+        assert!(!retries(true, FailureClass::Unreachable, false, 60), "too late to be of use");
     }
 
     #[test]

@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub(super) const SERVICE: &str = "service";
 
 /// Why a message is held that the clock would end or put off, while the clock is in doubt.
-pub(super) const CLOCK_DOUBTED: &str = "clock-doubted";
+const CLOCK_DOUBTED: &str = "clock-doubted";
 
 /// What is to become of a claimed message.
 pub(super) enum Verdict {

@@ -14,6 +14,9 @@ use chrono::{DateTime, Utc};
 /// So many in one page.
 const PAGE: u32 = 200;
 
+/// Why a text is looked up, or held, after a backup was put back.
+pub(super) const RECOVERED: &str = "recovered";
+
 /// What a recovery came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
@@ -71,7 +74,7 @@ impl Host {
         let opened = tx.open_message(message.id).await?;
         drop(tx);
         let why = Cause::new(
-            "recovered",
+            RECOVERED,
             "a backup was put back; it may have been sent since then, and is looked up at the provider",
         );
         let text = match (&recipient, &opened.payload) {
@@ -126,14 +129,14 @@ impl Host {
     /// What was rendered with words that are gone, or to nobody: it cannot be told from other texts.
     async fn hold_doubtful(&self, message: Message, now: DateTime<Utc>) -> Result<Doubted, HostError> {
         let cause = Cause::new(
-            "recovered",
+            RECOVERED,
             "a backup was put back; it may have been sent since then, and cannot be looked up",
         );
         let mut after = message.clone();
         if matches!(after.state, State::Claimed(_)) {
             after.state = after.state.plan_again()?;
         }
-        after.state = after.state.hold(cause.clone(), None)?;
+        after.state = after.state.hold(cause.clone(), Some(message.expires_at))?;
         self.move_unless_lost(&message, after, cause, now).await?;
         Ok(Doubted::Held)
     }

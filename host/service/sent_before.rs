@@ -3,6 +3,7 @@
 //! that is found is taken as sent. A phone's list is read once, page by page, before its text is judged: its other
 //! texts wait for that, but for urgent ones, and what was read of a list that breaks off is not read again.
 
+use super::count_anew::COUNTED_ANEW;
 use super::intend::Intent;
 use super::judge::Verdict;
 use super::look_up::CLOCKS;
@@ -25,7 +26,7 @@ const POSTED_AGAIN: TimeDelta = TimeDelta::hours(24);
 const ASKED_AGAIN: TimeDelta = TimeDelta::seconds(30);
 
 /// Why a text is held that cannot be looked for.
-const ENDLESS: &str = "endless-list";
+pub(super) const ENDLESS: &str = "endless-list";
 
 /// The backups that were put back of late, and what the provider lists of the time that they have lost.
 #[derive(Default)]
@@ -193,8 +194,8 @@ impl Host {
     /// Whether a person has released it after it was held for a list without an end.
     async fn is_released(&self, message: &Message) -> Result<bool, HostError> {
         let lines = self.store.read().await?.journal_of(message.id).await?;
-        let held = lines.iter().skip_while(|line| line.note.code != ENDLESS);
-        Ok(held.skip(1).any(|line| line.note.code == "released"))
+        let codes: Vec<&str> = lines.iter().map(|line| line.note.code.as_str()).collect();
+        Ok(is_released_last(&codes))
     }
 
     /// A list without an end stays so: the text is held for a person.
@@ -247,5 +248,34 @@ impl Host {
             source: ProviderEventSource::List,
         };
         self.receive(&receipt).await.map(drop)
+    }
+}
+
+/// Whether a person has released a text since it was held last for a list without an end, by the codes of its
+/// journal: to count its moments anew says nothing of that list, and neither does another hold's release.
+fn is_released_last(codes: &[&str]) -> bool {
+    let held = codes.iter().rposition(|code| *code == ENDLESS);
+    let since = held.and_then(|held| codes.get(held + 1..)).unwrap_or_default();
+    since.iter().find(|code| **code != COUNTED_ANEW) == Some(&"released")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_without_an_end_is_passed_over_where_a_person_has_released_the_text_from_it() {
+        for (codes, expected) in [
+            (&["posted", ENDLESS, "released"][..], true),
+            (&[ENDLESS, "released", "claimed"], true),
+            (&[ENDLESS, COUNTED_ANEW, "released", "claimed"], true),
+            (&[ENDLESS], false),
+            (&[ENDLESS, COUNTED_ANEW], false),
+            (&[ENDLESS, "replanned", "policy-trap", "released"], false),
+            (&[ENDLESS, "released", "claimed", ENDLESS], false),
+            (&["policy-trap", "released"], false),
+        ] {
+            assert_eq!(is_released_last(codes), expected, "{codes:?}");
+        }
     }
 }

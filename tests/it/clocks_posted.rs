@@ -130,7 +130,8 @@ for_each_database! {
         assert!(expires_at > clock.now() + TimeDelta::hours(47), "{expires_at}");
         let story = host.story(&id.to_string()).await;
         assert_eq!((&story["state"], &story["reason"]["code"]), (&json!("held"), &json!("recovered")));
-        assert_eq!(host.sandbox.calls(), 0);
+        host.run_after(TimeDelta::hours(49)).await;
+        assert_eq!((state(&host, &id.to_string()).await.as_str(), host.sandbox.calls()), ("expired", 0));
     }
 
     async fn an_event_that_is_not_dated_has_happened_when_a_clock_that_is_right_plans_it(start: Start) {

@@ -25,10 +25,17 @@ fn digits(text: &str) -> usize {
     }
 }
 
+/// So many digits that are neither hours nor days nor years make one number to call with those beside them:
+/// "06.12 34 56 78".
+const PART_DIGITS: usize = 4;
+
 /// Digits that are neither hours nor dates. Years are none only where there are no others: "2055-2345" is no year
 /// and another one.
 fn digits_to_call(run: &str) -> usize {
     let numbers = numbers(run);
+    if are_years(&numbers) {
+        return 0;
+    }
     let (mut years, mut others) = (0, 0);
     let (mut before, mut rest) = ("", numbers.as_slice());
     while let Some(first) = rest.first() {
@@ -43,7 +50,18 @@ fn digits_to_call(run: &str) -> usize {
         before = rest[taken - 1].mark;
         rest = &rest[taken..];
     }
-    if others == 0 { 0 } else { years + others }
+    match others {
+        0 => 0,
+        1..PART_DIGITS => years + others,
+        _ => digits(run),
+    }
+}
+
+/// From one year to one soon after it, of any calendar: `1447-1448`, `2569-2570`.
+fn are_years(numbers: &[Number<'_>]) -> bool {
+    let [from, to] = numbers else { return false };
+    let is_year = |number: &Number<'_>| number.digits == 4 && (1300..2700).contains(&number.value);
+    is_year(from) && is_year(to) && (1..=10).contains(&to.value.saturating_sub(from.value))
 }
 
 /// Digits side by side.
@@ -74,14 +92,14 @@ fn numbers(run: &str) -> Vec<Number<'_>> {
     numbers
 }
 
-/// `24.12.2026`, `12/24/2026`, `2026-12-24`, `24. 12. 2026`.
+/// `24.12.2026`, `24.12.26`, `12/24/2026`, `2026-12-24`, `24. 12. 2026`.
 fn is_date(before: &str, a: &Number<'_>, b: &Number<'_>, c: &Number<'_>) -> bool {
     let mut marks = a.mark.trim().chars();
     let is_one = marks.next().is_some_and(|c| matches!(c, '.' | '/') || is_dash(c)) && marks.next().is_none();
     is_one
         && a.mark == b.mark
         && stands_alone(before, a.mark, c.mark)
-        && (is_day(a, b) && c.is_year() || a.is_year() && is_day(b, c))
+        && (is_day(a, b) && (c.is_year() || c.digits == 2) || a.is_year() && is_day(b, c))
 }
 
 /// `9.00`, `24.12.`

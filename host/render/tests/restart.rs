@@ -197,6 +197,21 @@ fn what_was_good_and_does_harm_by_todays_rules_is_not_taken_up_again() {
 }
 
 #[test]
+fn a_translation_that_lags_behind_keeps_nothing_that_has_gone() {
+    let home = home()
+        .with("templates/other.toml", VISIT)
+        .with("templates/other.j2", "{{ t(\"visit\", name=name, at=at) }}");
+    start(&home);
+    for file in ["templates/other.toml", "templates/other.j2"] {
+        std::fs::remove_file(home.0.join(file)).unwrap();
+    }
+    let started = start(&home.with("locales/fr/visits.ftl", "visit = Bonjour { $nom }."));
+    assert!(!started.snapshot().faults().is_empty());
+    assert_eq!(started.snapshot().kinds().count(), 1);
+    assert_eq!(said(&started, "fr"), "Bonjour Ana, 7 mars.");
+}
+
+#[test]
 fn what_is_empty_when_a_host_starts_is_as_it_was() {
     let words = "stop = basta ya";
     let with_words = || {

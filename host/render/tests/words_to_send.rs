@@ -162,6 +162,9 @@ fn hours_years_and_dates_are_no_telephone_number_and_all_else_that_is_as_long_is
         "01.42.34.56.78",
         "24.12.26.30",
         "2211-2345",
+        "06.12 34 56 78",
+        "(044) 668 18.00",
+        "555 123 10.30",
         "২২১১-২৩৪৫",
         "2055-2345",
         "0800 2001 22",
@@ -193,6 +196,10 @@ fn hours_years_and_dates_are_no_telephone_number_and_all_else_that_is_as_long_is
         "১৯৯৯-২০২৬",
         "2026 (9.00-12.00)",
         "2026 / 2027",
+        "1447-1448",
+        "২৫৬৯-২৫৭০",
+        "24.12.26 - 31.12.26",
+        "24.-31.12.2026",
     ] {
         assert!(!is_refused(other), "{other}");
     }
