@@ -54,7 +54,9 @@ pub(crate) async fn twilio(accept_delay: Duration) -> Arc<Sandbox> {
 
 pub(crate) fn client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap()
+    // A host that thaws closes what was open for too long, maybe just when it is used again.
+    let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
+    client.timeout(Duration::from_secs(10)).build().unwrap()
 }
 
 pub(crate) fn phone(number: usize) -> String {
