@@ -35,6 +35,13 @@ fn make(home: &Path, new: &[&str], environment: &[(&str, String)]) -> String {
     said
 }
 
+/// Some of what guests are made of is for WebAssembly alone: to build this machine's programs does not bring it.
+fn fetch() {
+    let fetched =
+        Command::new("cargo").args(["fetch", "--locked"]).current_dir(repository()).output().unwrap();
+    assert!(fetched.status.success(), "{}", printed(&fetched));
+}
+
 #[tokio::test]
 async fn a_new_policy_in_rust_builds_offline_in_a_folder_of_its_own_and_its_cases_pass() {
     if !has_toolchain() {
@@ -42,6 +49,7 @@ async fn a_new_policy_in_rust_builds_offline_in_a_folder_of_its_own_and_its_case
         say_skipped("making policies: no toolchain for wasm32-unknown-unknown");
         return;
     }
+    fetch();
     let home = empty("new-policies");
     let offline = [("CARGO_NET_OFFLINE", "true".to_owned())];
     let said = make(home.path(), &["my-rule", "--type", "follow-up"], &offline);
